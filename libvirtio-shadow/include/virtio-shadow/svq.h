@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The mediator's core: one virtio device, towards its driver a virtio-mmio
+ * device, towards its backend a window of shadow virtqueues (abi.h).
+ *
+ * The core is freestanding.  Its environment (Xen, a unit test, a fuzzer)
+ * provides "svq_port.h" (types, barriers, memcpy, memset) on the include path
+ * and the functions svq_env_*() below.  They are bound when linking, so the
+ * hot path makes no indirect call.
+ *
+ * Address spaces: "guest-physical" and "gfn" are the frontend's.  A "frame"
+ * is a cookie of the environment that names the page behind a gfn (Xen: its
+ * mfn), so that the page which is revoked is the page that was granted.
+ *
+ * Locking: the caller serialises all calls for one device (Xen: the device
+ * lock).  Calls for different devices are independent.
+ *
+ * Sections named are those of VIRTIO 1.4.
+ */
+#ifndef VIRTIO_SHADOW_SVQ_H
+#define VIRTIO_SHADOW_SVQ_H
+
+#include "svq_port.h"
+#include <virtio-shadow/abi.h>
+#include <virtio-shadow/ring.h>
+
+#define SVQ_PAGE_SHIFT          12
+#define SVQ_PAGE_SIZE           (1u << SVQ_PAGE_SHIFT)
+#define SVQ_PAGE_MASK           (SVQ_PAGE_SIZE - 1)
+
+/*
+ * Pages that one chain may cover: 8 MiB.  The largest requests that Linux
+ * block drivers make are 1280 KiB by default.  A chain is granted in one go,
+ * so this bounds the time of one step in the hypervisor.
+ */
+#define SVQ_CHAIN_PAGES         2048u
+
+/* Pages in flight that a device has records for, per descriptor of its queues. */
+#define SVQ_PAGES_PER_DESC      64u
+
+/*
+ * Work that svq_dev_run() does before it asks to be called again, in units of
+ * one descriptor or one page (well below a microsecond each).  One chain may
+ * exceed it, by SVQ_CHAIN_PAGES and the queue size at most.
+ */
+#define SVQ_BUDGET              512u
+
+/* Page operations handed to the environment at a time. */
+#define SVQ_PAGE_BATCH          64u
+
+/* Frames that one part of a ring of SVQ_QUEUE_MAX descriptors can touch. */
+#define SVQ_QUEUE_MAX           VSH_MAX_QUEUE_SIZE
+#define SVQ_RING_FRAMES         (SVQ_DESC_BYTES(SVQ_QUEUE_MAX) / SVQ_PAGE_SIZE + 1)
+
+/* Why a device was failed; shown in the log and in the statistics. */
+enum svq_error {
+    SVQ_ERR_NONE,
+    /* the driver's doing */
+    SVQ_ERR_AVAIL_IDX,      /* 2.7.6: idx jumps by more than the queue size */
+    SVQ_ERR_HEAD,           /* 2.7.6: ring entry beyond the descriptor table */
+    SVQ_ERR_HEAD_BUSY,      /* 2.7.13: head offered again while in flight */
+    SVQ_ERR_NEXT,           /* 2.7.5: next beyond the descriptor table */
+    SVQ_ERR_CHAIN_LONG,     /* 2.7.5: longer than the queue size, or a loop */
+    SVQ_ERR_CHAIN_BYTES,    /* 2.7.5: more than 2^32 bytes */
+    SVQ_ERR_CHAIN_PAGES,    /* more than SVQ_CHAIN_PAGES pages */
+    SVQ_ERR_ORDER,          /* 2.7.4.2: readable after writable */
+    SVQ_ERR_INDIRECT,       /* 2.7.5.3: INDIRECT, which was not negotiated */
+    SVQ_ERR_FLAGS,          /* 2.7.5: flags that mean nothing */
+    SVQ_ERR_LEN,            /* a buffer of no bytes */
+    SVQ_ERR_ADDR,           /* outside guest RAM, or wrapping */
+    SVQ_ERR_OVERCOMMIT,     /* more descriptors in flight than the queue has */
+    SVQ_ERR_PAGE,           /* not plain RAM that the guest owns */
+    SVQ_ERR_RING,           /* 2.7: queue size, alignment or place of the rings */
+    SVQ_ERR_STATUS,         /* 3.1.1: queue or status write out of order */
+    /* the backend's doing */
+    SVQ_ERR_USED_IDX,       /* 2.7.8: idx jumps beyond what is in flight */
+    SVQ_ERR_USED_ID,        /* 2.7.8: id that is not in flight */
+    SVQ_ERR_APERTURE,       /* the backend has put something else there */
+    SVQ_ERR_BACKEND_MEM,    /* out of page-table memory for the aperture */
+    SVQ_ERR_BACKEND_GONE,   /* the backend detached or died */
+    /* the administrator's */
+    SVQ_ERR_REVOKED,        /* everything was revoked on request */
+    SVQ_ERR_COUNT
+};
+
+/* A short text for the log, lower case, no full stop.  Never NULL. */
+const char *svq_error_text(enum svq_error err);
+
+/* Whose doing an error is: true for the backend's (and the administrator's). */
+static inline bool svq_error_is_backend(enum svq_error err)
+{
+    return err >= SVQ_ERR_USED_IDX;
+}
+
+/*
+ * Access of the backend to one page of the frontend.  SVQ_DUMMY: a private
+ * page of the backend stands in its place, because access was taken away from
+ * under a request that the backend may still be working on.
+ */
+enum svq_access { SVQ_NONE, SVQ_RO, SVQ_RW, SVQ_DUMMY };
+
+/* No page behind this record. */
+#define SVQ_NO_FRAME            (~0ULL)
+
+/* One change of access. */
+struct svq_page_op {
+    uint64_t gfn;
+    uint64_t frame;             /* OUT of a grant, IN of everything else */
+    uint64_t backend_gfn;       /* where it appears in the backend */
+    uint8_t from, to;           /* enum svq_access */
+    uint32_t record;            /* the core's own */
+};
+
+/* One part of a ring, seen by the core: pages that need not be neighbours. */
+struct svq_mem {
+    uint8_t *page[SVQ_RING_FRAMES];
+    uint32_t off;               /* of the first byte in page[0] */
+    uint32_t nr;                /* pages in use */
+};
+
+static inline void *svq_mem_at(const struct svq_mem *m, uint32_t off)
+{
+    off += m->off;
+    return m->page[off >> SVQ_PAGE_SHIFT] + (off & SVQ_PAGE_MASK);
+}
+
+/* What a page table record knows: one frontend page that is in flight. */
+struct svq_page {
+    uint64_t gfn;
+    uint64_t frame;
+    uint16_t readers;           /* buffers in flight that the device reads */
+    uint16_t writers;           /* ... and that it writes */
+    uint8_t have;               /* enum svq_access in force */
+    uint8_t dirty;              /* on the dirty list */
+    uint16_t pad;
+    uint32_t hash_next;
+    uint32_t dirty_next;
+};
+
+/* Pages in flight of one device: a hash of fixed size, keyed by gfn. */
+struct svq_pages {
+    struct svq_page *page;      /* nr of them */
+    uint32_t *bucket;           /* nr of them; nr is a power of two */
+    uint32_t nr;
+    uint32_t free;              /* head of the free list */
+    uint32_t nr_free;
+    uint32_t dirty;             /* head of the dirty list */
+    uint32_t nr_dirty;
+    uint32_t nr_mapped;         /* have is SVQ_RO or SVQ_RW */
+    uint32_t nr_dummy;          /* have is SVQ_DUMMY */
+    uint32_t scan;              /* progress of svq_pages_take_away() */
+};
+
+/* One shadow descriptor. */
+struct svq_slot {
+    uint64_t addr;
+    uint32_t len;
+    uint16_t next;              /* in the chain, or in the free list */
+    uint16_t write;
+    /* valid in the head of a chain */
+    uint16_t count;             /* descriptors of the chain; 0: not a head */
+    uint16_t driver_head;
+    uint32_t writable;          /* bytes that the device may have written */
+};
+
+struct svq_done {
+    uint32_t id, len;
+};
+
+struct svq_queue_stats {
+    uint64_t kicks, requests, returned, grants, revokes, flushes, rejected,
+             notifications, interrupts;
+};
+
+struct svq_queue {
+    /* Allocated by the environment at creation, for max_size descriptors. */
+    struct svq_slot *slot;
+    struct svq_desc *chain;     /* private copy of the chain being looked at */
+    struct svq_done *done;      /* returned, waiting for the flush */
+    uint32_t *busy;             /* bitmap: driver heads in flight */
+    struct svq_mem shadow_desc, shadow_avail, shadow_used;
+
+    /* The driver's registers, 4.2.2. */
+    uint64_t desc_addr, avail_addr, used_addr;
+    uint16_t size;
+    uint16_t max_size;
+    bool ready;
+
+    struct svq_mem desc, avail, used;   /* valid while ready */
+
+    uint16_t last_avail;        /* next entry of the driver's available ring */
+    uint16_t used_idx;          /* of the driver's used ring */
+    uint16_t shadow_avail_idx;
+    uint16_t last_shadow_used;
+    uint16_t free;              /* head of the free slots */
+    uint16_t nr_free;
+    uint16_t in_flight;         /* chains */
+
+    bool fetch;                 /* the driver's available ring may hold news */
+    bool collect;               /* the shadow used ring may */
+    bool stalled;               /* waits for page records, or slots */
+
+    struct svq_queue_stats stats;
+};
+
+struct svq_dev {
+    /* Set by the environment before svq_dev_init(), constant afterwards. */
+    uint32_t nr_queues;
+    uint32_t nr_banks;
+    struct vsh_bank bank[VSH_MAX_BANKS];
+    struct svq_queue queue[VSH_MAX_QUEUES];
+    struct svq_pages pages;
+    struct vsh_info *info;              /* window frame 0 */
+    const struct vsh_mailbox *mailbox;  /* window frame 1: hostile */
+
+    /* As the backend described it. */
+    uint64_t aperture_gfn[VSH_MAX_BANKS];
+    uint64_t device_features;
+    uint32_t device_id, vendor_id;
+    uint32_t dev_queues;                /* queues that the device has */
+    uint32_t dev_queue_size;
+    uint32_t config_len;
+    uint8_t config[VSH_CONFIG_SIZE];
+
+    /* Registers, 4.2.2. */
+    uint64_t driver_features;
+    uint32_t dev_feat_sel, drv_feat_sel, queue_sel;
+    uint32_t status, int_status, config_gen;
+
+    uint32_t state;                     /* VSH_STATE_* */
+    uint32_t generation;
+    uint32_t request_seq;               /* last one carried out */
+    bool taking_away;                   /* forced revocation under way */
+    bool ack_needed;                    /* a device process may still be at work */
+    bool start_pending;                 /* DRIVER_OK came while RESETTING */
+
+    uint32_t failures;
+    enum svq_error last_error;
+};
+
+/*
+ * Life of a device.
+ *
+ * svq_dev_init(): everything in *dev that the environment does not set must be
+ * zero.  Writes the info page.  Cannot fail.
+ */
+void svq_dev_init(struct svq_dev *dev);
+
+/*
+ * Register access by the driver, 4.2.2; off is in bytes from the device's
+ * base, size 1, 2, 4 or 8.  Nothing that a driver can do here is an error of
+ * the call: what is not allowed reads as zero or has no effect.  Work that
+ * follows (a kick, a reset) is only noted: call svq_dev_run().
+ */
+uint64_t svq_mmio_read(struct svq_dev *dev, uint32_t off, unsigned int size);
+void svq_mmio_write(struct svq_dev *dev, uint32_t off, unsigned int size, uint64_t val);
+
+/* The backend sent on queue q's channel.  Only notes it. */
+void svq_dev_backend_kick(struct svq_dev *dev, unsigned int q);
+
+/* The backend sent on the control channel: carry out what the mailbox asks. */
+void svq_dev_control(struct svq_dev *dev);
+
+/*
+ * Do up to SVQ_BUDGET units of the work that is noted.  Returns true if some
+ * is left: call again before the vCPU that caused it runs on.
+ */
+bool svq_dev_run(struct svq_dev *dev);
+
+/*
+ * Fail the device: everything in flight is taken away from the backend,
+ * DEVICE_NEEDS_RESET is set and a configuration interrupt raised (2.1.1).
+ * The taking away is noted for svq_dev_run().  q is the queue to blame, or -1.
+ */
+void svq_dev_fail(struct svq_dev *dev, int q, enum svq_error err);
+
+/*
+ * The backend is dead, or is going away: its mappings are gone or about to
+ * be.  Fails the device if the driver was using it; it can be attached again.
+ */
+void svq_dev_backend_gone(struct svq_dev *dev);
+
+/*
+ * The frontend is going away.  Takes back everything, in steps: returns true
+ * while there is more to do.  Afterwards no page, ring or reference of the
+ * frontend is held, and no call but svq_dev_release() is made for the device.
+ */
+bool svq_dev_release(struct svq_dev *dev);
+
+/*
+ * ---- The environment ----
+ */
+
+/*
+ * Pages for one part of a driver's ring, [addr, addr + bytes) guest-physical,
+ * already checked to be inside a RAM bank.  All pages must be plain RAM owned
+ * by the frontend; the environment holds a reference on each until put.
+ * Returns 0, or negative with nothing held.
+ */
+int svq_env_ring_get(struct svq_dev *dev, uint64_t addr, uint32_t bytes, struct svq_mem *mem);
+void svq_env_ring_put(struct svq_dev *dev, struct svq_mem *mem);
+
+/*
+ * Give the backend access to pages.  op[].from is SVQ_NONE, op[].to SVQ_RO or
+ * SVQ_RW; or from SVQ_RO to SVQ_RW, an upgrade of op[].frame.
+ * From SVQ_NONE: looks gfn up in the frontend, which must own plain RAM there
+ * (SVQ_ERR_PAGE), sets op[].frame and holds a reference for it.  The place in
+ * the backend must be empty or hold its dummy page (SVQ_ERR_APERTURE).
+ * An upgrade must be effective on return; if the entry no longer shows
+ * op[].frame: SVQ_ERR_APERTURE.
+ * Returns the number of ops done; below nr, *err says why the next one failed
+ * and that one has changed nothing.
+ */
+unsigned int svq_env_grant(struct svq_dev *dev, struct svq_page_op *op, unsigned int nr,
+                           enum svq_error *err);
+
+/*
+ * Take access away: op[].to is SVQ_NONE, or SVQ_RO from SVQ_RW.  Only clears
+ * or rewrites the entries: access may go on until svq_env_flush().  From
+ * SVQ_DUMMY (to SVQ_NONE) there is no frame, and no reference but the dummy's
+ * own, which is dropped here.
+ * An entry that no longer shows op[].frame was removed by the backend, and the
+ * entry's reference with it: op[].frame becomes SVQ_NO_FRAME.  Cannot fail.
+ */
+void svq_env_revoke(struct svq_dev *dev, struct svq_page_op *op, unsigned int nr);
+
+/* After this, no access that svq_env_revoke() took away is possible any more. */
+void svq_env_flush(struct svq_dev *dev);
+
+/*
+ * Drop the references of pages that were revoked to SVQ_NONE and flushed; ops
+ * with SVQ_NO_FRAME, from SVQ_DUMMY, or to SVQ_RO are passed over.
+ */
+void svq_env_release(struct svq_dev *dev, const struct svq_page_op *op, unsigned int nr);
+
+/*
+ * Take access away from under requests that the backend may be working on:
+ * from SVQ_RO or SVQ_RW to SVQ_DUMMY.  On return the flush is complete, the
+ * frontend's page is released, and the backend finds its dummy page there
+ * (nothing, if the backend is dead or the entry was not ours any more).
+ */
+void svq_env_take_away(struct svq_dev *dev, struct svq_page_op *op, unsigned int nr);
+
+/* Send to the backend: queue q's channel, or the control channel for -1. */
+void svq_env_notify(struct svq_dev *dev, int q);
+
+/* Raise the device's interrupt in the frontend. */
+void svq_env_interrupt(struct svq_dev *dev);
+
+/* Report, rate-limited: dev was failed, by err on queue q (-1: none in particular). */
+void svq_env_report(struct svq_dev *dev, int q, enum svq_error err);
+
+#endif /* VIRTIO_SHADOW_SVQ_H */
