@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A file per region.  vhost-user devices map every region of the memory table
+ * from offset 0 of the descriptor that came with it, so regions cannot share
+ * one file at different offsets.
+ */
+#include <linux/anon_inodes.h>
+#include <linux/fcntl.h>
+#include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+
+#include "vsh.h"
+
+struct vsh_region_file {
+	struct vsh_attachment *att;
+	struct vsh_region *region;
+};
+
+static vm_fault_t vsh_region_fault(struct vm_fault *vmf)
+{
+	struct vsh_region *r = vmf->vma->vm_private_data;
+	struct page *page;
+
+	if (vmf->pgoff >= r->nr_pages)
+		return VM_FAULT_SIGBUS;
+
+	page = virt_to_page(r->va) + vmf->pgoff;
+	get_page(page);
+	vmf->page = page;
+	return 0;
+}
+
+static const struct vm_operations_struct vsh_region_vm_ops = {
+	.fault = vsh_region_fault,
+};
+
+static int vsh_region_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	struct vsh_region_file *rf = file->private_data;
+
+	/* A private mapping would copy pages that may not be there. */
+	if (!(vma->vm_flags & VM_SHARED) || (vma->vm_flags & VM_EXEC))
+		return -EINVAL;
+	if (vma->vm_pgoff > rf->region->nr_pages ||
+	    vma_pages(vma) > rf->region->nr_pages - vma->vm_pgoff)
+		return -EINVAL;
+
+	/* A core dump would read pages that are not there: in the kernel. */
+	vm_flags_mod(vma, VM_DONTDUMP | VM_DONTEXPAND, VM_MAYEXEC);
+	vma->vm_private_data = rf->region;
+	vma->vm_ops = &vsh_region_vm_ops;
+	return 0;
+}
+
+static int vsh_region_release(struct inode *inode, struct file *file)
+{
+	struct vsh_region_file *rf = file->private_data;
+
+	vsh_attachment_put(rf->att);
+	kfree(rf);
+	return 0;
+}
+
+static const struct file_operations vsh_region_fops = {
+	.owner = THIS_MODULE,
+	.mmap = vsh_region_mmap,
+	.release = vsh_region_release,
+};
+
+int vsh_region_fd(struct vsh_attachment *att, unsigned int index)
+{
+	struct vsh_region_file *rf;
+	int fd;
+
+	if (index >= att->nr_regions)
+		return -EINVAL;
+
+	rf = kzalloc(sizeof(*rf), GFP_KERNEL);
+	if (!rf)
+		return -ENOMEM;
+
+	vsh_attachment_get(att);
+	rf->att = att;
+	rf->region = att->region[index];
+
+	fd = anon_inode_getfd("[virtio-shadow]", &vsh_region_fops, rf,
+			      O_RDWR | O_CLOEXEC);
+	if (fd < 0) {
+		vsh_attachment_put(att);
+		kfree(rf);
+	}
+	return fd;
+}
