@@ -52,6 +52,62 @@
 #define SVQ_QUEUE_MAX           VSH_MAX_QUEUE_SIZE
 #define SVQ_RING_FRAMES         (SVQ_DESC_BYTES(SVQ_QUEUE_MAX) / SVQ_PAGE_SIZE + 1)
 
+/*
+ * The window (abi.h): frames of the parts of queue q, for queues of queue_size
+ * descriptors (a power of two, at most SVQ_QUEUE_MAX).
+ */
+enum svq_part { SVQ_PART_DESC, SVQ_PART_AVAIL, SVQ_PART_USED, SVQ_PARTS };
+
+static inline uint32_t svq_part_frames(uint32_t queue_size, enum svq_part part)
+{
+    uint32_t bytes = part == SVQ_PART_DESC ? SVQ_DESC_BYTES(queue_size) :
+                     part == SVQ_PART_AVAIL ? SVQ_AVAIL_BYTES(queue_size) :
+                                              SVQ_USED_BYTES(queue_size);
+
+    return (bytes + SVQ_PAGE_MASK) >> SVQ_PAGE_SHIFT;
+}
+
+static inline uint32_t svq_queue_frames(uint32_t queue_size)
+{
+    return svq_part_frames(queue_size, SVQ_PART_DESC) +
+           svq_part_frames(queue_size, SVQ_PART_AVAIL) +
+           svq_part_frames(queue_size, SVQ_PART_USED);
+}
+
+static inline uint32_t svq_window_frames(uint32_t nr_queues, uint32_t queue_size)
+{
+    return VSH_FRAME_FIRST_QUEUE + nr_queues * svq_queue_frames(queue_size);
+}
+
+/* The largest window that the limits of the ABI allow. */
+#define SVQ_WINDOW_FRAMES_MAX   (VSH_FRAME_FIRST_QUEUE + VSH_MAX_QUEUES * (4u + 1u + 3u))
+
+/* May the backend write this frame of the window?  The mailbox and used rings. */
+static inline bool svq_window_writable(uint32_t queue_size, uint32_t frame)
+{
+    if ( frame < VSH_FRAME_FIRST_QUEUE )
+        return frame == VSH_FRAME_MAILBOX;
+
+    return (frame - VSH_FRAME_FIRST_QUEUE) % svq_queue_frames(queue_size) >=
+           svq_part_frames(queue_size, SVQ_PART_DESC) +
+           svq_part_frames(queue_size, SVQ_PART_AVAIL);
+}
+
+/*
+ * Page records that a device needs: a power of two.  At least two of the
+ * largest chains fit, so that a chain can wait for others but never for ever.
+ */
+static inline uint32_t svq_page_records(uint32_t nr_queues, uint32_t queue_size)
+{
+    uint32_t want = nr_queues * queue_size * SVQ_PAGES_PER_DESC;
+    uint32_t nr = 2 * SVQ_CHAIN_PAGES;
+
+    while ( nr < want )
+        nr *= 2;
+
+    return nr;
+}
+
 /* Why a device was failed; shown in the log and in the statistics. */
 enum svq_error {
     SVQ_ERR_NONE,
@@ -131,9 +187,10 @@ struct svq_page {
     uint16_t readers;           /* buffers in flight that the device reads */
     uint16_t writers;           /* ... and that it writes */
     uint8_t have;               /* enum svq_access in force */
-    uint8_t dirty;              /* on the dirty list */
-    uint16_t pad;
-    uint32_t hash_next;
+    bool dirty;                 /* on the dirty list */
+    bool in_use;                /* not on the free list */
+    uint8_t pad;
+    uint32_t hash_next;         /* of the bucket, or of the free list */
     uint32_t dirty_next;
 };
 
@@ -145,10 +202,9 @@ struct svq_pages {
     uint32_t free;              /* head of the free list */
     uint32_t nr_free;
     uint32_t dirty;             /* head of the dirty list */
-    uint32_t nr_dirty;
     uint32_t nr_mapped;         /* have is SVQ_RO or SVQ_RW */
     uint32_t nr_dummy;          /* have is SVQ_DUMMY */
-    uint32_t scan;              /* progress of svq_pages_take_away() */
+    uint32_t scan;              /* progress of taking away, and of clearing */
 };
 
 /* One shadow descriptor. */
@@ -230,9 +286,17 @@ struct svq_dev {
     uint32_t state;                     /* VSH_STATE_* */
     uint32_t generation;
     uint32_t request_seq;               /* last one carried out */
-    bool taking_away;                   /* forced revocation under way */
+    int32_t request_error;
+    bool attached;                      /* a backend has described the device */
     bool ack_needed;                    /* a device process may still be at work */
     bool start_pending;                 /* DRIVER_OK came while RESETTING */
+
+    /* Work that is noted for svq_dev_run(), besides that of the queues. */
+    bool taking_away;                   /* forced revocation */
+    bool reset_pending;                 /* driver reset: registers, once it is done */
+    bool clearing;                      /* dummies, once the device has stopped */
+    uint32_t next_queue;                /* to be served first */
+    struct svq_page_op op[SVQ_PAGE_BATCH];
 
     uint32_t failures;
     enum svq_error last_error;
@@ -241,10 +305,18 @@ struct svq_dev {
 /*
  * Life of a device.
  *
- * svq_dev_init(): everything in *dev that the environment does not set must be
- * zero.  Writes the info page.  Cannot fail.
+ * The environment provides, in an otherwise zeroed *dev: nr_queues, nr_banks
+ * and bank[] (page aligned, not overlapping, below VSH_WINDOW_DAS); for each
+ * queue max_size (the same power of two for all), slot, chain, done (max_size
+ * of each) and busy (max_size bits); pages.page, pages.bucket and pages.nr
+ * (svq_page_records()).  It writes the event channels, frontend and device
+ * into the zeroed info page itself.
+ *
+ * frame[]: the core's pointers to the frames of the window, which has
+ * svq_window_frames(nr_queues, max_size) of them and outlives the device.
+ * svq_dev_init() cannot fail.
  */
-void svq_dev_init(struct svq_dev *dev);
+void svq_dev_init(struct svq_dev *dev, uint8_t *const frame[]);
 
 /*
  * Register access by the driver, 4.2.2; off is in bytes from the device's

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The device's states:
+ *
+ *            ATTACH             DRIVER_OK
+ *    IDLE ----------> READY ------------------> RUNNING
+ *                      ^ ^                       |   |
+ *         RESET_ACK    | | reset, already acked  |   | a malformed ring, a lying
+ *          .-----------' |                       |   | backend, backend gone
+ *          |             '------- FAILED <-------+---'
+ *     RESETTING <-- reset ----------'            |
+ *          ^------------------- reset -----------'
+ *
+ * Leaving RUNNING takes everything in flight away from the backend at once,
+ * but a device process may still be working on old requests.  No new ones are
+ * made available to it until it has said that it stopped (RESET_ACK).
+ */
+#include "svq_dev.h"
+#include "svq_pages.h"
+#include "svq_queue.h"
+
+uint64_t svq_dev_offered(const struct svq_dev *dev)
+{
+    uint64_t reserved = (~0ULL << SVQ_F_FIRST_RESERVED) & (~0ULL >> (63 - SVQ_F_LAST_RESERVED));
+
+    /*
+     * The bits of the device type are between driver and device (6).  The
+     * reserved ones concern the queues and the transport, which are ours.
+     */
+    return (dev->device_features & ~reserved) |
+           (dev->device_features & (1ULL << SVQ_F_VERSION_1));
+}
+
+void svq_info_update(struct svq_dev *dev)
+{
+    struct vsh_info *info = dev->info;
+    uint32_t seq = info->seq, frame = VSH_FRAME_FIRST_QUEUE;
+    unsigned int i;
+
+    svq_write_once(info->seq, seq + 1);
+    svq_wmb();
+
+    info->state = dev->state;
+    info->generation = dev->generation;
+    info->reply_seq = dev->request_seq;
+    info->reply_error = dev->request_error;
+    info->driver_features = dev->driver_features;
+    info->device_status = dev->status;
+
+    for ( i = 0; i < dev->nr_queues; i++ )
+    {
+        const struct svq_queue *q = &dev->queue[i];
+        struct vsh_queue_info *qi = &info->queue[i];
+
+        qi->max_size = q->max_size;
+        qi->size = q->ready && dev->state == VSH_STATE_RUNNING ? q->size : 0;
+
+        qi->desc = VSH_WINDOW_DAS + ((uint64_t)frame << VSH_FRAME_SHIFT);
+        frame += svq_part_frames(q->max_size, SVQ_PART_DESC);
+        qi->avail = VSH_WINDOW_DAS + ((uint64_t)frame << VSH_FRAME_SHIFT);
+        frame += svq_part_frames(q->max_size, SVQ_PART_AVAIL);
+        qi->used = VSH_WINDOW_DAS + ((uint64_t)frame << VSH_FRAME_SHIFT);
+        frame += svq_part_frames(q->max_size, SVQ_PART_USED);
+    }
+
+    svq_wmb();
+    svq_write_once(info->seq, seq + 2);
+}
+
+static uint32_t map_part(struct svq_mem *mem, uint8_t *const frame[], uint32_t first, uint32_t nr)
+{
+    uint32_t i;
+
+    for ( i = 0; i < nr; i++ )
+        mem->page[i] = frame[first + i];
+
+    mem->off = 0;
+    mem->nr = nr;
+
+    return first + nr;
+}
+
+void svq_dev_init(struct svq_dev *dev, uint8_t *const frame[])
+{
+    uint32_t i, f = VSH_FRAME_FIRST_QUEUE;
+
+    dev->info = (struct vsh_info *)frame[VSH_FRAME_INFO];
+    dev->mailbox = (const struct vsh_mailbox *)frame[VSH_FRAME_MAILBOX];
+
+    for ( i = 0; i < dev->nr_queues; i++ )
+    {
+        struct svq_queue *q = &dev->queue[i];
+
+        f = map_part(&q->shadow_desc, frame, f, svq_part_frames(q->max_size, SVQ_PART_DESC));
+        f = map_part(&q->shadow_avail, frame, f, svq_part_frames(q->max_size, SVQ_PART_AVAIL));
+        f = map_part(&q->shadow_used, frame, f, svq_part_frames(q->max_size, SVQ_PART_USED));
+    }
+
+    svq_pages_init(&dev->pages);
+
+    dev->state = VSH_STATE_IDLE;
+
+    dev->info->magic = VSH_MAGIC;
+    dev->info->version = VSH_ABI_VERSION;
+    dev->info->nr_frames = f;
+    dev->info->nr_queues = dev->nr_queues;
+    dev->info->nr_banks = dev->nr_banks;
+    for ( i = 0; i < dev->nr_banks; i++ )
+        dev->info->bank[i] = dev->bank[i];
+
+    svq_info_update(dev);
+}
+
+/* Publish the state, and wake the backend to look at it. */
+static void set_state(struct svq_dev *dev, uint32_t state)
+{
+    dev->state = state;
+    svq_info_update(dev);
+    svq_env_notify(dev, -1);
+}
+
+/* Stop queue work for good, take back what is in flight. */
+static void stop(struct svq_dev *dev)
+{
+    unsigned int i;
+
+    for ( i = 0; i < dev->nr_queues; i++ )
+    {
+        dev->queue[i].fetch = false;
+        dev->queue[i].collect = false;
+        dev->queue[i].stalled = false;
+        dev->queue[i].in_flight = 0;
+    }
+
+    dev->start_pending = false;
+    dev->taking_away = true;
+}
+
+/* A state without work to wait for: is the driver already up, or still to come? */
+static void settle(struct svq_dev *dev)
+{
+    unsigned int i;
+
+    if ( dev->start_pending && dev->attached )
+    {
+        dev->start_pending = false;
+        for ( i = 0; i < dev->nr_queues; i++ )
+            if ( dev->queue[i].ready )
+                svq_queue_start(&dev->queue[i]);
+        set_state(dev, VSH_STATE_RUNNING);
+    }
+    else
+        set_state(dev, dev->attached ? VSH_STATE_READY : VSH_STATE_IDLE);
+}
+
+void svq_dev_driver_ok(struct svq_dev *dev)
+{
+    dev->start_pending = true;
+
+    if ( dev->state == VSH_STATE_READY && !dev->clearing && !dev->taking_away )
+        settle(dev);
+}
+
+void svq_dev_config_changed(struct svq_dev *dev)
+{
+    dev->config_gen++;
+
+    if ( dev->status & SVQ_STATUS_DRIVER_OK )
+    {
+        dev->int_status |= SVQ_INT_CONFIG;
+        svq_env_interrupt(dev);
+    }
+}
+
+void svq_dev_fail(struct svq_dev *dev, int q, enum svq_error err)
+{
+    if ( dev->state == VSH_STATE_FAILED || dev->state == VSH_STATE_GONE )
+        return;
+
+    dev->failures++;
+    dev->last_error = err;
+    if ( q >= 0 && (unsigned int)q < dev->nr_queues )
+        dev->queue[q].stats.rejected++;
+    svq_env_report(dev, q, err);
+
+    if ( dev->state == VSH_STATE_RUNNING )
+    {
+        dev->ack_needed = dev->attached;
+        dev->generation++;
+    }
+
+    stop(dev);
+
+    /* 2.1.2: NEEDS_RESET, and after DRIVER_OK a configuration change notification. */
+    dev->status |= SVQ_STATUS_NEEDS_RESET;
+    if ( dev->status & SVQ_STATUS_DRIVER_OK )
+    {
+        dev->int_status |= SVQ_INT_CONFIG;
+        svq_env_interrupt(dev);
+    }
+
+    set_state(dev, VSH_STATE_FAILED);
+}
+
+void svq_dev_reset(struct svq_dev *dev)
+{
+    if ( dev->state == VSH_STATE_GONE )
+        return;
+
+    if ( dev->state == VSH_STATE_RUNNING )
+    {
+        dev->ack_needed = dev->attached;
+        dev->generation++;
+    }
+
+    stop(dev);
+    dev->reset_pending = true;
+}
+
+/* Everything is taken away: the registers' reset values, 4.2.3.1 and 2.4. */
+static void finish_reset(struct svq_dev *dev)
+{
+    unsigned int i;
+
+    dev->reset_pending = false;
+
+    for ( i = 0; i < dev->nr_queues; i++ )
+        svq_queue_reset(dev, &dev->queue[i]);
+
+    dev->status = 0;
+    dev->int_status = 0;
+    dev->driver_features = 0;
+    dev->dev_feat_sel = 0;
+    dev->drv_feat_sel = 0;
+    dev->queue_sel = 0;
+
+    if ( dev->ack_needed )
+        set_state(dev, VSH_STATE_RESETTING);
+    else if ( dev->state != VSH_STATE_IDLE && dev->state != VSH_STATE_READY )
+        settle(dev);
+}
+
+void svq_dev_backend_kick(struct svq_dev *dev, unsigned int q)
+{
+    if ( dev->state == VSH_STATE_RUNNING && q < dev->nr_queues && dev->queue[q].ready )
+        dev->queue[q].collect = true;
+}
+
+void svq_dev_control(struct svq_dev *dev)
+{
+    if ( dev->state != VSH_STATE_GONE )
+        svq_mailbox_handle(dev);
+}
+
+void svq_dev_backend_gone(struct svq_dev *dev)
+{
+    if ( dev->state == VSH_STATE_GONE )
+        return;
+
+    dev->attached = false;
+    dev->ack_needed = false;
+    dev->device_features = 0;
+    dev->dev_queues = 0;
+
+    if ( dev->state == VSH_STATE_RUNNING || (dev->status & SVQ_STATUS_FEATURES_OK) )
+        svq_dev_fail(dev, -1, SVQ_ERR_BACKEND_GONE);
+    else if ( dev->state == VSH_STATE_RESETTING || dev->state == VSH_STATE_READY )
+        set_state(dev, VSH_STATE_IDLE);
+
+    /* Nobody is at work on them any more. */
+    dev->clearing = true;
+}
+
+bool svq_dev_release(struct svq_dev *dev)
+{
+    unsigned int i;
+
+    if ( dev->state != VSH_STATE_GONE )
+    {
+        stop(dev);
+        dev->attached = false;
+        dev->reset_pending = false;
+        dev->clearing = false;
+        set_state(dev, VSH_STATE_GONE);
+    }
+
+    if ( svq_pages_take_away(dev) )
+        return true;
+
+    for ( i = 0; i < dev->nr_queues; i++ )
+        svq_queue_reset(dev, &dev->queue[i]);
+
+    return false;
+}
+
+/* Forced revocation and what waits for it.  False while it is not done. */
+static bool settle_down(struct svq_dev *dev)
+{
+    if ( dev->taking_away )
+    {
+        if ( svq_pages_take_away(dev) )
+            return false;
+        dev->taking_away = false;
+    }
+
+    if ( dev->reset_pending )
+        finish_reset(dev);
+
+    if ( dev->clearing )
+    {
+        if ( svq_pages_clear(dev) )
+            return false;
+        dev->clearing = false;
+        if ( dev->state == VSH_STATE_READY && dev->start_pending )
+            settle(dev);
+    }
+
+    return true;
+}
+
+bool svq_dev_run(struct svq_dev *dev)
+{
+    unsigned int budget = SVQ_BUDGET, i;
+    bool more = false;
+
+    if ( dev->state == VSH_STATE_GONE )
+        return false;
+
+    if ( !settle_down(dev) )
+        return true;
+
+    for ( i = 0; i < dev->nr_queues && dev->state == VSH_STATE_RUNNING; i++ )
+    {
+        unsigned int nr = (dev->next_queue + i) % dev->nr_queues;
+        struct svq_queue *q = &dev->queue[nr];
+        enum svq_error err;
+
+        if ( !q->ready || !(q->fetch || q->collect) )
+            continue;
+
+        /* Returns first: they free what the next chains need. */
+        err = svq_queue_collect(dev, q, &budget);
+        if ( err == SVQ_ERR_NONE )
+            err = svq_queue_fetch(dev, q, &budget);
+        if ( err != SVQ_ERR_NONE )
+            svq_dev_fail(dev, (int)nr, err);
+    }
+
+    /* The queue that comes last this time comes first the next. */
+    dev->next_queue = (dev->next_queue + 1) % dev->nr_queues;
+
+    /* A failure on the way is settled by the caller's next call. */
+    if ( dev->taking_away || dev->reset_pending )
+        return true;
+
+    for ( i = 0; i < dev->nr_queues; i++ )
+        more |= dev->queue[i].collect || (dev->queue[i].fetch && !dev->queue[i].stalled);
+
+    return more && dev->state == VSH_STATE_RUNNING;
+}

@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Pages in flight: which pages of the frontend the backend may see, and why.
+ */
+#include "svq_pages.h"
+
+#define NONE    (~0U)
+
+/* Records looked at in one step of taking away or clearing. */
+#define SCAN_STEP   4096u
+
+static uint32_t hash(const struct svq_pages *p, uint64_t gfn)
+{
+    /* Fibonacci hashing: neighbouring gfns, the common case, spread out. */
+    return (uint32_t)((gfn * 0x9e3779b97f4a7c15ULL) >> 32) & (p->nr - 1);
+}
+
+static enum svq_access want(const struct svq_page *pg)
+{
+    return pg->writers ? SVQ_RW : pg->readers ? SVQ_RO : SVQ_NONE;
+}
+
+void svq_pages_init(struct svq_pages *p)
+{
+    uint32_t i;
+
+    for ( i = 0; i < p->nr; i++ )
+    {
+        p->bucket[i] = NONE;
+        p->page[i].in_use = false;
+        p->page[i].dirty = false;
+        p->page[i].hash_next = i + 1 < p->nr ? i + 1 : NONE;
+    }
+
+    p->free = 0;
+    p->nr_free = p->nr;
+    p->dirty = NONE;
+    p->nr_mapped = 0;
+    p->nr_dummy = 0;
+    p->scan = 0;
+}
+
+static struct svq_page *find(const struct svq_pages *p, uint64_t gfn)
+{
+    uint32_t i;
+
+    for ( i = p->bucket[hash(p, gfn)]; i != NONE; i = p->page[i].hash_next )
+        if ( p->page[i].gfn == gfn )
+            return &p->page[i];
+
+    return NULL;
+}
+
+static struct svq_page *add(struct svq_pages *p, uint64_t gfn)
+{
+    uint32_t i = p->free, h = hash(p, gfn);
+    struct svq_page *pg;
+
+    if ( i == NONE )
+        return NULL;
+
+    pg = &p->page[i];
+    p->free = pg->hash_next;
+    p->nr_free--;
+
+    pg->gfn = gfn;
+    pg->frame = SVQ_NO_FRAME;
+    pg->readers = 0;
+    pg->writers = 0;
+    pg->have = SVQ_NONE;
+    pg->in_use = true;
+    pg->dirty = false;
+    pg->hash_next = p->bucket[h];
+    p->bucket[h] = i;
+
+    return pg;
+}
+
+/* pg must be neither dirty nor visible to the backend. */
+static void del(struct svq_pages *p, struct svq_page *pg)
+{
+    uint32_t me = (uint32_t)(pg - p->page);
+    uint32_t *link = &p->bucket[hash(p, pg->gfn)];
+
+    while ( *link != me )
+        link = &p->page[*link].hash_next;
+
+    *link = pg->hash_next;
+    pg->in_use = false;
+    pg->hash_next = p->free;
+    p->free = me;
+    p->nr_free++;
+}
+
+/* Once on the list a record stays until the commit, whatever becomes of it. */
+static void mark(struct svq_pages *p, struct svq_page *pg)
+{
+    if ( pg->dirty )
+        return;
+
+    pg->dirty = true;
+    pg->dirty_next = p->dirty;
+    p->dirty = (uint32_t)(pg - p->page);
+}
+
+bool svq_pages_take(struct svq_pages *p, uint64_t gfn, bool write)
+{
+    struct svq_page *pg = find(p, gfn);
+
+    if ( !pg )
+        pg = add(p, gfn);
+    if ( !pg )
+        return false;
+
+    /*
+     * The counts cannot overflow: a buffer takes a page once, and a device has
+     * at most VSH_MAX_QUEUES * SVQ_QUEUE_MAX = 8192 buffers in flight.
+     */
+    if ( write )
+        pg->writers++;
+    else
+        pg->readers++;
+
+    if ( pg->have != want(pg) )
+        mark(p, pg);
+
+    return true;
+}
+
+void svq_pages_put(struct svq_pages *p, uint64_t gfn, bool write)
+{
+    struct svq_page *pg = find(p, gfn);
+
+    if ( !pg )
+        return;
+
+    if ( write )
+        pg->writers--;
+    else
+        pg->readers--;
+
+    if ( pg->have != want(pg) || want(pg) == SVQ_NONE )
+        mark(p, pg);
+}
+
+static void fill(const struct svq_dev *dev, struct svq_page_op *op, const struct svq_page *pg,
+                 enum svq_access from, enum svq_access to)
+{
+    unsigned int b;
+
+    op->gfn = pg->gfn;
+    op->frame = pg->frame;
+    op->backend_gfn = 0;
+    op->from = (uint8_t)from;
+    op->to = (uint8_t)to;
+    op->record = (uint32_t)(pg - dev->pages.page);
+
+    for ( b = 0; b < dev->nr_banks; b++ )
+    {
+        uint64_t first = dev->bank[b].base >> SVQ_PAGE_SHIFT;
+
+        if ( pg->gfn >= first && pg->gfn - first < dev->bank[b].size >> SVQ_PAGE_SHIFT )
+            op->backend_gfn = dev->aperture_gfn[b] + (pg->gfn - first);
+    }
+}
+
+/* Revoke, or downgrade, what the n ops say; remember what the environment found. */
+static void revoke(struct svq_dev *dev, unsigned int n)
+{
+    unsigned int i;
+
+    svq_env_revoke(dev, dev->op, n);
+
+    for ( i = 0; i < n; i++ )
+        dev->pages.page[dev->op[i].record].frame = dev->op[i].frame;
+}
+
+static enum svq_error grant(struct svq_dev *dev, struct svq_queue *q, unsigned int n)
+{
+    struct svq_pages *p = &dev->pages;
+    enum svq_error err = SVQ_ERR_NONE;
+    unsigned int i, done = svq_env_grant(dev, dev->op, n, &err);
+
+    for ( i = 0; i < done && i < n; i++ )
+    {
+        struct svq_page *pg = &p->page[dev->op[i].record];
+
+        pg->frame = dev->op[i].frame;
+        pg->have = dev->op[i].to;
+        if ( dev->op[i].from == SVQ_NONE )
+        {
+            p->nr_mapped++;
+            q->stats.grants++;
+        }
+    }
+
+    return done < n ? err : SVQ_ERR_NONE;
+}
+
+enum svq_error svq_pages_commit(struct svq_dev *dev, struct svq_queue *q)
+{
+    struct svq_pages *p = &dev->pages;
+    enum svq_error err = SVQ_ERR_NONE;
+    uint32_t i, next, keep = NONE;
+    unsigned int n = 0;
+    bool flush = false;
+
+    if ( p->dirty == NONE )
+        return SVQ_ERR_NONE;
+
+    for ( i = p->dirty; i != NONE; i = p->page[i].dirty_next )
+    {
+        struct svq_page *pg = &p->page[i];
+
+        if ( want(pg) >= pg->have )
+            continue;
+
+        fill(dev, &dev->op[n++], pg, pg->have, want(pg));
+        flush = true;
+        if ( n == SVQ_PAGE_BATCH )
+        {
+            revoke(dev, n);
+            n = 0;
+        }
+    }
+
+    if ( n )
+        revoke(dev, n);
+    if ( flush )
+    {
+        svq_env_flush(dev);
+        q->stats.flushes++;
+    }
+
+    /* What was revoked is beyond the backend's reach now: let go of it. */
+    for ( i = p->dirty, n = 0; i != NONE; i = next )
+    {
+        struct svq_page *pg = &p->page[i];
+        enum svq_access to = want(pg);
+
+        next = pg->dirty_next;
+
+        if ( to > pg->have )
+        {
+            pg->dirty_next = keep;
+            keep = i;
+            continue;
+        }
+
+        pg->dirty = false;
+
+        if ( to == SVQ_NONE && pg->have != SVQ_NONE )
+        {
+            fill(dev, &dev->op[n++], pg, pg->have, SVQ_NONE);
+            p->nr_mapped--;
+            q->stats.revokes++;
+            if ( n == SVQ_PAGE_BATCH )
+            {
+                svq_env_release(dev, dev->op, n);
+                n = 0;
+            }
+        }
+
+        pg->have = (uint8_t)to;
+        if ( to == SVQ_NONE )
+            del(p, pg);
+    }
+
+    if ( n )
+        svq_env_release(dev, dev->op, n);
+
+    for ( i = keep, n = 0; i != NONE; i = next )
+    {
+        struct svq_page *pg = &p->page[i];
+
+        next = pg->dirty_next;
+        pg->dirty = false;
+        if ( err != SVQ_ERR_NONE )
+            continue;
+
+        fill(dev, &dev->op[n++], pg, pg->have, want(pg));
+        if ( n == SVQ_PAGE_BATCH )
+        {
+            err = grant(dev, q, n);
+            n = 0;
+        }
+    }
+
+    if ( n && err == SVQ_ERR_NONE )
+        err = grant(dev, q, n);
+
+    p->dirty = NONE;
+
+    return err;
+}
+
+/*
+ * One step of a scan over all records: collects up to a batch of those whose
+ * have is in [lo, hi] into dev->op, drops those that the backend cannot see.
+ * Returns the number collected.
+ */
+static unsigned int scan(struct svq_dev *dev, enum svq_access lo, enum svq_access hi,
+                         enum svq_access to)
+{
+    struct svq_pages *p = &dev->pages;
+    unsigned int n = 0, looked = 0;
+
+    for ( ; p->scan < p->nr && n < SVQ_PAGE_BATCH && looked < SCAN_STEP; p->scan++, looked++ )
+    {
+        struct svq_page *pg = &p->page[p->scan];
+
+        if ( !pg->in_use )
+            continue;
+
+        pg->dirty = false;
+        pg->readers = 0;
+        pg->writers = 0;
+
+        if ( pg->have == SVQ_NONE )
+            del(p, pg);
+        else if ( pg->have >= lo && pg->have <= hi )
+            fill(dev, &dev->op[n++], pg, pg->have, to);
+    }
+
+    return n;
+}
+
+bool svq_pages_take_away(struct svq_dev *dev)
+{
+    struct svq_pages *p = &dev->pages;
+    unsigned int i, n;
+
+    p->dirty = NONE;
+
+    if ( p->nr_free + p->nr_dummy == p->nr )
+    {
+        p->scan = 0;
+        return false;
+    }
+
+    n = scan(dev, SVQ_RO, SVQ_RW, SVQ_DUMMY);
+    if ( n )
+    {
+        svq_env_take_away(dev, dev->op, n);
+        dev->queue[0].stats.flushes++;
+    }
+
+    for ( i = 0; i < n; i++ )
+    {
+        struct svq_page *pg = &p->page[dev->op[i].record];
+
+        pg->have = SVQ_DUMMY;
+        pg->frame = SVQ_NO_FRAME;
+        p->nr_mapped--;
+        p->nr_dummy++;
+        dev->queue[0].stats.revokes++;
+    }
+
+    if ( p->scan == p->nr )
+        p->scan = 0;
+
+    return p->nr_free + p->nr_dummy != p->nr;
+}
+
+bool svq_pages_clear(struct svq_dev *dev)
+{
+    struct svq_pages *p = &dev->pages;
+    unsigned int i, n;
+
+    if ( !p->nr_dummy )
+    {
+        p->scan = 0;
+        return false;
+    }
+
+    n = scan(dev, SVQ_DUMMY, SVQ_DUMMY, SVQ_NONE);
+    if ( n )
+    {
+        svq_env_revoke(dev, dev->op, n);
+        svq_env_flush(dev);
+        dev->queue[0].stats.flushes++;
+    }
+
+    for ( i = 0; i < n; i++ )
+    {
+        struct svq_page *pg = &p->page[dev->op[i].record];
+
+        pg->have = SVQ_NONE;
+        p->nr_dummy--;
+        del(p, pg);
+    }
+
+    if ( p->scan == p->nr )
+        p->scan = 0;
+
+    return p->nr_dummy != 0;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Pages in flight: which pages of the frontend the backend may see, and why.
+ *
+ * Buffers take and put pages; what that means for the backend's access is
+ * worked out when it is committed, for a whole batch of buffers with one flush.
+ */
+#ifndef SVQ_PAGES_H
+#define SVQ_PAGES_H
+
+#include <virtio-shadow/svq.h>
+
+void svq_pages_init(struct svq_pages *p);
+
+/*
+ * A buffer covers gfn; write: the device writes it.  False, and nothing done,
+ * if there is no record left.
+ */
+bool svq_pages_take(struct svq_pages *p, uint64_t gfn, bool write);
+
+/* Undo one svq_pages_take() of the same gfn and direction. */
+void svq_pages_put(struct svq_pages *p, uint64_t gfn, bool write);
+
+/*
+ * Make the backend's access what takes and puts since the last commit ask for.
+ * On return everything that was put and is not covered by another buffer in
+ * flight is inaccessible, flush included.  Counts into q's statistics.
+ * On an error the device must be failed.
+ */
+enum svq_error svq_pages_commit(struct svq_dev *dev, struct svq_queue *q);
+
+/*
+ * Put the backend's dummy in the place of everything in flight and forget all
+ * takes.  Does a bounded part; returns true while there is more.
+ */
+bool svq_pages_take_away(struct svq_dev *dev);
+
+/* Empty the places of the dummies.  Bounded in the same way. */
+bool svq_pages_clear(struct svq_dev *dev);
+
+#endif /* SVQ_PAGES_H */
