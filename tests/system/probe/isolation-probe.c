@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Runs in the backend VM, as root, against a device that virtio-shadowd serves:
+ * tries to read every page of the frontend through the aperture, and says which
+ * could be read although no request in flight covered them.
+ *
+ * It borrows the daemon's own region files (pidfd_getfd), so it sees exactly
+ * what a device process sees. What is in flight it knows from the shadow rings.
+ *
+ *   isolation-probe FRONTEND-DOMID DEVICE PASSES
+ *
+ * prints one JSON object. Exit 0: scanned; 1: an uncovered page was readable;
+ * 2: could not probe.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <virtio-shadow/abi.h>
+#include <virtio-shadow/ring.h>
+
+#define PAGE 4096ULL
+
+/*
+ * How long after its return a buffer counts as covered: the backend cannot see
+ * when Xen looks at the used ring, only that it put something there.
+ */
+#define GRACE_NS 1000000000ULL
+
+struct region {
+    uint64_t das, size;
+    uint8_t *va;
+};
+
+struct buffer {
+    uint64_t addr;
+    uint32_t len;
+};
+
+struct chain {
+    bool in_flight, known;
+    uint64_t returned_ns;
+    unsigned int nr;
+    struct buffer buffer[VSH_MAX_QUEUE_SIZE];
+};
+
+struct queue {
+    uint16_t size, avail_seen, used_seen;
+    const struct svq_desc *desc;
+    const uint8_t *avail, *used;
+    struct chain *chain;
+};
+
+static struct region bank[VSH_MAX_BANKS], window;
+static unsigned int nr_banks;
+static struct queue queue[VSH_MAX_QUEUES];
+static unsigned int nr_queues;
+static uint64_t lost;
+
+static sigjmp_buf fault_env;
+
+static void on_fault(int sig)
+{
+    siglongjmp(fault_env, sig);
+}
+
+static uint64_t now_ns(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000ULL + (uint64_t)ts.tv_nsec;
+}
+
+/* One read of the page; false if it faulted. */
+static bool readable(const volatile uint8_t *va)
+{
+    if (sigsetjmp(fault_env, 1))
+        return false;
+    (void)*va;
+    return true;
+}
+
+static uint16_t load16(const uint8_t *p)
+{
+    return *(const volatile uint16_t *)p;
+}
+
+static uint32_t load32(const uint8_t *p)
+{
+    return *(const volatile uint32_t *)p;
+}
+
+/* What the chain at head covers, as the shadow descriptor table has it now. */
+static void note_chain(struct queue *q, uint16_t head)
+{
+    struct chain *c = &q->chain[head % q->size];
+    uint16_t i = head % q->size;
+
+    c->nr = 0;
+    for (;;) {
+        const volatile struct svq_desc *d = &q->desc[i];
+        uint16_t flags = d->flags;
+
+        c->buffer[c->nr].addr = d->addr;
+        c->buffer[c->nr++].len = d->len;
+        if (!(flags & SVQ_DESC_F_NEXT) || c->nr == q->size)
+            break;
+        i = d->next % q->size;
+    }
+    c->in_flight = c->known = true;
+}
+
+/* Follow the shadow rings of all queues. */
+static void follow(void)
+{
+    uint64_t now = now_ns();
+
+    for (unsigned int n = 0; n < nr_queues; n++) {
+        struct queue *q = &queue[n];
+        uint16_t used = load16(q->used + SVQ_USED_IDX);
+        uint16_t avail;
+
+        __sync_synchronize();
+        avail = load16(q->avail + SVQ_AVAIL_IDX);
+        __sync_synchronize();
+
+        if ((uint16_t)(avail - q->avail_seen) > q->size ||
+            (uint16_t)(used - q->used_seen) > q->size) {
+            /* Too many at once to follow: what was seen last stays covered for a while. */
+            lost++;
+            for (unsigned int i = 0; i < q->size; i++)
+                if (q->chain[i].in_flight) {
+                    q->chain[i].in_flight = false;
+                    q->chain[i].returned_ns = now;
+                }
+            q->avail_seen = (uint16_t)(avail - q->size);
+            q->used_seen = used;
+        }
+        for (; q->avail_seen != avail; q->avail_seen++)
+            note_chain(q, load16(q->avail + SVQ_AVAIL_RING(q->avail_seen % q->size)));
+        for (; q->used_seen != used; q->used_seen++) {
+            struct chain *c =
+                &q->chain[load32(q->used + SVQ_USED_ID(q->used_seen % q->size)) % q->size];
+
+            c->in_flight = false;
+            c->returned_ns = now;
+        }
+    }
+}
+
+static bool covered(uint64_t gpa)
+{
+    uint64_t now = now_ns();
+
+    for (unsigned int n = 0; n < nr_queues; n++) {
+        for (unsigned int i = 0; i < queue[n].size; i++) {
+            const struct chain *c = &queue[n].chain[i];
+
+            if (!c->known || (!c->in_flight && now - c->returned_ns > GRACE_NS))
+                continue;
+            for (unsigned int b = 0; b < c->nr; b++) {
+                uint64_t first = c->buffer[b].addr & ~(PAGE - 1);
+                uint64_t last = (c->buffer[b].addr + c->buffer[b].len - 1) & ~(PAGE - 1);
+
+                if (gpa >= first && gpa <= last)
+                    return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Xen grants first and publishes then: a page may be seen just before its request. */
+static bool covered_soon(uint64_t gpa)
+{
+    uint64_t start = now_ns();
+
+    do {
+        follow();
+        if (covered(gpa))
+            return true;
+    } while (now_ns() - start < GRACE_NS);
+    return false;
+}
+
+/* "key:\tvalue" of a file's fdinfo. */
+static bool fdinfo(int pid, int fd, const char *key, uint64_t *val)
+{
+    char path[64], line[256];
+    bool found = false;
+    FILE *f;
+
+    snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", pid, fd);
+    f = fopen(path, "re");
+    if (!f)
+        return false;
+    while (!found && fgets(line, sizeof(line), f)) {
+        size_t len = strlen(key);
+
+        if (!strncmp(line, key, len) && line[len] == ':') {
+            *val = strtoull(line + len + 1, NULL, 0);
+            found = true;
+        }
+    }
+    fclose(f);
+    return found;
+}
+
+static void borrow(int pid, int pidfd, int fd, unsigned int frontend, unsigned int device)
+{
+    uint64_t fe, dev, das, size;
+    struct region *r;
+    void *va;
+    int mine;
+
+    if (!fdinfo(pid, fd, "vsh-frontend", &fe) || fe != frontend ||
+        !fdinfo(pid, fd, "vsh-device", &dev) || dev != device ||
+        !fdinfo(pid, fd, "vsh-das", &das) || !fdinfo(pid, fd, "vsh-size", &size))
+        return;
+
+    if (das >= VSH_WINDOW_DAS)
+        r = &window;
+    else if (nr_banks < VSH_MAX_BANKS)
+        r = &bank[nr_banks++];
+    else
+        errx(2, "more RAM banks than there can be");
+
+    mine = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
+    if (mine < 0)
+        err(2, "cannot borrow descriptor %d of process %d", fd, pid);
+    va = mmap(NULL, size, PROT_READ, MAP_SHARED | MAP_NORESERVE, mine, 0);
+    if (va == MAP_FAILED)
+        err(2, "cannot map the region at %#llx", (unsigned long long)das);
+    close(mine);
+    *r = (struct region){.das = das, .size = size, .va = va};
+}
+
+/* All region files of the device that the process holds. */
+static void borrow_all(int pid, unsigned int frontend, unsigned int device)
+{
+    char path[64];
+    struct dirent *e;
+    int pidfd;
+    DIR *d;
+
+    snprintf(path, sizeof(path), "/proc/%d/fd", pid);
+    d = opendir(path);
+    if (!d)
+        return;
+    pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    if (pidfd < 0)
+        err(2, "pidfd_open(%d)", pid);
+    while ((e = readdir(d)))
+        if (e->d_name[0] != '.')
+            borrow(pid, pidfd, atoi(e->d_name), frontend, device);
+    close(pidfd);
+    closedir(d);
+}
+
+static void find_device(unsigned int frontend, unsigned int device)
+{
+    struct dirent *e;
+    DIR *d = opendir("/proc");
+
+    if (!d)
+        err(2, "/proc");
+    while (!window.va && (e = readdir(d))) {
+        char path[64], comm[32] = "";
+        FILE *f;
+
+        if (e->d_name[0] < '0' || e->d_name[0] > '9')
+            continue;
+        snprintf(path, sizeof(path), "/proc/%.10s/comm", e->d_name);
+        f = fopen(path, "re");
+        if (!f)
+            continue;
+        if (fgets(comm, sizeof(comm), f) && !strcmp(comm, "virtio-shadowd\n"))
+            borrow_all(atoi(e->d_name), frontend, device);
+        fclose(f);
+    }
+    closedir(d);
+    if (!window.va || !nr_banks)
+        errx(2, "virtio-shadowd does not serve device %u of domain %u here", device, frontend);
+}
+
+static void find_queues(void)
+{
+    const struct vsh_info *info = (const struct vsh_info *)window.va;
+
+    if (info->magic != VSH_MAGIC || info->version != VSH_ABI_VERSION)
+        errx(2, "the window has no info page of version %u", VSH_ABI_VERSION);
+
+    for (unsigned int i = 0; i < info->nr_queues && i < VSH_MAX_QUEUES; i++) {
+        const struct vsh_queue_info *qi = &info->queue[i];
+        struct queue *q = &queue[nr_queues];
+
+        if (!qi->size)
+            continue;
+        q->size = (uint16_t)qi->size;
+        q->desc = (const struct svq_desc *)(window.va + (qi->desc - VSH_WINDOW_DAS));
+        q->avail = window.va + (qi->avail - VSH_WINDOW_DAS);
+        q->used = window.va + (qi->used - VSH_WINDOW_DAS);
+        q->chain = calloc(q->size, sizeof(*q->chain));
+        if (!q->chain)
+            err(2, "no memory");
+        /*
+         * What is in flight already is somewhere in the last entries of the
+         * ring: take all of them as covered until they are seen to return.
+         */
+        q->avail_seen = (uint16_t)(load16(q->avail + SVQ_AVAIL_IDX) - q->size);
+        q->used_seen = (uint16_t)(load16(q->used + SVQ_USED_IDX) - q->size);
+        nr_queues++;
+    }
+    if (!nr_queues)
+        errx(2, "the driver has not started the device");
+}
+
+int main(int argc, char **argv)
+{
+    struct sigaction sa = {.sa_handler = on_fault, .sa_flags = SA_NODEFER};
+    uint64_t pages = 0, seen = 0, uncovered = 0, start;
+    unsigned int passes;
+
+    if (argc != 4)
+        errx(2, "usage: isolation-probe FRONTEND-DOMID DEVICE PASSES");
+    find_device((unsigned int)atoi(argv[1]), (unsigned int)atoi(argv[2]));
+    passes = (unsigned int)atoi(argv[3]);
+    sigaction(SIGBUS, &sa, NULL);
+    sigaction(SIGSEGV, &sa, NULL);
+    find_queues();
+
+    start = now_ns();
+    for (unsigned int p = 0; p < passes; p++) {
+        for (unsigned int b = 0; b < nr_banks; b++) {
+            for (uint64_t off = 0; off < bank[b].size; off += PAGE) {
+                bool got;
+
+                follow();
+                got = readable(bank[b].va + off);
+                pages++;
+                if (!got)
+                    continue;
+                seen++;
+                if (!covered_soon(bank[b].das + off)) {
+                    uncovered++;
+                    fprintf(stderr, "isolation-probe: page %#llx is readable and not in flight\n",
+                            (unsigned long long)(bank[b].das + off));
+                }
+            }
+        }
+    }
+
+    printf("{\"frontend\": %s, \"device\": %s, \"passes\": %u, \"probe_pages\": %llu, "
+           "\"readable\": %llu, \"uncovered\": %llu, \"ring_overruns\": %llu, "
+           "\"milliseconds\": %llu}\n",
+           argv[1], argv[2], passes, (unsigned long long)pages, (unsigned long long)seen,
+           (unsigned long long)uncovered, (unsigned long long)lost,
+           (unsigned long long)((now_ns() - start) / 1000000));
+    return uncovered ? 1 : 0;
+}
