@@ -60,8 +60,8 @@ static void reap(struct work_struct *work)
 	unsigned int i;
 
 	/*
-	 * Xen empties the apertures when it is told, and I/O that is still
-	 * under way on them would find nothing there: in the kernel.
+	 * Xen empties the apertures when it is told: not under I/O that is
+	 * still under way on them.
 	 */
 	for (i = 0; i < att->nr_regions; i++) {
 		if (vsh_region_unused(att->region[i]))

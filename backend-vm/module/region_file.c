@@ -8,6 +8,7 @@
 #include <linux/fcntl.h>
 #include <linux/fs.h>
 #include <linux/mm.h>
+#include <linux/seq_file.h>
 #include <linux/slab.h>
 
 #include "vsh.h"
@@ -53,6 +54,18 @@ static int vsh_region_mmap(struct file *file, struct vm_area_struct *vma)
 	return 0;
 }
 
+/* For tools that look at what a process was given. */
+static void vsh_region_show_fdinfo(struct seq_file *m, struct file *file)
+{
+	struct vsh_region_file *rf = file->private_data;
+
+	seq_printf(m, "vsh-frontend:\t%u\n", rf->att->frontend);
+	seq_printf(m, "vsh-device:\t%u\n", rf->att->device);
+	seq_printf(m, "vsh-das:\t%#llx\n", rf->region->das);
+	seq_printf(m, "vsh-size:\t%#llx\n",
+		   (u64)rf->region->nr_pages << PAGE_SHIFT);
+}
+
 static int vsh_region_release(struct inode *inode, struct file *file)
 {
 	struct vsh_region_file *rf = file->private_data;
@@ -66,6 +79,7 @@ static const struct file_operations vsh_region_fops = {
 	.owner = THIS_MODULE,
 	.mmap = vsh_region_mmap,
 	.release = vsh_region_release,
+	.show_fdinfo = vsh_region_show_fdinfo,
 };
 
 int vsh_region_fd(struct vsh_attachment *att, unsigned int index)

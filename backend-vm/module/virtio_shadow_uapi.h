@@ -58,8 +58,10 @@ struct vsh_dev_eventfd {
 /*
  * The argument is the region's index.  Returns a new file descriptor
  * (O_CLOEXEC) whose offset 0 is the region's first byte; it can only be mapped,
- * shared.  An aperture page that no request in flight covers is not there: an
- * access to it kills the process.
+ * shared.  An aperture page that no request in flight covers is not there: a
+ * process that touches it gets SIGBUS, a system call EFAULT.  fdinfo of the
+ * file says which device and region it is (vsh-frontend, vsh-device, vsh-das,
+ * vsh-size).
  */
 #define VSH_DEV_REGION_FD	_IO(VSH_DEV_IOC_TYPE, 1)
 #define VSH_DEV_SET_KICK	_IOW(VSH_DEV_IOC_TYPE, 2, struct vsh_dev_eventfd)
