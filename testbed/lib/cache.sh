@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+# A content-addressed cache of build results outside the checkout.
+#
+# A stage is a file stages/NAME.sh that sets
+#   stage_deps          stages it builds on; their keys are part of its key
+#   stage_content_deps  stages it reads, but whose key would change too often: stage_key_extra has
+#                       to hash what is used of them
+#   stage_inputs        files and folders of the repository that it reads (missing ones are fine)
+# and defines
+#   stage_build OUT     fills the folder OUT; reads stages by "$(stage_dir NAME)"
+#   stage_key_extra     optional: prints anything else the result depends on
+# Its result is the folder CACHE/NAME-KEY, which appears under that name only when complete.
+
+# Entries beyond the newest KEEP_ENTRIES of a stage go, unless used within KEEP_MINUTES: another
+# checkout may just be booting them.
+KEEP_ENTRIES=3
+KEEP_MINUTES=120
+
+declare -A STAGE_DIR
+
+stage_exec() {
+    bash "$TESTBED/lib/stage-exec.sh" "$@"
+}
+
+# Lists the repository's files below the given paths, those git ignores (build products) left out.
+list_inputs() {
+    if git -C "$REPO" rev-parse --git-dir >/dev/null 2>&1; then
+        git -C "$REPO" ls-files -z --cached --others --exclude-standard -- "$@"
+    else
+        (cd "$REPO" && find "$@" -type f -print0 2>/dev/null)
+    fi | sort -zu
+}
+
+hash_inputs() {
+    [[ $# -gt 0 ]] || return 0
+    # A file that git knows but that was deleted is simply not there.
+    list_inputs "$@" | (cd "$REPO" && while IFS= read -r -d '' file; do
+        [[ -f $file ]] && printf '%s\0' "$file"
+    done | xargs -0r sha256sum)
+}
+
+stage_key() {
+    local name=$1 dep
+    shift
+    {
+        sha256sum <"$TESTBED/stages/$name.sh"
+        for dep in "$@"; do
+            basename "${STAGE_DIR[$dep]}"
+        done
+        local -a inputs
+        mapfile -t inputs < <(stage_exec "$name" inputs)
+        hash_inputs "${inputs[@]}"
+        stage_exec "$name" key-extra
+    } | sha256sum | cut -c1-16
+}
+
+prune() {
+    local name=$1 old
+    # Sixteen hexadecimal digits: do not take stage "linux" for "linux-source".
+    find "$CACHE" -maxdepth 1 -type d -regex ".*/$name-[0-9a-f]*" -name "$name-????????????????" \
+        -printf '%T@ %p\n' | sort -rn | tail -n +$((KEEP_ENTRIES + 1)) | cut -d' ' -f2- |
+        while IFS= read -r old; do
+            [[ -z $(find "$old" -maxdepth 0 -mmin "-$KEEP_MINUTES") ]] || continue
+            chmod -R u+w "$old" && rm -rf "$old"
+        done
+    find "$CACHE" -maxdepth 1 -name ".tmp-$name-*" -mmin +300 -exec rm -rf {} +
+}
+
+# Shows that a long step is alive: its last line of output every 20 seconds.
+heartbeat() {
+    local name=$1 log=$2 begin
+    begin=$(now_ms)
+    while sleep 20; do
+        say "$name: ... $(seconds $(($(now_ms) - begin))) s: $(tail -n 1 "$log" | cut -c1-80)"
+    done
+}
+
+stage_make() {
+    local name=$1 dir=$2 log=$CACHE/log/$1.log tmp begin beat rc=0
+    tmp=$(mktemp -d "$CACHE/.tmp-$name-XXXXXX")
+    chmod 755 "$tmp"
+    begin=$(now_ms)
+    say "$name: building (log: $log)"
+    heartbeat "$name" "$log" &
+    beat=$!
+    stage_exec "$name" build "$tmp" >"$log" 2>&1 </dev/null || rc=$?
+    kill "$beat" 2>/dev/null || true
+    wait "$beat" 2>/dev/null || true
+    if [[ $rc -ne 0 ]]; then
+        rm -rf "$tmp"
+        tail -n 30 "$log" >&2
+        die "stage $name failed (status $rc); the whole log is $log"
+    fi
+    mv -T "$tmp" "$dir"
+    say "$name: done in $(seconds $(($(now_ms) - begin))) s"
+}
+
+# stage NAME: brings a stage and all it builds on up to date; then STAGE_DIR[NAME] is its result.
+stage() {
+    local name=$1 dep dir
+    local -a deps content
+    [[ -z ${STAGE_DIR[$name]:-} ]] || return 0
+    [[ -f $TESTBED/stages/$name.sh ]] || die "there is no stage $name in $TESTBED/stages"
+    mkdir -p "$CACHE/log" "$CACHE/lock" "$CACHE/work"
+    mapfile -t deps < <(stage_exec "$name" deps)
+    mapfile -t content < <(stage_exec "$name" content-deps)
+    for dep in "${deps[@]}" "${content[@]}"; do
+        stage "$dep"
+    done
+    dir=$CACHE/$name-$(stage_key "$name" "${deps[@]}")
+    if [[ ! -d $dir ]]; then
+        # One build of a stage at a time: they share a work folder, and two runs may want the same.
+        exec {lock}>"$CACHE/lock/$name"
+        if ! flock -n "$lock"; then
+            say "$name: waiting for another run that builds it"
+            flock "$lock"
+        fi
+        [[ -d $dir ]] || stage_make "$name" "$dir"
+        exec {lock}>&-
+    fi
+    touch "$dir"
+    prune "$name"
+    STAGE_DIR[$name]=$dir
+    export "STAGE_DIR_${name//-/_}=$dir"
+}
