@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+# Debian's own arm64 kernel, unmodified. Result: vmlinuz, modules/ (the tree below lib/modules).
+stage_inputs=(testbed/lib/apt.sh)
+
+stage_build() {
+    local out=$1 tmp=$1/tmp package
+    source "$TESTBED/lib/apt.sh"
+    mkdir "$tmp"
+    step "fetching Debian's arm64 kernel"
+    # linux-image-arm64 only depends on the current one.
+    package=$(apt_locked apt-cache depends linux-image-arm64 |
+        sed -n 's/^ *Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1)
+    [[ -n $package ]] || die "linux-image-arm64 depends on no kernel in the index"
+    apt_fetch_deb "$tmp" "$package"
+    dpkg -x "$tmp"/*.deb "$tmp/root"
+    mv "$tmp"/root/boot/vmlinuz-* "$out/vmlinuz"
+    if [[ -d $tmp/root/usr/lib/modules ]]; then
+        mv "$tmp/root/usr/lib/modules" "$out/"
+    else
+        mv "$tmp/root/lib/modules" "$out/"
+    fi
+    rm -rf "$tmp"
+}
