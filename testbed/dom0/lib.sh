@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=sh
+# Helpers for scenarios, which run in dom0 under busybox sh. A scenario starts with
+#   . /testbed/dom0/lib.sh
+# and reports each named check with ok or not_ok, or through check.
+
+RESULTS=/results
+CONSOLES=/var/log/xen/console
+export TRIMMED=/kernels/linux/Image
+export RESULTS CONSOLES
+mkdir -p "$RESULTS" /run/testbed
+
+uptime_s() {
+    cut -d' ' -f1 /proc/uptime
+}
+
+# A line for the user: the host shows what starts with "dom0:".
+log() {
+    echo "dom0: [$(uptime_s)] $*"
+}
+
+ok() {
+    echo "ok $SCENARIO: $1" | tee -a "$RESULTS/checks"
+}
+
+not_ok() {
+    echo "not ok $SCENARIO: $1${2:+ ($2)}" | tee -a "$RESULTS/checks"
+}
+
+# check NAME COMMAND...: one named check; the command's output is kept for a failure only.
+check() {
+    _name=$1
+    shift
+    if "$@" >/run/testbed/check.out 2>&1; then
+        ok "$_name"
+    else
+        _status=$?
+        sed 's/^/    /' /run/testbed/check.out
+        not_ok "$_name" "'$*' ended with status $_status: $(tail -n 1 /run/testbed/check.out)"
+        return 1
+    fi
+}
+
+# value KEY VALUE: a figure or fact for the summary; the last one written counts.
+value() {
+    echo "$1=$2" >>"$RESULTS/values"
+}
+
+# wait_until SECONDS COMMAND...
+wait_until() {
+    _end=$(($(cut -d. -f1 /proc/uptime) + $1))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        [ "$(cut -d. -f1 /proc/uptime)" -lt "$_end" ] || return 1
+        sleep 0.05
+    done
+}
+
+# --- domains ---
+
+domid() {
+    xl domid "$1" 2>/dev/null
+}
+
+# console_log NAME
+console_log() {
+    echo "$CONSOLES/guest-$1.log"
+}
+
+# disk_for DOMAIN NAME VDEV ACCESS: one entry of a disk list.
+pv_disk() {
+    echo "'format=raw,vdev=$2,access=$3,target=/dev/disk/$1'"
+}
+
+# write_config NAME KERNEL MEMORY VCPUS EXTRA DISK...: writes an xl configuration, prints its path.
+# NAME.more, where it exists, is added at the end.
+write_config() {
+    _file=/run/testbed/$1.cfg
+    cat >"$_file" <<END
+name = "$1"
+kernel = "$2"
+memory = $3
+vcpus = $4
+extra = "console=hvc0 panic=1 loglevel=4 $5"
+on_crash = "destroy"
+on_reboot = "destroy"
+END
+    shift 5
+    _disks=
+    for _disk; do
+        _disks="$_disks${_disks:+, }$_disk"
+    done
+    [ -z "$_disks" ] || echo "disk = [ $_disks ]" >>"$_file"
+    echo "$_file"
+}
+
+# create CONFIG: xl create, with the console log of an earlier domain of that name put aside. What
+# xl says is in /run/testbed/xl.out.
+create() {
+    _dom=$(sed -n 's/^name *= *"\(.*\)"/\1/p' "$1")
+    _log=$(console_log "$_dom")
+    if [ -s "$_log" ]; then
+        _n=1
+        while [ -e "$_log.$_n" ]; do
+            _n=$((_n + 1))
+        done
+        mv "$_log" "$_log.$_n"
+    fi
+    log "creating $_dom"
+    xl create "$1" >/run/testbed/xl.out 2>&1
+    _rc=$?
+    cat /run/testbed/xl.out >>"$RESULTS/xl.log"
+    return $_rc
+}
+
+on_console() {
+    grep -qF -- "$2" "$(console_log "$1")"
+}
+
+gone() {
+    ! xl list "$1" >/dev/null 2>&1
+}
+
+on_console_or_gone() {
+    on_console "$@" || gone "$1"
+}
+
+# wait_console NAME SECONDS MARKER: until the marker is on the domain's console.
+wait_console() {
+    wait_until "$2" on_console_or_gone "$1" "$3"
+    on_console "$1" "$3"
+}
+
+# wait_up NAME SECONDS: until the domain takes commands (see guest_run).
+wait_up() {
+    wait_console "$1" "$2" "@@READY"
+}
+
+wait_gone() {
+    wait_until "$2" gone "$1"
+}
+
+destroy() {
+    xl destroy "$1" 2>>"$RESULTS/xl.log"
+    wait_gone "$1" 30
+}
+
+shut_down() {
+    guest_send "$1" 0 "sync; poweroff -f"
+    wait_gone "$1" 30
+}
+
+destroy_all() {
+    for _d in $(xl list | awk 'NR > 1 && $2 != 0 { print $1 }'); do
+        destroy "$_d"
+    done
+}
+
+# --- commands inside a domain, over its console ---
+
+guest_send() {
+    _tty=$(xenstore-read "/local/domain/$(domid "$1")/console/tty") || return 1
+    echo "$2 $3" >"$_tty"
+}
+
+# guest_start NAME COMMAND: sends a command and does not wait; sets GUEST_SEQ.
+guest_start() {
+    GUEST_SEQ=$(($(cat /run/testbed/seq 2>/dev/null || echo 0) + 1))
+    echo "$GUEST_SEQ" >/run/testbed/seq
+    guest_send "$1" "$GUEST_SEQ" "$2"
+}
+
+# guest_finish NAME SECONDS [SEQ]: waits for that command, prints its output, returns its status;
+# 125 when the domain is gone, 124 when time is up.
+guest_finish() {
+    _seq=${3:-$GUEST_SEQ}
+    if ! wait_console "$1" "$2" "@@DONE $_seq "; then
+        gone "$1" && return 125
+        return 124
+    fi
+    tr -d '\r' <"$(console_log "$1")" | awk -v s="$_seq" '
+        index($0, "@@DONE " s " ") { exit }
+        on { print }
+        index($0, "@@BEGIN " s "@") { on = 1 }'
+    return "$(tr -d '\r' <"$(console_log "$1")" | sed -n "s/.*@@DONE $_seq \([0-9]*\).*/\1/p")"
+}
+
+# guest_run NAME SECONDS COMMAND: all of the above.
+guest_run() {
+    guest_start "$1" "$3" || return 125
+    guest_finish "$1" "$2"
+}
+
+# --- the end ---
+
+# Writes the results to their drive and switches off.
+finish() {
+    mkdir -p "$RESULTS/consoles"
+    cp "$CONSOLES"/* "$RESULTS/consoles/" 2>/dev/null
+    cp /run/testbed/*.cfg "$RESULTS/" 2>/dev/null
+    xl dmesg >"$RESULTS/xl-dmesg.log" 2>&1
+    xl list >"$RESULTS/xl-list.log" 2>&1
+    xenstore-ls -fp >"$RESULTS/xenstore.log" 2>&1
+    dmesg >"$RESULTS/dom0-dmesg.log"
+    log "writing the results"
+    tar -cf /dev/disk/results -C "$RESULTS" . || log "the results drive took no results"
+    sync
+    poweroff -f
+}
