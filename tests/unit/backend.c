@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+/* The backend. */
+#include "backend.h"
+#include "driver.h"
+
+static struct {
+    uint16_t avail_seen, used_idx;
+} queue[VSH_MAX_QUEUES];
+
+const struct vsh_info *be_info(void)
+{
+    return (const struct vsh_info *)env->window[VSH_FRAME_INFO];
+}
+
+struct vsh_mailbox *be_mailbox(void)
+{
+    return (struct vsh_mailbox *)env->window[VSH_FRAME_MAILBOX];
+}
+
+/* Window frames are not neighbours in memory: byte by byte. */
+static uint8_t *byte(uint64_t das, bool write)
+{
+    uint64_t frame = (das - VSH_WINDOW_DAS) / PAGE;
+
+    assert_true(das >= VSH_WINDOW_DAS && frame < be_info()->nr_frames);
+    if (write)
+        assert_true(svq_window_writable(be_info()->queue[0].max_size, (uint32_t)frame));
+    return &env->window[frame][das % PAGE];
+}
+
+static void get(uint64_t das, void *dst, size_t bytes)
+{
+    size_t i;
+
+    for (i = 0; i < bytes; i++)
+        ((uint8_t *)dst)[i] = *byte(das + i, false);
+}
+
+static void put(uint64_t das, const void *src, size_t bytes)
+{
+    size_t i;
+
+    for (i = 0; i < bytes; i++)
+        *byte(das + i, true) = ((const uint8_t *)src)[i];
+}
+
+void be_describe(void)
+{
+    struct vsh_mailbox *m = be_mailbox();
+    unsigned int i;
+
+    m->version = VSH_ABI_VERSION;
+    m->device_id = 2;
+    m->vendor_id = 0x4b4d4551;
+    m->device_features = BE_FEATURES;
+    m->nr_queues = be_info()->nr_queues;
+    m->queue_size = be_info()->queue[0].max_size;
+    m->config_len = BE_CONFIG_LEN;
+    for (i = 0; i < VSH_CONFIG_SIZE; i++)
+        m->config[i] = (uint8_t)(i + 1);
+    m->aperture_gfn[0] = BE_APERTURE0;
+    m->aperture_gfn[1] = BE_APERTURE1;
+}
+
+int be_request_only(uint32_t request)
+{
+    struct vsh_mailbox *m = be_mailbox();
+    unsigned int told = env->notify_control, i;
+    uint64_t was[VSH_MAX_BANKS];
+
+    for (i = 0; i < VSH_MAX_BANKS; i++) {
+        was[i] = env->aperture[i];
+        if (request == VSH_REQ_ATTACH)
+            env->aperture[i] = m->aperture_gfn[i];
+    }
+
+    m->request = request;
+    m->request_seq++;
+    svq_dev_control(&env->dev);
+
+    assert_int_equal(be_info()->reply_seq, m->request_seq);
+    assert_true(env->notify_control > told);
+    if (be_info()->reply_error)
+        for (i = 0; i < VSH_MAX_BANKS; i++)
+            env->aperture[i] = was[i];
+    env_check();
+
+    return be_info()->reply_error;
+}
+
+int be_request(uint32_t request)
+{
+    int rc = be_request_only(request);
+
+    env_run();
+    return rc;
+}
+
+int be_attach(void)
+{
+    be_describe();
+    return be_request(VSH_REQ_ATTACH);
+}
+
+int be_ack(void)
+{
+    be_mailbox()->version = VSH_ABI_VERSION;
+    be_mailbox()->generation = be_info()->generation;
+    return be_request(VSH_REQ_RESET_ACK);
+}
+
+void be_begin(void)
+{
+    unsigned int q;
+
+    for (q = 0; q < VSH_MAX_QUEUES; q++)
+        queue[q].avail_seen = queue[q].used_idx = 0;
+}
+
+bool be_next(unsigned int q, unsigned int *head)
+{
+    const struct vsh_queue_info *qi = &be_info()->queue[q];
+    uint16_t idx, entry;
+
+    assert_true(qi->size);
+    get(qi->avail + SVQ_AVAIL_IDX, &idx, sizeof(idx));
+    if (idx == queue[q].avail_seen)
+        return false;
+
+    get(qi->avail + SVQ_AVAIL_RING(queue[q].avail_seen % qi->size), &entry, sizeof(entry));
+    queue[q].avail_seen++;
+    *head = entry;
+    return true;
+}
+
+struct svq_desc be_desc(unsigned int q, unsigned int i)
+{
+    struct svq_desc d;
+
+    get(be_info()->queue[q].desc + i * sizeof(d), &d, sizeof(d));
+    return d;
+}
+
+void be_used_elem(unsigned int q, unsigned int at, uint32_t id, uint32_t len)
+{
+    const struct vsh_queue_info *qi = &be_info()->queue[q];
+
+    put(qi->used + SVQ_USED_ID(at), &id, sizeof(id));
+    put(qi->used + SVQ_USED_LEN(at), &len, sizeof(len));
+}
+
+void be_used_idx(unsigned int q, uint16_t idx)
+{
+    put(be_info()->queue[q].used + SVQ_USED_IDX, &idx, sizeof(idx));
+}
+
+void be_used_flags(unsigned int q, uint16_t flags)
+{
+    put(be_info()->queue[q].used + SVQ_USED_FLAGS, &flags, sizeof(flags));
+}
+
+void be_put(unsigned int q, uint32_t id, uint32_t len)
+{
+    be_used_elem(q, queue[q].used_idx % be_info()->queue[q].size, id, len);
+    be_used_idx(q, ++queue[q].used_idx);
+}
+
+void be_kick_only(unsigned int q)
+{
+    svq_dev_backend_kick(&env->dev, q);
+    env_check();
+}
+
+void be_kick(unsigned int q)
+{
+    be_kick_only(q);
+    env_run();
+}
+
+void be_return(unsigned int q, uint32_t id, uint32_t len)
+{
+    be_put(q, id, len);
+    be_kick(q);
+}
+
+unsigned int be_take(unsigned int q)
+{
+    unsigned int head = 0;
+
+    assert_true(be_next(q, &head));
+    return head;
+}
+
+void be_serve(unsigned int q, uint32_t len)
+{
+    be_return(q, be_take(q), len);
+}
+
+void up(const struct env_opts *opts)
+{
+    env_create(opts);
+    assert_int_equal(be_attach(), VSH_ERR_NONE);
+    drv_start(0);
+    be_begin();
+    drv_assert_alive();
+}
+
+void up_again(void)
+{
+    drv_reset();
+    assert_int_equal(be_ack(), VSH_ERR_NONE);
+    drv_start(0);
+    be_begin();
+    assert_int_equal(be_info()->state, VSH_STATE_RUNNING);
+}

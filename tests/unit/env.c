@@ -1,0 +1,484 @@
+/* SPDX-License-Identifier: MIT */
+/* The environment of the core in unit tests: RAM, aperture, life, checks. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "env_internal.h"
+
+struct env *env;
+
+/* Frames are numbered from here, far from any gfn. */
+#define FRAME_BASE  0x700000ULL
+
+/* Steps in which the core has to finish whatever a test started. */
+#define MAX_STEPS   100000u
+
+static void *alloc(size_t nr, size_t bytes)
+{
+    void *p = calloc(nr, bytes);
+
+    assert_non_null(p);
+    return p;
+}
+
+/* Not zeroed: the core is not promised that. */
+static void *alloc_dirty(size_t nr, size_t bytes)
+{
+    void *p = malloc(nr * bytes);
+
+    assert_non_null(p);
+    return memset(p, 0xa5, nr * bytes);
+}
+
+static uint8_t *alloc_page(void)
+{
+    uint8_t *p = aligned_alloc(SVQ_PAGE_SIZE, SVQ_PAGE_SIZE);
+
+    assert_non_null(p);
+    return memset(p, 0, SVQ_PAGE_SIZE);
+}
+
+/* ---- Guest RAM ---- */
+
+struct env_frame *env_frame(uint64_t frame)
+{
+    ENV_CHECK(frame >= FRAME_BASE && frame - FRAME_BASE < env->nr_frames, "no such frame");
+    return &env->frame[frame - FRAME_BASE];
+}
+
+static uint64_t new_frame(void)
+{
+    if (env->nr_frames == env->max_frames) {
+        env->max_frames = env->max_frames ? 2 * env->max_frames : 1024;
+        env->frame = realloc(env->frame, env->max_frames * sizeof(*env->frame));
+        assert_non_null(env->frame);
+    }
+
+    env->frame[env->nr_frames] = (struct env_frame){ .refs = 1 };
+    return FRAME_BASE + env->nr_frames++;
+}
+
+uint64_t env_frame_of(struct env_page *pg)
+{
+    if (!pg->frame)
+        pg->frame = new_frame();
+    return pg->frame;
+}
+
+uint8_t *env_frame_data(uint64_t frame)
+{
+    struct env_frame *f = env_frame(frame);
+
+    if (!f->data)
+        f->data = alloc_page();
+    return f->data;
+}
+
+void env_put(uint64_t frame)
+{
+    struct env_frame *f = env_frame(frame);
+
+    ENV_CHECK(f->refs, "a reference is dropped twice");
+    f->refs--;
+}
+
+struct env_page *env_page(uint64_t addr)
+{
+    unsigned int b;
+
+    for (b = 0; b < env->dev.nr_banks; b++) {
+        const struct vsh_bank *bank = &env->dev.bank[b];
+
+        if (addr >= bank->base && addr - bank->base < bank->size)
+            return &env->page[b][(addr - bank->base) / PAGE];
+    }
+
+    fail_msg("no RAM at %llx", (unsigned long long)addr);
+    return NULL;
+}
+
+void env_set_kind(uint64_t addr, enum env_kind kind)
+{
+    env_page(addr)->kind = (uint8_t)kind;
+}
+
+void env_replace(uint64_t addr)
+{
+    struct env_page *pg = env_page(addr);
+
+    env_put(env_frame_of(pg));
+    pg->frame = new_frame();
+}
+
+unsigned int env_refs(uint64_t addr)
+{
+    struct env_page *pg = env_page(addr);
+
+    return pg->frame ? env_frame(pg->frame)->refs - 1 : 0;
+}
+
+static void copy(uint64_t addr, void *to, const void *from, size_t bytes)
+{
+    while (bytes) {
+        size_t off = addr % PAGE, n = bytes < PAGE - off ? bytes : PAGE - off;
+        uint8_t *ram = env_frame_data(env_frame_of(env_page(addr))) + off;
+
+        if (to) {
+            memmove(to, ram, n);
+            to = (uint8_t *)to + n;
+        } else {
+            memmove(ram, from, n);
+            from = (const uint8_t *)from + n;
+        }
+        addr += n;
+        bytes -= n;
+    }
+}
+
+void env_write(uint64_t addr, const void *src, size_t bytes)
+{
+    copy(addr, NULL, src, bytes);
+}
+
+void env_read(uint64_t addr, void *dst, size_t bytes)
+{
+    copy(addr, dst, NULL, bytes);
+}
+
+void env_write16(uint64_t addr, uint16_t val)
+{
+    env_write(addr, &val, sizeof(val));
+}
+
+uint16_t env_read16(uint64_t addr)
+{
+    uint16_t val;
+
+    env_read(addr, &val, sizeof(val));
+    return val;
+}
+
+/* ---- The backend's aperture ---- */
+
+struct env_place *env_place(uint64_t gfn, unsigned int *bank, uint64_t *index)
+{
+    unsigned int b;
+
+    for (b = 0; b < env->dev.nr_banks; b++) {
+        uint64_t first = env->dev.bank[b].base / PAGE;
+
+        if (gfn >= first && gfn - first < env->dev.bank[b].size / PAGE) {
+            if (bank)
+                *bank = b;
+            if (index)
+                *index = gfn - first;
+            return &env->place[b][gfn - first];
+        }
+    }
+
+    return NULL;
+}
+
+void env_list(struct env_place *place)
+{
+    if (place->listed)
+        return;
+
+    if (env->nr_active == env->max_active) {
+        env->max_active = env->max_active ? 2 * env->max_active : 64;
+        env->active = realloc(env->active, env->max_active * sizeof(struct env_place *));
+        assert_non_null(env->active);
+    }
+    env->active[env->nr_active++] = place;
+    place->listed = true;
+}
+
+static bool reachable(uint8_t access)
+{
+    return access == SVQ_RO || access == SVQ_RW;
+}
+
+enum svq_access env_access(uint64_t addr)
+{
+    const struct env_place *pl = env_place(addr / PAGE, NULL, NULL);
+    uint8_t entry = reachable(pl->access) ? pl->access : SVQ_NONE;
+
+    return pl->tlb > entry ? pl->tlb : entry;
+}
+
+uint8_t env_entry(uint64_t addr)
+{
+    return env_place(addr / PAGE, NULL, NULL)->access;
+}
+
+unsigned int env_visible(void)
+{
+    unsigned int n = 0;
+    size_t i;
+
+    for (i = 0; i < env->nr_active; i++)
+        n += reachable(env->active[i]->access) || env->active[i]->tlb;
+
+    return n;
+}
+
+static void backend_changes(uint64_t addr, uint8_t to)
+{
+    struct env_place *pl = env_place(addr / PAGE, NULL, NULL);
+
+    /* The hypervisor drops the entry's reference and flushes. */
+    if (reachable(pl->access)) {
+        env->tampered = true;
+        env_put(pl->frame);
+    }
+    pl->access = to;
+    pl->tlb = SVQ_NONE;
+    pl->frame = 0;
+    env_list(pl);
+}
+
+void env_backend_removes(uint64_t addr)
+{
+    backend_changes(addr, SVQ_NONE);
+}
+
+void env_backend_occupies(uint64_t addr)
+{
+    backend_changes(addr, ENV_OTHER);
+}
+
+/* ---- Checks ---- */
+
+static struct env_page *page_of(const struct env_place *place)
+{
+    unsigned int b;
+
+    for (b = 0; b < env->dev.nr_banks; b++)
+        if (place >= env->place[b] &&
+            place < env->place[b] + env->dev.bank[b].size / PAGE)
+            return &env->page[b][place - env->place[b]];
+
+    fail_msg("a place in no bank");
+    return NULL;
+}
+
+void env_check_visible(const char *when)
+{
+    size_t i, kept = 0;
+
+    for (i = 0; i < env->nr_active; i++) {
+        struct env_place *pl = env->active[i];
+        const struct env_page *pg = page_of(pl);
+
+        if (reachable(pl->access)) {
+            ENV_CHECK(env_frame(pl->frame)->refs, "%s: a freed frame is mapped", when);
+            ENV_CHECK(pg->readers + pg->writers, "%s: mapped, but in no flight", when);
+            ENV_CHECK(pl->access == SVQ_RO || pg->writers, "%s: writable, but only read", when);
+        }
+        if (pl->tlb) {
+            ENV_CHECK(env_frame(pl->tlb_frame)->refs, "%s: a freed frame is reachable", when);
+            ENV_CHECK(pg->readers + pg->writers, "%s: reachable through the TLB", when);
+            ENV_CHECK(pl->tlb == SVQ_RO || pg->writers, "%s: writable through the TLB", when);
+        }
+
+        if (pl->access != SVQ_NONE || pl->tlb)
+            env->active[kept++] = pl;
+        else
+            pl->listed = false;
+    }
+
+    env->nr_active = kept;
+}
+
+void env_check(void)
+{
+    const struct svq_dev *dev = &env->dev;
+
+    env_check_visible("between steps");
+
+    assert_false(dev->info->seq & 1);
+
+    /* Nothing is running and nothing is visible: the flights are over. */
+    if (dev->state != VSH_STATE_RUNNING && !env_visible())
+        env_drop_flights();
+    if (dev->state == VSH_STATE_IDLE || dev->state == VSH_STATE_READY)
+        ENV_CHECK(dev->taking_away || !env_visible(), "pages are visible before DRIVER_OK");
+}
+
+void env_check_records(void)
+{
+    const struct svq_pages *p = &env->dev.pages;
+    uint32_t i, mapped = 0, dummy = 0, unused = 0, free = 0;
+
+    for (i = 0; i < p->nr; i++) {
+        const struct svq_page *pg = &p->page[i];
+
+        if (!pg->in_use) {
+            unused++;
+            continue;
+        }
+        mapped += reachable(pg->have);
+        dummy += pg->have == SVQ_DUMMY;
+        assert_false(pg->dirty);
+    }
+    for (i = p->free; i != ~0U; i = p->page[i].hash_next) {
+        assert_true(i < p->nr);
+        assert_false(p->page[i].in_use);
+        assert_true(free++ < p->nr);
+    }
+
+    assert_int_equal(p->nr_mapped, mapped);
+    assert_int_equal(p->nr_dummy, dummy);
+    assert_int_equal(p->nr_free, unused);
+    assert_int_equal(p->nr_free, free);
+}
+
+void env_run(void)
+{
+    const struct svq_dev *dev = &env->dev;
+    bool more;
+
+    env->steps = 0;
+    do {
+        more = svq_dev_run(&env->dev);
+        env_check();
+        ENV_CHECK(++env->steps < MAX_STEPS, "svq_dev_run() does not come to an end");
+    } while (more);
+
+    /* At rest. */
+    assert_int_equal(dev->info->state, dev->state);
+    assert_int_equal(dev->info->generation, dev->generation);
+    if (dev->state != VSH_STATE_RUNNING)
+        ENV_CHECK(!env_visible(), "pages are visible in state %u", dev->state);
+    if (!dev->status)
+        ENV_CHECK(!env_visible(), "pages are visible after a reset");
+}
+
+/* ---- Life ---- */
+
+static void alloc_queue(struct svq_queue *q, unsigned int size)
+{
+    q->max_size = (uint16_t)size;
+    q->slot = alloc_dirty(size, sizeof(*q->slot));
+    q->chain = alloc_dirty(size, sizeof(*q->chain));
+    q->done = alloc_dirty(size, sizeof(*q->done));
+    q->busy = alloc_dirty((size + 31) / 32, sizeof(*q->busy));
+}
+
+void env_create(const struct env_opts *opts)
+{
+    unsigned int queues = opts->queues ? opts->queues : 1;
+    unsigned int size = opts->size ? opts->size : 16, i;
+    struct svq_dev *dev;
+
+    assert_null(env);
+    env = alloc(1, sizeof(*env));
+    env->grants_left = -1;
+    dev = &env->dev;
+
+    dev->nr_queues = queues;
+    dev->nr_banks = opts->banks ? opts->banks : 2;
+    dev->bank[0] = (struct vsh_bank){ BANK0, opts->bank0 ? opts->bank0 : 64 * MIB };
+    if (dev->nr_banks > 1)
+        dev->bank[1] = (struct vsh_bank){ BANK1, opts->bank1 ? opts->bank1 : 16 * MIB };
+
+    for (i = 0; i < dev->nr_banks; i++) {
+        env->page[i] = alloc(dev->bank[i].size / PAGE, sizeof(struct env_page));
+        env->place[i] = alloc(dev->bank[i].size / PAGE, sizeof(struct env_place));
+    }
+
+    for (i = 0; i < queues; i++)
+        alloc_queue(&dev->queue[i], size);
+
+    dev->pages.nr = svq_page_records(queues, size);
+    dev->pages.page = alloc_dirty(dev->pages.nr, sizeof(*dev->pages.page));
+    dev->pages.bucket = alloc_dirty(dev->pages.nr, sizeof(*dev->pages.bucket));
+
+    env->nr_window = svq_window_frames(queues, size);
+    env->window = alloc(env->nr_window, sizeof(*env->window));
+    for (i = 0; i < env->nr_window; i++)
+        env->window[i] = alloc_page();
+
+    svq_dev_init(dev, env->window);
+    env_check();
+}
+
+void env_release(void)
+{
+    unsigned int steps = 0;
+    bool more;
+    size_t i;
+    unsigned int b;
+
+    do {
+        more = svq_dev_release(&env->dev);
+        env_check_visible("in release");
+        ENV_CHECK(++steps < MAX_STEPS, "svq_dev_release() does not come to an end");
+        if (more)
+            assert_int_equal(env->dev.info->state, VSH_STATE_GONE);
+    } while (more);
+
+    assert_int_equal(env->dev.info->state, VSH_STATE_GONE);
+    ENV_CHECK(!env_visible(), "pages are visible after the release");
+    ENV_CHECK(!env->dev.pages.nr_mapped, "records are left after the release");
+    env_check_records();
+
+    /* Once more does no harm. */
+    assert_false(svq_dev_release(&env->dev));
+
+    /* Nothing but the guest itself refers to its frames now. */
+    for (b = 0; b < env->dev.nr_banks; b++)
+        for (i = 0; i < env->dev.bank[b].size / PAGE; i++)
+            if (env->page[b][i].frame)
+                env_put(env->page[b][i].frame);
+    for (i = 0; i < env->nr_frames; i++)
+        ENV_CHECK(!env->frame[i].refs, "%u references of frame %zu are left",
+                  env->frame[i].refs, i);
+}
+
+void env_destroy(void)
+{
+    unsigned int i;
+    size_t f;
+
+    if (!env)
+        return;
+
+    env_drop_flights();
+    for (i = 0; i < env->dev.nr_banks; i++) {
+        free(env->page[i]);
+        free(env->place[i]);
+    }
+    for (f = 0; f < env->nr_frames; f++)
+        free(env->frame[f].data);
+    for (i = 0; i < env->dev.nr_queues; i++) {
+        free(env->dev.queue[i].slot);
+        free(env->dev.queue[i].chain);
+        free(env->dev.queue[i].done);
+        free(env->dev.queue[i].busy);
+    }
+    for (i = 0; i < env->nr_window; i++)
+        free(env->window[i]);
+    free(env->window);
+    free(env->dev.pages.page);
+    free(env->dev.pages.bucket);
+    free(env->frame);
+    free(env->active);
+    free(env);
+    env = NULL;
+}
+
+void env_test_body(void **state)
+{
+    ((env_test *)(uintptr_t)*state)();
+
+    if (env)
+        env_release();
+}
+
+int env_test_cleanup(void **state)
+{
+    (void)state;
+    env_destroy();
+    return 0;
+}

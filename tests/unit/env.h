@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The environment of the core in unit tests: a guest's RAM, a backend's p2m
+ * with a TLB that keeps what it has seen, and an account of every reference.
+ *
+ * It keeps a model of its own of the requests in flight, read off the shadow
+ * rings when they are published and off the driver's used ring when that is.
+ * env_check() compares what the backend can reach with that model; it runs
+ * after each call of the core and at the moment each idx moves.  There is one
+ * device at a time, in the global env.
+ */
+#ifndef UNIT_ENV_H
+#define UNIT_ENV_H
+
+/* cmocka.h wants these four before it. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <virtio-shadow/svq.h>
+
+#define KIB         (1ULL << 10)
+#define MIB         (1ULL << 20)
+#define GIB         (1ULL << 30)
+#define PAGE        ((uint64_t)SVQ_PAGE_SIZE)
+
+#define BANK0       (1 * GIB)
+#define BANK1       (8 * GIB)
+#define RINGS       BANK0                   /* 64 KiB for each queue */
+#define BUFFERS     (BANK0 + 1 * MIB)
+#define BUF(n)      (BUFFERS + (uint64_t)(n) * PAGE)
+
+/* What a guest frame number can be. */
+enum env_kind { ENV_RAM, ENV_FOREIGN, ENV_HOLE };
+
+/* What a place in the aperture can hold besides enum svq_access. */
+#define ENV_OTHER   (SVQ_DUMMY + 1)
+
+struct env_frame {
+    uint8_t *data;          /* allocated when first used as a ring */
+    unsigned int refs;
+};
+
+struct env_page {           /* one gfn of the guest */
+    uint64_t frame;         /* 0: nothing allocated yet */
+    uint8_t kind;
+    uint32_t readers, writers;  /* buffers in flight, by the model */
+};
+
+struct env_place {          /* one gfn of the aperture */
+    uint64_t frame, tlb_frame;
+    uint8_t access;
+    uint8_t tlb;            /* the most that a stale TLB may still allow */
+    bool listed;
+};
+
+struct env_flight {
+    unsigned int driver_head, nr;
+    uint64_t writable;
+    struct svq_desc desc[];
+};
+
+/* Where in shared memory a pointer points. */
+enum env_area {
+    ENV_ELSEWHERE, ENV_DESC, ENV_AVAIL, ENV_USED,
+    ENV_SHADOW_DESC, ENV_SHADOW_AVAIL, ENV_SHADOW_USED, ENV_MAILBOX, ENV_INFO
+};
+
+struct env_where {
+    enum env_area area;
+    unsigned int queue;
+    uint32_t off;
+};
+
+struct env_opts {           /* 0 means the default */
+    unsigned int queues;    /* 1 */
+    unsigned int size;      /* 16 */
+    unsigned int banks;     /* 2 */
+    uint64_t bank0, bank1;  /* bytes: 64 MiB, 16 MiB */
+};
+
+struct env {
+    struct svq_dev dev;
+    uint8_t **window;
+    unsigned int nr_window;
+
+    struct env_page *page[VSH_MAX_BANKS];
+    struct env_place *place[VSH_MAX_BANKS];
+    struct env_frame *frame;
+    size_t nr_frames, max_frames;
+
+    struct env_place **active;      /* places with access, or a stale one */
+    size_t nr_active, max_active;
+
+    uint64_t aperture[VSH_MAX_BANKS];
+    bool backend_dead;
+    bool tampered;                  /* the backend changed its p2m: pages may be missing */
+
+    struct env_flight *flight[VSH_MAX_QUEUES][VSH_MAX_QUEUE_SIZE];
+    unsigned int nr_flights;
+
+    /* Fail the grant after so many more pages, with this error; -1: never. */
+    int grants_left;
+    enum svq_error grant_error;
+
+    /* Called after each read of shared memory, to change it. */
+    void (*on_read)(struct env_where where, void *p, size_t bytes);
+    void (*on_copy)(void);          /* after the mailbox was copied */
+    void (*on_flush)(void);
+    void (*on_used)(unsigned int queue);
+
+    bool rmb, wmb, mb;              /* seen since what they must follow */
+
+    unsigned int grants, upgrades, revokes, downgrades, flushes, taken_away;
+    unsigned int notify[VSH_MAX_QUEUES], notify_control, interrupts, reports;
+    int report_queue;
+    enum svq_error report_error;
+    unsigned int steps;             /* of the last env_run() */
+};
+
+extern struct env *env;
+
+/* A device in VSH_STATE_IDLE. */
+void env_create(const struct env_opts *opts);
+
+/* svq_dev_run() until it has nothing left, checking after each step. */
+void env_run(void);
+
+/* The frontend goes; afterwards nothing may be held.  Ends a test. */
+void env_release(void);
+
+/* Free everything, also after a failed test. */
+void env_destroy(void);
+
+/* The invariants that hold between any two steps. */
+void env_check(void);
+
+/* The same, and the records of pages in flight one by one. */
+void env_check_records(void);
+
+/* Guest RAM, as the driver sees it; may cross pages. */
+void env_write(uint64_t addr, const void *src, size_t bytes);
+void env_read(uint64_t addr, void *dst, size_t bytes);
+void env_write16(uint64_t addr, uint16_t val);
+uint16_t env_read16(uint64_t addr);
+
+struct env_page *env_page(uint64_t addr);
+void env_set_kind(uint64_t addr, enum env_kind kind);
+void env_replace(uint64_t addr);                    /* another frame behind this gfn */
+unsigned int env_refs(uint64_t addr);               /* beyond the guest's own */
+
+/* The most that the backend can do to the page at addr, by its p2m and a stale TLB. */
+enum svq_access env_access(uint64_t addr);
+uint8_t env_entry(uint64_t addr);                   /* by its p2m alone */
+unsigned int env_visible(void);                     /* pages of the guest it can reach */
+
+/* The backend changes its own p2m. */
+void env_backend_removes(uint64_t addr);
+void env_backend_occupies(uint64_t addr);
+
+struct env_where env_where(const volatile void *p);
+
+/* One test: its name says the rule it checks. */
+typedef void env_test(void);
+void env_test_body(void **state);
+int env_test_cleanup(void **state);
+#define TEST(f) { #f, env_test_body, NULL, env_test_cleanup, (void *)(uintptr_t)(f) }
+
+/* The main program of a group: tests[].  argv[1]: a pattern for the names of those to run. */
+#define TEST_MAIN(tests)                                                                           \
+    int main(int argc, char **argv)                                                                \
+    {                                                                                              \
+        if (argc > 1)                                                                              \
+            cmocka_set_test_filter(argv[1]);                                                       \
+        return cmocka_run_group_tests(tests, NULL, NULL);                                          \
+    }
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+#endif /* UNIT_ENV_H */

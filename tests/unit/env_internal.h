@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* What the parts of the environment share with each other. */
+#ifndef UNIT_ENV_INTERNAL_H
+#define UNIT_ENV_INTERNAL_H
+
+#include "env.h"
+
+/* A broken promise of the core (or a wrong test): fails the test that runs. */
+#define ENV_CHECK(cond, ...)                                                                       \
+    do {                                                                                           \
+        if (!(cond))                                                                               \
+            fail_msg("broken: " #cond ": " __VA_ARGS__);                                           \
+    } while (0)
+
+struct env_frame *env_frame(uint64_t frame);
+uint64_t env_frame_of(struct env_page *pg);
+uint8_t *env_frame_data(uint64_t frame);
+void env_put(uint64_t frame);
+
+/* The place in the aperture for a gfn, NULL outside of the banks. */
+struct env_place *env_place(uint64_t gfn, unsigned int *bank, uint64_t *index);
+void env_list(struct env_place *place);
+
+/* Everything that the backend can reach is covered by a buffer in flight. */
+void env_check_visible(const char *when);
+
+void env_drop_flights(void);
+void env_published(unsigned int queue, uint16_t from, uint16_t to);
+void env_returned(unsigned int queue, uint16_t from, uint16_t to);
+
+#endif /* UNIT_ENV_INTERNAL_H */

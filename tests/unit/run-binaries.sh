@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Run cmocka test binaries, show what failed and how to run that alone, and end
+# with one line: N passed, N failed.  A binary that dies is a failure.
+set -euo pipefail
+
+passed=0
+failed=0
+out=$(mktemp)
+trap 'rm -f "$out"' EXIT
+
+for binary in "$@"; do
+    rc=0
+    CMOCKA_MESSAGE_OUTPUT=tap "$binary" >"$out" 2>&1 </dev/null || rc=$?
+
+    # A sanitizer's report may share a line with the result before it.
+    planned=$(sed -n 's/^1\.\.\([0-9][0-9]*\)$/\1/p' "$out" | head -n 1)
+    ok=$(grep -c '^ok [0-9]' "$out" || true)
+    mapfile -t names < <(sed -n 's/^not ok [0-9]* - \([A-Za-z0-9_]*\).*/\1/p' "$out")
+    bad=$(grep -c '^not ok [0-9]' "$out" || true)
+
+    if [ "$bad" -eq 0 ] && [ "$rc" -eq 0 ] && [ "$ok" -eq "${planned:-0}" ] && [ "$ok" -gt 0 ]; then
+        printf '  ok    %-16s %3d tests\n' "$(basename "$binary")" "$ok"
+    else
+        printf '  FAIL  %s (exit code %d)\n' "$(basename "$binary")" "$rc"
+        grep -v '^ok ' "$out" | tail -n 100 | sed 's/^/    /'
+        for name in ${names[@]+"${names[@]}"}; do
+            printf '  run it alone: %s %s\n' "$(realpath "$binary")" "$name"
+        done
+        # It died, or complained on its way out.
+        if [ "$bad" -eq 0 ] || [ $((ok + bad)) -ne "${planned:-0}" ]; then
+            bad=$((bad + 1))
+            printf '  died after %d of %s tests; run it: %s\n' "$ok" "${planned:-?}" "$(realpath "$binary")"
+        fi
+    fi
+
+    passed=$((passed + ok))
+    failed=$((failed + bad))
+done
+
+printf '%d passed, %d failed\n' "$passed" "$failed"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

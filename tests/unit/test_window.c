@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/* abi.h: where the parts of the window lie, and which of them can be written. */
+#include "backend.h"
+#include "driver.h"
+
+static void parts_have_the_sizes_of_2_7(void)
+{
+    /* 16 n; 6 + 2 n; 6 + 8 n bytes. */
+    assert_int_equal(svq_part_frames(1, SVQ_PART_DESC), 1);
+    assert_int_equal(svq_part_frames(256, SVQ_PART_DESC), 1);
+    assert_int_equal(svq_part_frames(512, SVQ_PART_DESC), 2);
+    assert_int_equal(svq_part_frames(1024, SVQ_PART_DESC), 4);
+    assert_int_equal(svq_part_frames(1024, SVQ_PART_AVAIL), 1);
+    assert_int_equal(svq_part_frames(256, SVQ_PART_USED), 1);
+    assert_int_equal(svq_part_frames(512, SVQ_PART_USED), 2);
+    assert_int_equal(svq_part_frames(1024, SVQ_PART_USED), 3);
+}
+
+static void largest_window_is_the_constant(void)
+{
+    assert_int_equal(svq_window_frames(VSH_MAX_QUEUES, VSH_MAX_QUEUE_SIZE),
+                     SVQ_WINDOW_FRAMES_MAX);
+}
+
+static void writable_are_exactly_mailbox_and_used(void)
+{
+    uint32_t size, q, f, frame, expected;
+
+    for (size = 1; size <= VSH_MAX_QUEUE_SIZE; size *= 2) {
+        assert_false(svq_window_writable(size, VSH_FRAME_INFO));
+        assert_true(svq_window_writable(size, VSH_FRAME_MAILBOX));
+
+        frame = VSH_FRAME_FIRST_QUEUE;
+        for (q = 0; q < VSH_MAX_QUEUES; q++) {
+            expected = svq_part_frames(size, SVQ_PART_DESC) +
+                       svq_part_frames(size, SVQ_PART_AVAIL);
+            for (f = 0; f < expected; f++)
+                assert_false(svq_window_writable(size, frame++));
+            for (f = 0; f < svq_part_frames(size, SVQ_PART_USED); f++)
+                assert_true(svq_window_writable(size, frame++));
+        }
+        assert_int_equal(frame, svq_window_frames(VSH_MAX_QUEUES, size));
+    }
+}
+
+static void info_page_describes_the_window(void)
+{
+    static const unsigned int sizes[] = { 1, 16, 256, 512, 1024 };
+    unsigned int i, q;
+
+    for (i = 0; i < COUNT(sizes); i++) {
+        uint64_t next = VSH_WINDOW_DAS + VSH_FRAME_FIRST_QUEUE * PAGE;
+        const struct vsh_info *info;
+
+        env_create(&(struct env_opts){ .queues = 3, .size = sizes[i] });
+        info = be_info();
+        assert_int_equal(info->magic, VSH_MAGIC);
+        assert_int_equal(info->version, VSH_ABI_VERSION);
+        assert_int_equal(info->nr_queues, 3);
+        assert_int_equal(info->state, VSH_STATE_IDLE);
+        assert_int_equal(info->nr_banks, 2);
+        assert_int_equal(info->bank[0].base, BANK0);
+        assert_int_equal(info->bank[0].size, 64 * MIB);
+        assert_int_equal(info->bank[1].base, BANK1);
+        assert_int_equal(info->bank[1].size, 16 * MIB);
+
+        for (q = 0; q < 3; q++) {
+            assert_int_equal(info->queue[q].max_size, sizes[i]);
+            assert_int_equal(info->queue[q].size, 0);
+            assert_int_equal(info->queue[q].desc, next);
+            next += svq_part_frames(sizes[i], SVQ_PART_DESC) * PAGE;
+            assert_int_equal(info->queue[q].avail, next);
+            next += svq_part_frames(sizes[i], SVQ_PART_AVAIL) * PAGE;
+            assert_int_equal(info->queue[q].used, next);
+            next += svq_part_frames(sizes[i], SVQ_PART_USED) * PAGE;
+        }
+        assert_int_equal(next, VSH_WINDOW_DAS + info->nr_frames * PAGE);
+        assert_int_equal(info->nr_frames, env->nr_window);
+
+        env_release();
+        env_destroy();
+    }
+}
+
+static void window_is_above_any_guest_ram(void)
+{
+    env_create(&(struct env_opts){ 0 });
+    assert_true(VSH_WINDOW_DAS > BANK1 + 16 * MIB);
+    /* A descriptor that names the window is outside of guest RAM. */
+    env_destroy();
+
+    up(&(struct env_opts){ 0 });
+    drv_read_buffer(0, 0, VSH_WINDOW_DAS, 4096);
+    drv_assert_failed(SVQ_ERR_ADDR, 0);
+}
+
+static void queue_sizes_are_shown_only_while_running(void)
+{
+    up(&(struct env_opts){ .queues = 2, .size = 32 });
+    assert_int_equal(be_info()->queue[0].size, 32);
+    assert_int_equal(be_info()->queue[1].size, 32);
+    assert_int_equal(be_info()->driver_features, BE_FEATURES);
+    assert_int_equal(be_info()->device_status, DRV_OK);
+
+    drv_reset();
+    assert_int_equal(be_info()->queue[0].size, 0);
+    assert_int_equal(be_info()->queue[1].size, 0);
+}
+
+static void page_records_fit_two_of_the_largest_chains(void)
+{
+    uint32_t q, size;
+
+    for (q = 1; q <= VSH_MAX_QUEUES; q++)
+        for (size = 1; size <= VSH_MAX_QUEUE_SIZE; size *= 2) {
+            uint32_t nr = svq_page_records(q, size);
+
+            assert_true(nr >= 2 * SVQ_CHAIN_PAGES);
+            assert_true(nr >= q * size * SVQ_PAGES_PER_DESC);
+            assert_int_equal(nr & (nr - 1), 0);
+        }
+}
+
+static const struct CMUnitTest tests[] = {
+    TEST(parts_have_the_sizes_of_2_7),
+    TEST(largest_window_is_the_constant),
+    TEST(writable_are_exactly_mailbox_and_used),
+    TEST(info_page_describes_the_window),
+    TEST(window_is_above_any_guest_ram),
+    TEST(queue_sizes_are_shown_only_while_running),
+    TEST(page_records_fit_two_of_the_largest_chains),
+};
+
+TEST_MAIN(tests)
