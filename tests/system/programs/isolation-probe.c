@@ -4,19 +4,15 @@
  * tries to read every page of the frontend through the aperture, and says which
  * could be read although no request in flight covered them.
  *
- * It borrows the daemon's own region files (pidfd_getfd), so it sees exactly
- * what a device process sees. What is in flight it knows from the shadow rings.
+ * It borrows the daemon's own region files, so it sees exactly what a device
+ * process sees. What is in flight it knows from the shadow rings.
  *
  *   isolation-probe FRONTEND-DOMID DEVICE PASSES
  *
  * prints one JSON object. Exit 0: scanned; 1: an uncovered page was readable;
  * 2: could not probe.
  */
-#define _GNU_SOURCE
-#include <dirent.h>
 #include <err.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -25,12 +21,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <virtio-shadow/abi.h>
 #include <virtio-shadow/ring.h>
+
+#include "borrow.h"
 
 #define PAGE 4096ULL
 
@@ -39,11 +35,6 @@
  * when Xen looks at the used ring, only that it put something there.
  */
 #define GRACE_NS 1000000000ULL
-
-struct region {
-    uint64_t das, size;
-    uint8_t *va;
-};
 
 struct buffer {
     uint64_t addr;
@@ -64,8 +55,7 @@ struct queue {
     struct chain *chain;
 };
 
-static struct region bank[VSH_MAX_BANKS], window;
-static unsigned int nr_banks;
+static struct borrowed dev;
 static struct queue queue[VSH_MAX_QUEUES];
 static unsigned int nr_queues;
 static uint64_t lost;
@@ -197,109 +187,9 @@ static bool covered_soon(uint64_t gpa)
     return false;
 }
 
-/* "key:\tvalue" of a file's fdinfo. */
-static bool fdinfo(int pid, int fd, const char *key, uint64_t *val)
-{
-    char path[64], line[256];
-    bool found = false;
-    FILE *f;
-
-    snprintf(path, sizeof(path), "/proc/%d/fdinfo/%d", pid, fd);
-    f = fopen(path, "re");
-    if (!f)
-        return false;
-    while (!found && fgets(line, sizeof(line), f)) {
-        size_t len = strlen(key);
-
-        if (!strncmp(line, key, len) && line[len] == ':') {
-            *val = strtoull(line + len + 1, NULL, 0);
-            found = true;
-        }
-    }
-    fclose(f);
-    return found;
-}
-
-static void borrow(int pid, int pidfd, int fd, unsigned int frontend, unsigned int device)
-{
-    uint64_t fe, dev, das, size;
-    struct region *r;
-    void *va;
-    int mine;
-
-    if (!fdinfo(pid, fd, "vsh-frontend", &fe) || fe != frontend ||
-        !fdinfo(pid, fd, "vsh-device", &dev) || dev != device ||
-        !fdinfo(pid, fd, "vsh-das", &das) || !fdinfo(pid, fd, "vsh-size", &size))
-        return;
-
-    if (das >= VSH_WINDOW_DAS)
-        r = &window;
-    else if (nr_banks < VSH_MAX_BANKS)
-        r = &bank[nr_banks++];
-    else
-        errx(2, "more RAM banks than there can be");
-
-    mine = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
-    if (mine < 0)
-        err(2, "cannot borrow descriptor %d of process %d", fd, pid);
-    va = mmap(NULL, size, PROT_READ, MAP_SHARED | MAP_NORESERVE, mine, 0);
-    if (va == MAP_FAILED)
-        err(2, "cannot map the region at %#llx", (unsigned long long)das);
-    close(mine);
-    *r = (struct region){.das = das, .size = size, .va = va};
-}
-
-/* All region files of the device that the process holds. */
-static void borrow_all(int pid, unsigned int frontend, unsigned int device)
-{
-    char path[64];
-    struct dirent *e;
-    int pidfd;
-    DIR *d;
-
-    snprintf(path, sizeof(path), "/proc/%d/fd", pid);
-    d = opendir(path);
-    if (!d)
-        return;
-    pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-    if (pidfd < 0)
-        err(2, "pidfd_open(%d)", pid);
-    while ((e = readdir(d)))
-        if (e->d_name[0] != '.')
-            borrow(pid, pidfd, atoi(e->d_name), frontend, device);
-    close(pidfd);
-    closedir(d);
-}
-
-static void find_device(unsigned int frontend, unsigned int device)
-{
-    struct dirent *e;
-    DIR *d = opendir("/proc");
-
-    if (!d)
-        err(2, "/proc");
-    while (!window.va && (e = readdir(d))) {
-        char path[64], comm[32] = "";
-        FILE *f;
-
-        if (e->d_name[0] < '0' || e->d_name[0] > '9')
-            continue;
-        snprintf(path, sizeof(path), "/proc/%.10s/comm", e->d_name);
-        f = fopen(path, "re");
-        if (!f)
-            continue;
-        if (fgets(comm, sizeof(comm), f) && !strcmp(comm, "virtio-shadowd\n"))
-            borrow_all(atoi(e->d_name), frontend, device);
-        fclose(f);
-    }
-    closedir(d);
-    if (!window.va || !nr_banks)
-        errx(2, "virtio-shadowd does not serve device %u of domain %u here", device, frontend);
-}
-
 static void find_queues(void)
 {
-    const struct vsh_info *info = (const struct vsh_info *)window.va;
+    const struct vsh_info *info = (const struct vsh_info *)dev.window.va;
 
     if (info->magic != VSH_MAGIC || info->version != VSH_ABI_VERSION)
         errx(2, "the window has no info page of version %u", VSH_ABI_VERSION);
@@ -311,9 +201,9 @@ static void find_queues(void)
         if (!qi->size)
             continue;
         q->size = (uint16_t)qi->size;
-        q->desc = (const struct svq_desc *)(window.va + (qi->desc - VSH_WINDOW_DAS));
-        q->avail = window.va + (qi->avail - VSH_WINDOW_DAS);
-        q->used = window.va + (qi->used - VSH_WINDOW_DAS);
+        q->desc = (const struct svq_desc *)(dev.window.va + (qi->desc - VSH_WINDOW_DAS));
+        q->avail = dev.window.va + (qi->avail - VSH_WINDOW_DAS);
+        q->used = dev.window.va + (qi->used - VSH_WINDOW_DAS);
         q->chain = calloc(q->size, sizeof(*q->chain));
         if (!q->chain)
             err(2, "no memory");
@@ -337,7 +227,7 @@ int main(int argc, char **argv)
 
     if (argc != 4)
         errx(2, "usage: isolation-probe FRONTEND-DOMID DEVICE PASSES");
-    find_device((unsigned int)atoi(argv[1]), (unsigned int)atoi(argv[2]));
+    borrow_device(&dev, (unsigned int)atoi(argv[1]), (unsigned int)atoi(argv[2]), PROT_READ);
     passes = (unsigned int)atoi(argv[3]);
     sigaction(SIGBUS, &sa, NULL);
     sigaction(SIGSEGV, &sa, NULL);
@@ -345,20 +235,20 @@ int main(int argc, char **argv)
 
     start = now_ns();
     for (unsigned int p = 0; p < passes; p++) {
-        for (unsigned int b = 0; b < nr_banks; b++) {
-            for (uint64_t off = 0; off < bank[b].size; off += PAGE) {
+        for (unsigned int b = 0; b < dev.nr_banks; b++) {
+            for (uint64_t off = 0; off < dev.bank[b].size; off += PAGE) {
                 bool got;
 
                 follow();
-                got = readable(bank[b].va + off);
+                got = readable(dev.bank[b].va + off);
                 pages++;
                 if (!got)
                     continue;
                 seen++;
-                if (!covered_soon(bank[b].das + off)) {
+                if (!covered_soon(dev.bank[b].das + off)) {
                     uncovered++;
                     fprintf(stderr, "isolation-probe: page %#llx is readable and not in flight\n",
-                            (unsigned long long)(bank[b].das + off));
+                            (unsigned long long)(dev.bank[b].das + off));
                 }
             }
         }

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Runs in the backend VM, as root: a backend that lies. Against a device whose
+ * driver starts it again after each failure (hand-driver with "recover"):
+ *
+ *   lying-backend FRONTEND-DOMID DEVICE
+ *
+ * Each case waits for a running device, does one wrong thing to the window, and
+ * expects the device to fail, or nothing to happen, as the case says. Prints "ok
+ * NAME" or "not ok NAME (why)" a line; exit 0 if all passed.
+ */
+#include <err.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <virtio-shadow/abi.h>
+#include <virtio-shadow/ring.h>
+
+#include "borrow.h"
+
+#define ANSWER_SECONDS 60
+/* How long nothing must happen, where nothing must happen: in looks at the state. */
+#define QUIET_LOOKS 200
+
+static struct borrowed dev;
+static const volatile struct vsh_info *info;
+static volatile uint8_t *used;
+static uint16_t size;
+
+static sigjmp_buf fault_env;
+
+static void on_fault(int sig)
+{
+    siglongjmp(fault_env, sig);
+}
+
+static void pause_ms(unsigned int ms)
+{
+    struct timespec ts = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
+
+    nanosleep(&ts, NULL);
+}
+
+static uint64_t seconds(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec;
+}
+
+/* A device that runs and has returned everything: the driver waits for us. */
+static bool wait_idle(void)
+{
+    uint64_t end = seconds() + ANSWER_SECONDS;
+    uint64_t window = (uint64_t)(uintptr_t)dev.window.va;
+
+    do {
+        const volatile struct vsh_queue_info *q = &info->queue[0];
+
+        if (info->state == VSH_STATE_RUNNING && q->size) {
+            const volatile uint16_t *avail_idx =
+                (const volatile uint16_t *)(window + (q->avail - VSH_WINDOW_DAS) + SVQ_AVAIL_IDX);
+
+            used = (volatile uint8_t *)(window + (q->used - VSH_WINDOW_DAS));
+            size = (uint16_t)q->size;
+            if (*avail_idx && *avail_idx == *(volatile uint16_t *)(used + SVQ_USED_IDX))
+                return true;
+        }
+        pause_ms(1);
+    } while (seconds() < end);
+    return false;
+}
+
+/* All eventfds of the daemon: among them the one that makes Xen look at the used ring. */
+static void tell_xen(void)
+{
+    static const uint64_t one = 1;
+
+    __sync_synchronize();
+    for (unsigned int i = 0; i < dev.nr_eventfds; i++)
+        if (write(dev.eventfd[i], &one, sizeof(one)) != sizeof(one))
+            warn("eventfd");
+}
+
+static void put_used(uint32_t id, uint32_t len, uint16_t idx_step)
+{
+    volatile uint16_t *idx = (volatile uint16_t *)(used + SVQ_USED_IDX);
+    uint16_t at = *idx;
+
+    *(volatile uint32_t *)(used + SVQ_USED_ID(at % size)) = id;
+    *(volatile uint32_t *)(used + SVQ_USED_LEN(at % size)) = len;
+    __sync_synchronize();
+    *idx = (uint16_t)(at + idx_step);
+    tell_xen();
+}
+
+static void used_idx_jumps(void)
+{
+    put_used(0, 1, (uint16_t)(size + 1));
+}
+
+static void used_idx_jumps_by_one(void)
+{
+    put_used(0, 1, 1);
+}
+
+static void used_idx_goes_back(void)
+{
+    put_used(0, 1, 0xffff);
+}
+
+static void used_id_beyond_table(void)
+{
+    put_used(size, 1, 1);
+}
+
+static void used_id_far_beyond_table(void)
+{
+    put_used(0xffffffffu, 0xffffffffu, 1);
+}
+
+static void notification_storm(void)
+{
+    for (unsigned int i = 0; i < 1000; i++)
+        tell_xen();
+}
+
+static void mailbox_garbage(void)
+{
+    volatile struct vsh_mailbox *m =
+        (volatile struct vsh_mailbox *)(dev.window.va + VSH_FRAME_MAILBOX * VSH_FRAME_SIZE);
+    uint32_t seq = m->request_seq;
+
+    /* Without a request: Xen does not look. The daemon writes what it needs anew. */
+    for (uint32_t i = 0; i < VSH_FRAME_SIZE / 4; i++)
+        if (i != offsetof(struct vsh_mailbox, request_seq) / 4)
+            ((volatile uint32_t *)m)[i] = 0xdeadbeef;
+    m->request_seq = seq;
+    tell_xen();
+}
+
+/* A write that must fault. */
+static bool can_write(volatile uint8_t *p)
+{
+    if (sigsetjmp(fault_env, 1))
+        return false;
+    *p = 0x5a;
+    return true;
+}
+
+static volatile uint8_t *in_window(uint64_t das)
+{
+    return dev.window.va + (das - VSH_WINDOW_DAS);
+}
+
+static const char *check_read_only(const char *what, volatile uint8_t *p)
+{
+    static char why[128];
+
+    for (unsigned int i = 0; i < VSH_FRAME_SIZE; i += 512) {
+        if (can_write(p + i)) {
+            snprintf(why, sizeof(why), "%s can be written", what);
+            return why;
+        }
+    }
+    return NULL;
+}
+
+static const struct {
+    const char *name;
+    void (*lie)(void);
+    bool fails;
+} lie[] = {
+    {"notification storm", notification_storm, false},
+    {"garbage in the mailbox", mailbox_garbage, false},
+    {"used idx jumps beyond the queue size", used_idx_jumps, true},
+    {"used idx moves with nothing in flight", used_idx_jumps_by_one, true},
+    {"used idx goes back", used_idx_goes_back, true},
+    {"used id just beyond the table", used_id_beyond_table, true},
+    {"used id far beyond the table", used_id_far_beyond_table, true},
+};
+
+static unsigned int failed;
+
+static void report(const char *name, const char *why)
+{
+    if (why) {
+        failed++;
+        printf("not ok %s (%s)\n", name, why);
+    } else {
+        printf("ok %s\n", name);
+    }
+    fflush(stdout);
+}
+
+static const char *stays_running(uint32_t generation)
+{
+    for (unsigned int i = 0; i < QUIET_LOOKS; i++) {
+        if (info->state != VSH_STATE_RUNNING || info->generation != generation)
+            return "the device did not stay running";
+        pause_ms(1);
+    }
+    return NULL;
+}
+
+int main(int argc, char **argv)
+{
+    struct sigaction sa = {.sa_handler = on_fault, .sa_flags = SA_NODEFER};
+
+    if (argc != 3)
+        errx(2, "usage: lying-backend FRONTEND-DOMID DEVICE");
+    sigaction(SIGBUS, &sa, NULL);
+    sigaction(SIGSEGV, &sa, NULL);
+    borrow_device(&dev, (unsigned int)atoi(argv[1]), (unsigned int)atoi(argv[2]),
+                  PROT_READ | PROT_WRITE);
+    info = (const volatile struct vsh_info *)dev.window.va;
+
+    if (!wait_idle())
+        errx(2, "the driver has not started the device");
+    report("info page is read-only", check_read_only("the info page", dev.window.va));
+    report("shadow descriptors are read-only",
+           check_read_only("the descriptor table", in_window(info->queue[0].desc)));
+    report("shadow available ring is read-only",
+           check_read_only("the available ring", in_window(info->queue[0].avail)));
+
+    for (unsigned int i = 0; i < sizeof(lie) / sizeof(*lie); i++) {
+        uint32_t generation;
+
+        if (!wait_idle()) {
+            report(lie[i].name, "the device does not run to begin with");
+            continue;
+        }
+        generation = info->generation;
+        lie[i].lie();
+        if (!lie[i].fails) {
+            report(lie[i].name, stays_running(generation));
+            continue;
+        }
+        while (info->generation == generation && info->state == VSH_STATE_RUNNING) {
+            static unsigned int looks;
+
+            if (++looks > ANSWER_SECONDS * 1000)
+                break;
+            pause_ms(1);
+        }
+        report(lie[i].name, info->generation == generation ? "the device did not fail" : NULL);
+    }
+    return failed ? 1 : 0;
+}
