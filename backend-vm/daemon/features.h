@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* Which feature bits of a device can be offered through the mediator. */
+#ifndef VSHD_FEATURES_H
+#define VSHD_FEATURES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define VIRTIO_F_VERSION_1 (1ULL << 32)
+
+#define VIRTIO_ID_BLOCK 2u
+
+/* 0 if the device is of no use: it does not know VIRTIO_F_VERSION_1. */
+uint64_t features_offered(uint32_t device_type, uint64_t device_features);
+
+#endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* Command line and configuration file. */
+#ifndef VSHD_OPTIONS_H
+#define VSHD_OPTIONS_H
+
+#define OPTIONS_DEFAULT_CONFIG "/etc/virtio-shadowd.conf"
+
+struct options {
+    char *run_dir;
+    char *device_cmd;
+    char *module;  /* the kernel module's device file */
+    int limit_ms;  /* for each message to a device process */
+    int drain_ms;  /* for a device to finish its requests */
+    int verbosity; /* of log.h */
+};
+
+/* What remains to be done after the command line was read. */
+enum options_result { OPTIONS_RUN, OPTIONS_DONE, OPTIONS_BAD };
+
+enum options_result options_read(struct options *o, int argc, char **argv);
+void options_free(struct options *o);
+
+#endif

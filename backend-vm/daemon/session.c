@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: MIT
+#include "session.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "features.h"
+
+#define WANTED_PROTOCOL_FEATURES                                                                   \
+    (VHOST_USER_PROTOCOL_F_MQ | VHOST_USER_PROTOCOL_F_REPLY_ACK | VHOST_USER_PROTOCOL_F_CONFIG)
+
+/* struct virtio_blk_config up to write zeroes; see features.c for what follows. */
+#define BLK_CONFIG_LEN 60
+/* Its field num_queues. */
+#define BLK_CONFIG_NUM_QUEUES 34
+#define VIRTIO_BLK_F_MQ (1ULL << 12)
+
+void session_init(struct session *s, int limit_ms)
+{
+    memset(s, 0, sizeof(*s));
+    vhost_user_init(&s->vu, limit_ms);
+}
+
+const char *session_error(const struct session *s)
+{
+    return vhost_user_error(&s->vu);
+}
+
+bool session_is_open(const struct session *s)
+{
+    return s->vu.fd >= 0;
+}
+
+int session_fd(const struct session *s)
+{
+    return s->vu.fd;
+}
+
+void session_close(struct session *s)
+{
+    vhost_user_close(&s->vu);
+    s->started = false;
+    s->live = 0;
+}
+
+__attribute__((format(printf, 3, 4))) static int refuse(struct session *s, int err, const char *fmt,
+                                                        ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(s->vu.error, sizeof(s->vu.error), fmt, ap);
+    va_end(ap);
+    return err;
+}
+
+static int negotiate_protocol(struct session *s)
+{
+    uint64_t offered;
+    int err;
+
+    s->protocol_features = 0;
+    if (!(s->device_features & VHOST_USER_F_PROTOCOL_FEATURES)) {
+        return 0;
+    }
+    err = vhost_user_get_protocol_features(&s->vu, &offered);
+    if (err) {
+        return err;
+    }
+    s->protocol_features = offered & WANTED_PROTOCOL_FEATURES;
+    return vhost_user_set_protocol_features(&s->vu, s->protocol_features);
+}
+
+static int get_queues(struct session *s, unsigned int max_queues)
+{
+    uint64_t n = 1;
+    int err;
+
+    if (s->protocol_features & VHOST_USER_PROTOCOL_F_MQ) {
+        err = vhost_user_get_queue_num(&s->vu, &n);
+        if (err) {
+            return err;
+        }
+    } else if (max_queues > 1) {
+        /* Without MQ a device has as many queues as its type says, and cannot be asked. */
+        n = max_queues;
+    }
+    s->nr_queues = n < max_queues ? (unsigned int)n : max_queues;
+    return 0;
+}
+
+/* The driver must not find more queues there than the mediator has. */
+static void limit_blk_queues(struct session *s)
+{
+    uint16_t n;
+
+    if (!(s->features & VIRTIO_BLK_F_MQ) || s->config_len < BLK_CONFIG_NUM_QUEUES + sizeof(n)) {
+        s->nr_queues = s->nr_queues ? 1 : 0;
+        s->features &= ~VIRTIO_BLK_F_MQ;
+        return;
+    }
+    n = (uint16_t)(s->config[BLK_CONFIG_NUM_QUEUES] | s->config[BLK_CONFIG_NUM_QUEUES + 1] << 8);
+    if (n == 0 || n > s->nr_queues) {
+        n = (uint16_t)s->nr_queues;
+    }
+    s->nr_queues = n;
+    s->config[BLK_CONFIG_NUM_QUEUES] = (uint8_t)n;
+    s->config[BLK_CONFIG_NUM_QUEUES + 1] = (uint8_t)(n >> 8);
+}
+
+/* A device refuses lengths beyond its config space, and cannot be asked how long that is. */
+static int get_config(struct session *s, uint32_t device_type)
+{
+    static const uint32_t lengths[] = {VHOST_USER_MAX_CONFIG, 128, 64, 32, 24, 16, 12, 8, 4};
+    int err;
+
+    s->config_len = 0;
+    memset(s->config, 0, sizeof(s->config));
+    if (!(s->protocol_features & VHOST_USER_PROTOCOL_F_CONFIG)) {
+        if (device_type == VIRTIO_ID_BLOCK) {
+            return refuse(s, -EPROTO, "the device has no config space, a block device needs one");
+        }
+        return 0;
+    }
+    if (device_type == VIRTIO_ID_BLOCK) {
+        err = vhost_user_get_config(&s->vu, s->config, BLK_CONFIG_LEN);
+        s->config_len = err ? 0 : BLK_CONFIG_LEN;
+        return err;
+    }
+    for (unsigned int i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+        err = vhost_user_get_config(&s->vu, s->config, lengths[i]);
+        if (!err) {
+            s->config_len = lengths[i];
+        }
+        if (err != -EOPNOTSUPP) {
+            return err;
+        }
+    }
+    return 0;
+}
+
+static int introduce(struct session *s, uint32_t device_type, unsigned int max_queues)
+{
+    int err;
+
+    err = vhost_user_get_features(&s->vu, &s->device_features);
+    if (err) {
+        return err;
+    }
+    s->features = features_offered(device_type, s->device_features);
+    if (!s->features) {
+        return refuse(s, -EPROTO,
+                      "the device has features %#" PRIx64 ", without VIRTIO_F_VERSION_1",
+                      s->device_features);
+    }
+    err = negotiate_protocol(s);
+    if (err) {
+        return err;
+    }
+    err = vhost_user_set_owner(&s->vu);
+    if (err) {
+        return err;
+    }
+    err = get_queues(s, max_queues);
+    if (err) {
+        return err;
+    }
+    err = get_config(s, device_type);
+    if (err) {
+        return err;
+    }
+    if (device_type == VIRTIO_ID_BLOCK) {
+        limit_blk_queues(s);
+    }
+    return 0;
+}
+
+int session_open(struct session *s, const char *path, uint32_t device_type, unsigned int max_queues)
+{
+    int err = vhost_user_connect(&s->vu, path);
+
+    if (err) {
+        return err;
+    }
+    if (max_queues > SESSION_MAX_QUEUES) {
+        max_queues = SESSION_MAX_QUEUES;
+    }
+    err = introduce(s, device_type, max_queues);
+    if (err) {
+        session_close(s);
+    }
+    return err;
+}
+
+static int start_queue(struct session *s, uint32_t index, const struct session_queue *q)
+{
+    int err = vhost_user_set_vring_num(&s->vu, index, q->size);
+
+    if (!err) {
+        err = vhost_user_set_vring_base(&s->vu, index, 0);
+    }
+    if (!err) {
+        err = vhost_user_set_vring_addr(&s->vu, index, &q->rings);
+    }
+    if (!err) {
+        err = vhost_user_set_vring_call(&s->vu, index, q->call);
+    }
+    /* The kick starts the queue, so it comes when everything else is there. */
+    if (!err) {
+        err = vhost_user_set_vring_kick(&s->vu, index, q->kick);
+    }
+    if (!err && s->device_features & VHOST_USER_F_PROTOCOL_FEATURES) {
+        err = vhost_user_set_vring_enable(&s->vu, index, true);
+    }
+    return err;
+}
+
+int session_start(struct session *s, uint64_t driver_features,
+                  const struct vhost_user_region *regions, unsigned int nr_regions,
+                  const struct session_queue *queues, unsigned int nr_queues)
+{
+    uint64_t features = driver_features & s->features;
+    int err;
+
+    features |= s->device_features & VHOST_USER_F_PROTOCOL_FEATURES;
+    err = vhost_user_set_features(&s->vu, features);
+    if (!err) {
+        err = vhost_user_set_mem_table(&s->vu, regions, nr_regions);
+    }
+    s->started = true;
+    for (uint32_t i = 0; !err && i < nr_queues; i++) {
+        if (!queues[i].size) {
+            continue;
+        }
+        err = start_queue(s, i, &queues[i]);
+        s->live |= 1u << i;
+    }
+    return err;
+}
+
+int session_stop(struct session *s)
+{
+    uint32_t base;
+    int err = 0;
+
+    for (uint32_t i = 0; !err && i < SESSION_MAX_QUEUES; i++) {
+        if (s->live & 1u << i) {
+            err = vhost_user_get_vring_base(&s->vu, i, &base);
+        }
+    }
+    s->live = 0;
+    return err ? err : vhost_user_finish(&s->vu);
+}
+
+int session_ended(struct session *s)
+{
+    char junk[256];
+    ssize_t n = recv(s->vu.fd, junk, sizeof(junk), MSG_DONTWAIT);
+
+    if (n == 0 || (n < 0 && errno == ECONNRESET)) {
+        return 1;
+    }
+    if (n < 0) {
+        return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+    }
+    return refuse(s, -EPROTO, "the device sent %zd bytes that nobody asked for", n);
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A session with a vhost-user device: from connecting to the device's closing
+ * its end. A session runs the device once; a device that was stopped is
+ * connected to again.
+ */
+#ifndef VSHD_SESSION_H
+#define VSHD_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vhost_user.h"
+
+#define SESSION_MAX_QUEUES 8
+
+struct session {
+    struct vhost_user vu;
+    uint64_t device_features;   /* as the device has them */
+    uint64_t features;          /* what may be offered to the driver */
+    uint64_t protocol_features; /* agreed upon */
+    unsigned int nr_queues;     /* of the device, at most what was asked for */
+    uint32_t config_len;
+    uint8_t config[VHOST_USER_MAX_CONFIG];
+    bool started;
+    uint32_t live; /* a bit per queue that was started */
+};
+
+struct session_queue {
+    uint32_t size; /* 0: not live */
+    struct vhost_user_rings rings;
+    int kick;
+    int call;
+};
+
+void session_init(struct session *s, int limit_ms);
+const char *session_error(const struct session *s);
+
+/*
+ * Connects to the device at path and learns what it is. After an error the
+ * session is closed. -ENOENT and -ECONNREFUSED: nobody listens there yet.
+ */
+int session_open(struct session *s, const char *path, uint32_t device_type,
+                 unsigned int max_queues);
+bool session_is_open(const struct session *s);
+/* Readable when the device has closed the connection, or misbehaves. */
+int session_fd(const struct session *s);
+
+/* Hands everything over; the device works from then on. */
+int session_start(struct session *s, uint64_t driver_features,
+                  const struct vhost_user_region *regions, unsigned int nr_regions,
+                  const struct session_queue *queues, unsigned int nr_queues);
+
+/*
+ * Stops every queue and says good-bye. The device has let go of all requests
+ * when session_ended() says so.
+ */
+int session_stop(struct session *s);
+
+/* Reads what there is: 1 when the device has closed its end, 0 if not, -errno. */
+int session_ended(struct session *s);
+
+void session_close(struct session *s);
+
+#endif

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: MIT
+#include "shadow.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "loop.h"
+#include "virtio_shadow_uapi.h"
+
+/* Xen answers before the notification returns, so these are generous. */
+#define REPLY_MS 1000
+#define INFO_TRIES 1000
+
+_Static_assert(SHADOW_MAX_REGIONS == VSH_DEV_MAX_REGIONS, "as many regions as the module has");
+
+void shadow_init(struct shadow *sh)
+{
+    *sh = (struct shadow){.fd = -1};
+    for (unsigned int i = 0; i < SHADOW_MAX_REGIONS; i++) {
+        sh->region[i].fd = -1;
+    }
+}
+
+static int get_regions(struct shadow *sh, const struct vsh_dev_attach *a)
+{
+    if (a->nr_regions < 1 || a->nr_regions > SHADOW_MAX_REGIONS || a->window != a->nr_regions - 1 ||
+        a->nr_queues > VSH_MAX_QUEUES) {
+        return -EPROTO;
+    }
+    sh->nr_queues = a->nr_queues;
+    for (unsigned int i = 0; i < a->nr_regions; i++) {
+        int fd = ioctl(sh->fd, VSH_DEV_REGION_FD, (unsigned long)i);
+
+        if (fd < 0) {
+            return -errno;
+        }
+        sh->region[i] =
+            (struct shadow_region){.das = a->region[i].das, .size = a->region[i].size, .fd = fd};
+        sh->nr_regions++;
+        if (i < a->window) {
+            sh->aperture_gfn[i] = a->region[i].gfn;
+        }
+    }
+    return 0;
+}
+
+static int map_window(struct shadow *sh)
+{
+    const struct shadow_region *r = &sh->region[sh->nr_regions - 1];
+    void *va;
+
+    if (r->size < VSH_FRAME_FIRST_QUEUE * VSH_FRAME_SIZE) {
+        return -EPROTO;
+    }
+    va = mmap(NULL, r->size, PROT_READ | PROT_WRITE, MAP_SHARED, r->fd, 0);
+    if (va == MAP_FAILED) {
+        return -errno;
+    }
+    sh->window = va;
+    sh->window_size = r->size;
+    return 0;
+}
+
+int shadow_attach(struct shadow *sh, const char *path, uint32_t frontend, uint32_t device)
+{
+    struct vsh_dev_attach a = {.frontend = frontend, .device = device};
+    int err = 0;
+
+    shadow_init(sh);
+    sh->fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+    if (sh->fd < 0) {
+        return -errno;
+    }
+    if (ioctl(sh->fd, VSH_DEV_ATTACH, &a)) {
+        err = -errno;
+    }
+    if (!err) {
+        err = get_regions(sh, &a);
+    }
+    if (!err) {
+        err = map_window(sh);
+    }
+    if (err) {
+        shadow_detach(sh);
+    }
+    return err;
+}
+
+void shadow_detach(struct shadow *sh)
+{
+    if (sh->window) {
+        munmap(sh->window, sh->window_size);
+    }
+    for (unsigned int i = 0; i < sh->nr_regions; i++) {
+        close(sh->region[i].fd);
+    }
+    if (sh->fd >= 0) {
+        close(sh->fd);
+    }
+    shadow_init(sh);
+}
+
+int shadow_fd(const struct shadow *sh)
+{
+    return sh->fd;
+}
+
+void shadow_clear(struct shadow *sh)
+{
+    uint64_t events;
+    ssize_t n = read(sh->fd, &events, sizeof(events));
+
+    (void)n; /* EAGAIN: cleared already */
+}
+
+static uint32_t load(const uint32_t *p)
+{
+    return __atomic_load_n(p, __ATOMIC_ACQUIRE);
+}
+
+/* By words: Xen may write the page at the same time, and each word is whole at least. */
+static void copy_words(void *to, const void *from, size_t bytes)
+{
+    const uint32_t *src = from;
+    uint32_t word;
+
+    for (size_t i = 0; i < bytes / sizeof(word); i++) {
+        word = load(&src[i]);
+        memcpy((char *)to + i * sizeof(word), &word, sizeof(word));
+    }
+}
+
+int shadow_info(const struct shadow *sh, struct vsh_info *info)
+{
+    const struct vsh_info *page = sh->window;
+
+    _Static_assert(sizeof(*info) % sizeof(uint32_t) == 0, "made of words");
+    for (int i = 0; i < INFO_TRIES; i++) {
+        uint32_t seq = load(&page->seq);
+
+        if (seq & 1) {
+            continue;
+        }
+        copy_words(info, page, sizeof(*info));
+        if (load(&page->seq) != seq) {
+            continue;
+        }
+        if (info->magic != VSH_MAGIC) {
+            /* Xen put a dummy in its place. */
+            info->state = VSH_STATE_GONE;
+            return 0;
+        }
+        if (info->version != VSH_ABI_VERSION || info->nr_queues > VSH_MAX_QUEUES ||
+            info->nr_queues < sh->nr_queues) {
+            return -EPROTO;
+        }
+        return 0;
+    }
+    return -EAGAIN;
+}
+
+int shadow_request(struct shadow *sh, const struct vsh_mailbox *body, int32_t *reply)
+{
+    struct vsh_mailbox *mailbox = (void *)((char *)sh->window + VSH_FRAME_MAILBOX * VSH_FRAME_SIZE);
+    const struct timespec nap = {.tv_nsec = 1000000};
+    int64_t deadline = loop_now() + REPLY_MS;
+    struct vsh_mailbox m = *body;
+    struct vsh_info info;
+    int err;
+
+    err = shadow_info(sh, &info);
+    if (err) {
+        return err;
+    }
+    if (info.state == VSH_STATE_GONE) {
+        return -ENODEV;
+    }
+
+    /* The number of the last request: not a new one, until the rest is in place. */
+    m.version = VSH_ABI_VERSION;
+    m.request_seq = info.reply_seq;
+    memcpy(m.aperture_gfn, sh->aperture_gfn, sizeof(m.aperture_gfn));
+    memcpy(mailbox, &m, sizeof(m));
+    m.request_seq = info.reply_seq + 1;
+    __atomic_store_n(&mailbox->request_seq, m.request_seq, __ATOMIC_RELEASE);
+
+    if (ioctl(sh->fd, VSH_DEV_NOTIFY)) {
+        return -errno;
+    }
+    for (;;) {
+        err = shadow_info(sh, &info);
+        if (err) {
+            return err;
+        }
+        if (info.state == VSH_STATE_GONE) {
+            return -ENODEV;
+        }
+        if (info.reply_seq == m.request_seq) {
+            *reply = info.reply_error;
+            return 0;
+        }
+        if (loop_now() >= deadline) {
+            return -ETIMEDOUT;
+        }
+        nanosleep(&nap, NULL);
+    }
+}
+
+static int set_eventfd(struct shadow *sh, unsigned long request, uint32_t queue, int fd)
+{
+    struct vsh_dev_eventfd e = {.queue = queue, .fd = fd};
+
+    return ioctl(sh->fd, request, &e) ? -errno : 0;
+}
+
+int shadow_set_kick(struct shadow *sh, uint32_t queue, int fd)
+{
+    return set_eventfd(sh, VSH_DEV_SET_KICK, queue, fd);
+}
+
+int shadow_set_call(struct shadow *sh, uint32_t queue, int fd)
+{
+    return set_eventfd(sh, VSH_DEV_SET_CALL, queue, fd);
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+#include "store_parse.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <virtio-shadow/abi.h>
+
+#include "features.h"
+
+#define VIRTIO_TYPE_PREFIX "virtio,device"
+
+bool store_parse_u32(const char *text, uint32_t *value)
+{
+    unsigned long long v;
+    char *end;
+
+    /* strtoull() takes signs and white space, too. */
+    if (!isdigit((unsigned char)text[0])) {
+        return false;
+    }
+    errno = 0;
+    v = strtoull(text, &end, text[0] == '0' && text[1] == 'x' ? 16 : 10);
+    if (errno || *end || v > UINT32_MAX) {
+        return false;
+    }
+    *value = (uint32_t)v;
+    return true;
+}
+
+static void complain(struct store_device *dev, const char *key, const char *value)
+{
+    if (!dev->error[0]) {
+        snprintf(dev->error, sizeof(dev->error), "xenstore: %s is \"%.40s\"", key,
+                 value ? value : "(missing)");
+    }
+}
+
+static void get_u32(struct store_device *dev, store_reader *read, void *arg, const char *key,
+                    uint32_t min, uint32_t max, uint32_t *value)
+{
+    char *text = read(arg, key);
+
+    if (!text || !store_parse_u32(text, value) || *value < min || *value > max) {
+        complain(dev, key, text);
+    }
+    free(text);
+}
+
+static bool is(store_reader *read, void *arg, const char *key, const char *wanted)
+{
+    char *text = read(arg, key);
+    bool same = text && !strcmp(text, wanted);
+
+    free(text);
+    return same;
+}
+
+/* "virtio,deviceNN": the virtio device id in hexadecimal, as in the guest's device tree. */
+static void get_type(struct store_device *dev, store_reader *read, void *arg)
+{
+    char *text = read(arg, "type");
+    char *end = NULL;
+    unsigned long id = 0;
+
+    if (text && !strncmp(text, VIRTIO_TYPE_PREFIX, strlen(VIRTIO_TYPE_PREFIX))) {
+        const char *digits = text + strlen(VIRTIO_TYPE_PREFIX);
+
+        if (isxdigit((unsigned char)digits[0])) {
+            id = strtoul(digits, &end, 16);
+        }
+    }
+    if (!end || *end || id == 0 || id > UINT16_MAX) {
+        complain(dev, "type", text);
+    }
+    dev->device_type = (uint32_t)id;
+    free(text);
+}
+
+static void get_path(struct store_device *dev, store_reader *read, void *arg, const char *key)
+{
+    char *text = read(arg, key);
+
+    if (text && strlen(text) >= sizeof(dev->path)) {
+        complain(dev, key, text);
+    } else if (text) {
+        strcpy(dev->path, text);
+    }
+    free(text);
+}
+
+static void get_state(struct store_device *dev, store_reader *read, void *arg)
+{
+    char *text = read(arg, "state");
+    uint32_t state;
+
+    if (!text || !store_parse_u32(text, &state)) {
+        complain(dev, "state", text);
+    } else if (state == STORE_CLOSING || state == STORE_CLOSED) {
+        dev->closing = true;
+    }
+    free(text);
+    if (is(read, arg, "online", "0")) {
+        dev->closing = true;
+    }
+}
+
+bool store_parse_device(struct store_device *dev, store_reader *read, void *arg)
+{
+    bool disk = !strcmp(dev->kind, "virtio_disk");
+
+    if (!is(read, arg, "shadow", "1")) {
+        return false;
+    }
+    get_u32(dev, read, arg, "shadow-id", 0, UINT16_MAX, &dev->shadow_id);
+    get_u32(dev, read, arg, "shadow-queues", 1, VSH_MAX_QUEUES, &dev->nr_queues);
+    get_u32(dev, read, arg, "shadow-queue-size", 1, VSH_MAX_QUEUE_SIZE, &dev->queue_size);
+    if (disk) {
+        dev->device_type = VIRTIO_ID_BLOCK;
+        dev->read_only = is(read, arg, "mode", "r");
+        get_path(dev, read, arg, "params");
+        if (!dev->path[0]) {
+            complain(dev, "params", NULL);
+        }
+    } else {
+        get_type(dev, read, arg);
+    }
+    get_state(dev, read, arg);
+    return true;
+}
