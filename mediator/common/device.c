@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Making a device, and closing it.
+ */
+#include <xen/domain_page.h>
+#include <xen/errno.h>
+#include <xen/event.h>
+#include <xen/nospec.h>
+#include <xen/softirq.h>
+#include <xen/xvmalloc.h>
+
+#include <vsh.h>
+#include <vsh-arch.h>
+
+/* The device of that id, open or not; NULL if there never was one. */
+struct vsh_device *vsh_device_get(const struct domain *d, unsigned int id)
+{
+    const struct virtio_shadow *vs = d->virtio_shadow;
+
+    if ( !vs || id >= ARRAY_SIZE(vs->device) )
+        return NULL;
+
+    return ACCESS_ONCE(vs->device[array_index_nospec(id,
+                                                     ARRAY_SIZE(vs->device))]);
+}
+
+static bool overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
+{
+    return a < b + b_size && b < a + a_size;
+}
+
+static int check_banks(const struct xen_virtio_shadow_create *c)
+{
+    uint64_t limit = min_t(uint64_t, arch_vsh_address_limit(), VSH_WINDOW_DAS);
+    unsigned int i, k;
+
+    if ( !c->nr_banks || c->nr_banks > ARRAY_SIZE(c->bank) )
+        return -EINVAL;
+
+    if ( (c->base & (SVQ_MMIO_SIZE - 1)) || c->base >= limit )
+        return -EINVAL;
+
+    for ( i = 0; i < c->nr_banks; i++ )
+    {
+        uint64_t base = c->bank[i].base, size = c->bank[i].size;
+
+        if ( ((base | size) & ~PAGE_MASK) || !size || base >= limit ||
+             size > limit - base ||
+             overlap(base, size, c->base, SVQ_MMIO_SIZE) )
+            return -EINVAL;
+
+        for ( k = 0; k < i; k++ )
+            if ( overlap(base, size, c->bank[k].base, c->bank[k].size) )
+                return -EINVAL;
+    }
+
+    return 0;
+}
+
+static int check(const struct domain *d,
+                 const struct xen_virtio_shadow_create *c)
+{
+    BUILD_BUG_ON(XEN_VIRTIO_SHADOW_MAX_QUEUES != VSH_MAX_QUEUES);
+    BUILD_BUG_ON(XEN_VIRTIO_SHADOW_MAX_BANKS != VSH_MAX_BANKS);
+
+    if ( c->pad )
+        return -EINVAL;
+
+    if ( c->policy != XEN_VIRTIO_SHADOW_POLICY_GRANT )
+        return -EOPNOTSUPP;
+
+    if ( !c->nr_queues || c->nr_queues > VSH_MAX_QUEUES || !c->queue_size ||
+         c->queue_size > VSH_MAX_QUEUE_SIZE ||
+         (c->queue_size & (c->queue_size - 1)) )
+        return -EINVAL;
+
+    /* Register traps cannot be set up once the domain runs. */
+    if ( d->creation_finished )
+        return -EBUSY;
+
+    /* Event channels are delivered to Xen in the name of a vCPU. */
+    if ( !d->max_vcpus || !d->vcpu[0] )
+        return -EINVAL;
+
+    return check_banks(c);
+}
+
+/*
+ * The place of device id, which stays once it is made: register accesses and
+ * notifications find the device by it at any time.
+ */
+static struct vsh_device *make_place(struct domain *d, unsigned int id)
+{
+    struct virtio_shadow *vs = vsh_domain(d);
+    struct vsh_device *s;
+
+    if ( !vs )
+        return NULL;
+
+    id = array_index_nospec(id, ARRAY_SIZE(vs->device));
+    if ( vs->device[id] )
+        return vs->device[id];
+
+    s = xvzalloc(struct vsh_device);
+    if ( !s )
+        return NULL;
+
+    s->frontend = d;
+    s->id = id;
+    spin_lock_init(&s->lock);
+    INIT_LIST_HEAD(&s->served);
+
+    /* Readers without a lock see it initialised. */
+    smp_wmb();
+    write_atomic(&vs->device[id], s);
+
+    return s;
+}
+
+static void set_up_core(struct vsh_device *s,
+                        const struct xen_virtio_shadow_create *c)
+{
+    uint8_t *frame[SVQ_WINDOW_FRAMES_MAX];
+    struct svq_dev *dev = &s->dev;
+    unsigned int i;
+
+    dev->nr_queues = c->nr_queues;
+    dev->nr_banks = c->nr_banks;
+    for ( i = 0; i < c->nr_banks; i++ )
+    {
+        dev->bank[i].base = c->bank[i].base;
+        dev->bank[i].size = c->bank[i].size;
+    }
+
+    for ( i = 0; i < s->nr_frames; i++ )
+        frame[i] = __map_domain_page_global(s->frame[i].pg);
+
+    svq_dev_init(dev, frame);
+
+    dev->info->frontend = s->frontend->domain_id;
+    dev->info->device = s->id;
+}
+
+/* Give back what the device has besides its place; it is not open (any more). */
+static void release(struct vsh_device *s)
+{
+    vsh_event_free(s);
+
+    if ( s->irq )
+    {
+        arch_vsh_irq_free(s->frontend, s->irq);
+        s->irq = 0;
+    }
+
+    vsh_leave_backend(s);
+    vsh_memory_free(s);
+}
+
+static int set_up(struct vsh_device *s, struct domain *be,
+                  const struct xen_virtio_shadow_create *c)
+{
+    int rc;
+
+    rc = vsh_memory_alloc(s, c->nr_queues, c->queue_size);
+    if ( rc )
+        return rc;
+
+    set_up_core(s, c);
+
+    /* Its reference goes to the device. */
+    get_knownalive_domain(be);
+    rc = vsh_join_backend(s, be);
+    if ( rc )
+    {
+        put_domain(be);
+        return rc;
+    }
+
+    rc = vsh_event_alloc(s);
+    if ( rc )
+        return rc;
+
+    rc = arch_vsh_irq_reserve(s->frontend, c->irq);
+    if ( rc )
+        return rc;
+    s->irq = c->irq;
+
+    /* Last, as it cannot be undone. */
+    if ( !s->has_handler )
+    {
+        s->base = c->base;
+        rc = arch_vsh_register(s);
+        if ( rc )
+            return rc;
+        s->has_handler = true;
+    }
+
+    return 0;
+}
+
+/* Calls for the same domain do not come at the same time (domctl lock). */
+int vsh_create(struct domain *d, unsigned int id,
+               const struct xen_virtio_shadow_create *c)
+{
+    struct vsh_device *s;
+    struct domain *be;
+    int rc;
+
+    if ( id >= XEN_VIRTIO_SHADOW_MAX_DEVICES )
+        return -EINVAL;
+
+    rc = check(d, c);
+    if ( rc )
+        return rc;
+
+    be = get_domain_by_id(c->backend);
+    if ( !be )
+        return -ESRCH;
+
+    rc = -EINVAL;
+    if ( be == d )
+        goto out;
+
+    rc = -ESRCH;
+    if ( be->is_dying || d->is_dying )
+        goto out;
+
+    rc = -ENOMEM;
+    s = make_place(d, id);
+    if ( !s )
+        goto out;
+
+    rc = -EEXIST;
+    if ( s->open )
+        goto out;
+
+    /* A closed device's traps are where they were. */
+    rc = -EBUSY;
+    if ( s->has_handler && s->base != c->base )
+        goto out;
+
+    memset(&s->dev, 0, sizeof(s->dev));
+    s->policy = c->policy;
+    s->more = false;
+    s->closing = false;
+
+    rc = set_up(s, be, c);
+    if ( rc )
+        release(s);
+    else
+    {
+        spin_lock(&s->lock);
+        s->open = true;
+        spin_unlock(&s->lock);
+    }
+
+ out:
+    put_domain(be);
+
+    return rc;
+}
+
+/*
+ * Take everything back from the backend and from the frontend, in any state of
+ * either.  -ERESTART if there is more to do.
+ */
+int vsh_close(struct vsh_device *s)
+{
+    spin_lock(&s->lock);
+
+    if ( !s->open )
+    {
+        spin_unlock(&s->lock);
+        return 0;
+    }
+
+    s->closing = true;
+
+    while ( svq_dev_release(&s->dev) )
+    {
+        spin_unlock(&s->lock);
+        if ( hypercall_preempt_check() )
+            return -ERESTART;
+        spin_lock(&s->lock);
+    }
+
+    ASSERT(!s->dev.pages.nr_mapped);
+
+    vsh_window_remove(s);
+
+    s->open = false;
+    s->more = false;
+
+    spin_unlock(&s->lock);
+
+    /* Nobody uses what is behind a device that is not open. */
+    release(s);
+
+    return 0;
+}
+
+/*
+ * Local variables:
+ * mode: C
+ * c-file-style: "BSD"
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

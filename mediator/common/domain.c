@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Domains at either end of mediated devices, and their deaths.
+ */
+#include <xen/event.h>
+#include <xen/softirq.h>
+#include <xen/xvmalloc.h>
+
+#include <vsh.h>
+
+/*
+ * The domain's part in all this, made on first use.  NULL if there is no
+ * memory, or the domain is dying.  The caller has a reference on the domain.
+ */
+struct virtio_shadow *vsh_domain(struct domain *d)
+{
+    struct virtio_shadow *vs;
+
+    if ( d->virtio_shadow )
+        return d->virtio_shadow;
+
+    vs = xvzalloc(struct virtio_shadow);
+    if ( !vs )
+        return NULL;
+
+    spin_lock_init(&vs->lock);
+    INIT_LIST_HEAD(&vs->served);
+    vs->dummy = vsh_alloc_page();
+
+    /* domain_kill() passes this lock between is_dying and the teardown. */
+    domain_lock(d);
+
+    if ( vs->dummy && !d->virtio_shadow && !d->is_dying )
+    {
+        /* Readers without a lock see it initialised. */
+        smp_wmb();
+        write_atomic(&d->virtio_shadow, vs);
+        vs = NULL;
+    }
+
+    domain_unlock(d);
+
+    if ( vs )
+    {
+        if ( vs->dummy )
+            vsh_free_page(vs->dummy);
+        xvfree(vs);
+    }
+
+    return d->virtio_shadow;
+}
+
+/* Make be, on which s takes over the caller's reference, the backend of s. */
+int vsh_join_backend(struct vsh_device *s, struct domain *be)
+{
+    struct virtio_shadow *vs = vsh_domain(be);
+    int rc = 0;
+
+    if ( !vs )
+        return be->is_dying ? -ESRCH : -ENOMEM;
+
+    spin_lock(&vs->lock);
+
+    if ( vs->closed )
+        rc = -ESRCH;
+    else
+    {
+        s->backend = be;
+        s->dummy = vs->dummy;
+        list_add_tail(&s->served, &vs->served);
+    }
+
+    spin_unlock(&vs->lock);
+
+    return rc;
+}
+
+/* The device's lock is held, or the device not open. */
+void vsh_leave_backend(struct vsh_device *s)
+{
+    struct domain *be = s->backend;
+    struct virtio_shadow *vs;
+
+    if ( !be )
+        return;
+
+    vs = be->virtio_shadow;
+
+    spin_lock(&vs->lock);
+    list_del_init(&s->served);
+    memset(s->aperture, 0, sizeof(s->aperture));
+    spin_unlock(&vs->lock);
+
+    s->backend = NULL;
+    s->dummy = NULL;
+
+    put_domain(be);
+}
+
+/*
+ * The backend of s is dying.  Its vCPUs have stopped, but devices assigned to
+ * it may not have, so the driver gets its buffers back only after they were
+ * taken out of the backend's p2m.
+ */
+static int backend_died(struct vsh_device *s, const struct domain *be)
+{
+    spin_lock(&s->lock);
+
+    if ( s->backend == be )
+    {
+        if ( !s->closing )
+            svq_dev_backend_gone(&s->dev);
+
+        while ( s->closing ? svq_dev_release(&s->dev) : svq_dev_run(&s->dev) )
+        {
+            spin_unlock(&s->lock);
+            if ( hypercall_preempt_check() )
+                return -ERESTART;
+            spin_lock(&s->lock);
+        }
+
+        s->more = false;
+
+        /* The p2m is about to drop what it shows of the window. */
+        vsh_window_forget(s);
+        vsh_leave_backend(s);
+    }
+
+    spin_unlock(&s->lock);
+
+    return 0;
+}
+
+/* One of the devices that the domain serves, with a reference on its frontend. */
+static struct vsh_device *first_served(struct virtio_shadow *vs)
+{
+    struct vsh_device *s;
+
+    spin_lock(&vs->lock);
+
+    s = list_first_entry_or_null(&vs->served, struct vsh_device, served);
+    if ( s )
+        /* Devices leave the list before their domain drops its own reference. */
+        get_knownalive_domain(s->frontend);
+
+    spin_unlock(&vs->lock);
+
+    return s;
+}
+
+int virtio_shadow_teardown(struct domain *d)
+{
+    struct virtio_shadow *vs = d->virtio_shadow;
+    struct vsh_device *s;
+    unsigned int i;
+    int rc = 0;
+
+    if ( !vs )
+        return 0;
+
+    spin_lock(&vs->lock);
+    vs->closed = true;
+    spin_unlock(&vs->lock);
+
+    while ( !rc && (s = first_served(vs)) != NULL )
+    {
+        struct domain *frontend = s->frontend;
+
+        rc = backend_died(s, d);
+        put_domain(frontend);
+    }
+
+    for ( i = 0; !rc && i < ARRAY_SIZE(vs->device); i++ )
+        if ( vs->device[i] )
+            rc = vsh_close(vs->device[i]);
+
+    if ( !rc && vs->dummy )
+    {
+        /* Mappings of it in the p2m hold references of their own. */
+        vsh_free_page(vs->dummy);
+        vs->dummy = NULL;
+    }
+
+    return rc;
+}
+
+void virtio_shadow_free(struct domain *d)
+{
+    struct virtio_shadow *vs = d->virtio_shadow;
+    unsigned int i;
+
+    if ( !vs )
+        return;
+
+    ASSERT(list_empty(&vs->served));
+    ASSERT(!vs->dummy);
+
+    for ( i = 0; i < ARRAY_SIZE(vs->device); i++ )
+    {
+        ASSERT(!vs->device[i] || !vs->device[i]->open);
+        xvfree(vs->device[i]);
+    }
+
+    xvfree(vs);
+    d->virtio_shadow = NULL;
+}
+
+/*
+ * Local variables:
+ * mode: C
+ * c-file-style: "BSD"
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The toolstack's side.
+ */
+#include <xen/guest_access.h>
+#include <xen/init.h>
+#include <xen/param.h>
+#include <xen/softirq.h>
+
+#include <vsh.h>
+
+bool __ro_after_init opt_virtio_shadow;
+boolean_param("virtio-shadow", opt_virtio_shadow);
+
+static struct vsh_device *open_device(const struct domain *d, unsigned int id)
+{
+    struct vsh_device *s = vsh_device_get(d, id);
+
+    return s && s->open ? s : NULL;
+}
+
+static void queue_stats(struct xen_virtio_shadow_queue_stats *to,
+                        const struct svq_queue *q)
+{
+    to->size = q->ready ? q->size : 0;
+    to->in_flight = q->in_flight;
+    to->kicks = q->stats.kicks;
+    to->requests = q->stats.requests;
+    to->returned = q->stats.returned;
+    to->grants = q->stats.grants;
+    to->revokes = q->stats.revokes;
+    to->flushes = q->stats.flushes;
+    to->rejected = q->stats.rejected;
+    to->notifications = q->stats.notifications;
+    to->interrupts = q->stats.interrupts;
+}
+
+static void device_stats(struct xen_virtio_shadow_stats *to,
+                         struct vsh_device *s)
+{
+    const struct svq_dev *dev = &s->dev;
+    unsigned int q;
+
+    spin_lock(&s->lock);
+
+    to->base = s->base;
+    to->irq = s->irq;
+    to->backend = s->backend ? s->backend->domain_id : DOMID_INVALID;
+    to->policy = s->policy;
+    to->state = dev->state;
+    to->device_id = dev->device_id;
+    to->device_status = dev->status;
+    to->nr_queues = dev->nr_queues;
+    to->pages_mapped = dev->pages.nr_mapped;
+    to->xen_kib = DIV_ROUND_UP(s->bytes, 1024);
+    to->failures = dev->failures;
+    to->last_error = dev->last_error;
+    to->driver_features = dev->driver_features;
+
+    for ( q = 0; q < dev->nr_queues; q++ )
+        queue_stats(&to->queue[q], &dev->queue[q]);
+
+    spin_unlock(&s->lock);
+}
+
+static int do_stats(const struct domain *d, struct xen_domctl_virtio_shadow *op)
+{
+    unsigned int id;
+
+    for ( id = op->id; id < XEN_VIRTIO_SHADOW_MAX_DEVICES; id++ )
+    {
+        struct vsh_device *s = open_device(d, id);
+        struct xen_virtio_shadow_stats stats = {};
+
+        if ( !s )
+            continue;
+
+        device_stats(&stats, s);
+        op->id = id;
+
+        return copy_to_guest(op->u.stats, &stats, 1) ? -EFAULT : 0;
+    }
+
+    return -ENOENT;
+}
+
+static int do_revoke(struct vsh_device *s)
+{
+    struct svq_dev *dev = &s->dev;
+    bool again;
+
+    spin_lock(&s->lock);
+
+    /* Unless this is a continuation of the call that did so. */
+    if ( vsh_usable(s) && !dev->taking_away &&
+         (dev->state != VSH_STATE_FAILED || dev->pages.nr_mapped) )
+        svq_dev_fail(dev, -1, SVQ_ERR_REVOKED);
+
+    again = vsh_usable(s) && vsh_run_all(s);
+
+    spin_unlock(&s->lock);
+
+    return again ? -ERESTART : 0;
+}
+
+int virtio_shadow_domctl(struct domain *d, struct xen_domctl_virtio_shadow *op,
+                         bool *copyback)
+{
+    struct vsh_device *s;
+    int rc;
+
+    if ( !opt_virtio_shadow )
+        return -EOPNOTSUPP;
+
+    switch ( op->op )
+    {
+    case XEN_DOMCTL_VIRTIO_SHADOW_CREATE:
+        return vsh_create(d, op->id, &op->u.create);
+
+    case XEN_DOMCTL_VIRTIO_SHADOW_DESTROY:
+        s = open_device(d, op->id);
+        return s ? vsh_close(s) : -ENOENT;
+
+    case XEN_DOMCTL_VIRTIO_SHADOW_REVOKE:
+        s = open_device(d, op->id);
+        return s ? do_revoke(s) : -ENOENT;
+
+    case XEN_DOMCTL_VIRTIO_SHADOW_STATS:
+        rc = do_stats(d, op);
+        *copyback = !rc;
+        return rc;
+
+    default:
+        return -EOPNOTSUPP;
+    }
+}
+
+/*
+ * Local variables:
+ * mode: C
+ * c-file-style: "BSD"
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The core's environment: pages of the frontend, and the backend's access to
+ * them.  All of it is called with the device's lock held.
+ *
+ * A frame, to the core, is an mfn.  While a page is accessible to the backend,
+ * one reference on it belongs to the entry in the backend's p2m: a backend
+ * which removes the entry drops it.
+ */
+#include <xen/domain_page.h>
+#include <xen/errno.h>
+
+#include <asm/p2m.h>
+
+#include <vsh.h>
+#include <vsh-arch.h>
+
+static struct vsh_device *to_device(struct svq_dev *dev)
+{
+    return container_of(dev, struct vsh_device, dev);
+}
+
+static struct page_info *ring_page(void *p)
+{
+    return mfn_to_page(domain_page_map_to_mfn(p));
+}
+
+int svq_env_ring_get(struct svq_dev *dev, uint64_t addr, uint32_t bytes,
+                     struct svq_mem *mem)
+{
+    unsigned int i, got;
+    unsigned int nr = PFN_UP((addr & ~PAGE_MASK) + bytes);
+    gfn_t gfn[SVQ_RING_FRAMES] = {};
+    struct page_info *pg[SVQ_RING_FRAMES];
+
+    if ( nr > ARRAY_SIZE(gfn) )
+    {
+        ASSERT_UNREACHABLE();
+        return -EINVAL;
+    }
+
+    for ( i = 0; i < nr; i++ )
+        gfn[i] = gfn_add(gaddr_to_gfn(addr), i);
+
+    got = p2m_get_ram_pages(to_device(dev)->frontend, gfn, pg, nr);
+    if ( got < nr )
+    {
+        while ( got-- )
+            put_page(pg[got]);
+        return -EINVAL;
+    }
+
+    for ( i = 0; i < nr; i++ )
+        mem->page[i] = __map_domain_page_global(pg[i]);
+
+    mem->off = addr & ~PAGE_MASK;
+    mem->nr = nr;
+
+    return 0;
+}
+
+void svq_env_ring_put(struct svq_dev *dev, struct svq_mem *mem)
+{
+    unsigned int i;
+
+    for ( i = 0; i < mem->nr; i++ )
+    {
+        struct page_info *pg = ring_page(mem->page[i]);
+
+        unmap_domain_page_global(mem->page[i]);
+        put_page(pg);
+        mem->page[i] = NULL;
+    }
+
+    mem->nr = 0;
+}
+
+/* One batch on its way to the p2m: entry i is for op[of[i]]. */
+struct batch {
+    struct p2m_foreign e[SVQ_PAGE_BATCH];
+    unsigned int of[SVQ_PAGE_BATCH];
+    unsigned int nr;
+};
+
+static void batch_add(struct batch *b, const struct svq_page_op *op,
+                      unsigned int i, mfn_t mfn)
+{
+    b->e[b->nr].gfn = _gfn(op[i].backend_gfn);
+    b->e[b->nr].mfn = mfn;
+    b->e[b->nr].writable = op[i].to == SVQ_RW;
+    b->of[b->nr] = i;
+    b->nr++;
+}
+
+static enum svq_error map_error(int rc)
+{
+    switch ( rc )
+    {
+    case -ENOMEM:
+        return SVQ_ERR_BACKEND_MEM;
+
+    case -ESRCH:
+        return SVQ_ERR_BACKEND_GONE;
+
+    default:
+        return SVQ_ERR_APERTURE;
+    }
+}
+
+/*
+ * From SVQ_NONE, op[0] to op[nr - 1].  The pages are collected under the
+ * frontend's p2m lock, then mapped under the backend's.
+ */
+static unsigned int grant_new(struct vsh_device *s, struct svq_page_op *op,
+                              unsigned int nr, enum svq_error *err)
+{
+    gfn_t gfn[SVQ_PAGE_BATCH] = {};
+    struct page_info *pg[SVQ_PAGE_BATCH];
+    struct batch b = { .nr = 0 };
+    unsigned int i, got, done;
+    int rc;
+
+    for ( i = 0; i < nr; i++ )
+        gfn[i] = _gfn(op[i].gfn);
+
+    got = p2m_get_ram_pages(s->frontend, gfn, pg, nr);
+    if ( got < nr )
+        *err = SVQ_ERR_PAGE;
+
+    for ( i = 0; i < got; i++ )
+        batch_add(&b, op, i, page_to_mfn(pg[i]));
+
+    rc = p2m_foreign_map(s->backend, b.e, got, page_to_mfn(s->dummy));
+
+    for ( done = 0; done < got && b.e[done].done; done++ )
+        op[done].frame = mfn_x(b.e[done].mfn);
+
+    if ( rc )
+        *err = map_error(rc);
+
+    /* The references of the others did not go to an entry. */
+    for ( i = done; i < got; i++ )
+        put_page(pg[i]);
+
+    return done;
+}
+
+/* From SVQ_RO to SVQ_RW. */
+static unsigned int upgrade(struct vsh_device *s, struct svq_page_op *op,
+                            unsigned int nr, enum svq_error *err)
+{
+    struct batch b = { .nr = 0 };
+    unsigned int i;
+
+    for ( i = 0; i < nr; i++ )
+        batch_add(&b, op, i, _mfn(op[i].frame));
+
+    p2m_foreign_protect(s->backend, b.e, nr);
+    p2m_foreign_flush(s->backend);
+
+    for ( i = 0; i < nr; i++ )
+        if ( !b.e[i].done )
+        {
+            *err = SVQ_ERR_APERTURE;
+            break;
+        }
+
+    return i;
+}
+
+unsigned int svq_env_grant(struct svq_dev *dev, struct svq_page_op *op,
+                           unsigned int nr, enum svq_error *err)
+{
+    struct vsh_device *s = to_device(dev);
+    unsigned int i, k, done;
+
+    if ( !s->backend || s->backend->is_dying )
+    {
+        *err = SVQ_ERR_BACKEND_GONE;
+        return 0;
+    }
+
+    /* Runs of the same kind: upgrades are rare. */
+    for ( i = 0; i < nr; i += done )
+    {
+        bool is_new = op[i].from == SVQ_NONE;
+
+        for ( k = i + 1; k < nr && k - i < SVQ_PAGE_BATCH; k++ )
+            if ( (op[k].from == SVQ_NONE) != is_new )
+                break;
+
+        done = is_new ? grant_new(s, &op[i], k - i, err)
+                      : upgrade(s, &op[i], k - i, err);
+        if ( done < k - i )
+            return i + done;
+    }
+
+    return nr;
+}
+
+/*
+ * What shows a page or the dummy goes, or becomes read-only.  The ops of one
+ * kind are those with, or without, SVQ_NONE as their end.
+ */
+static void revoke_batch(struct vsh_device *s, struct svq_page_op *op,
+                         unsigned int nr, bool protect)
+{
+    struct batch b = { .nr = 0 };
+    unsigned int i;
+
+    for ( i = 0; i < nr; i++ )
+    {
+        if ( (op[i].to != SVQ_NONE) != protect )
+            continue;
+
+        batch_add(&b, op, i, op[i].from == SVQ_DUMMY ? page_to_mfn(s->dummy)
+                                                     : _mfn(op[i].frame));
+    }
+
+    if ( !b.nr )
+        return;
+
+    if ( protect )
+        p2m_foreign_protect(s->backend, b.e, b.nr);
+    else
+        p2m_foreign_unmap(s->backend, b.e, b.nr);
+
+    for ( i = 0; i < b.nr; i++ )
+    {
+        struct svq_page_op *o = &op[b.of[i]];
+
+        if ( o->from == SVQ_DUMMY )
+        {
+            /* The page itself stays at least as long as its backend. */
+            if ( b.e[i].done )
+                put_page(s->dummy);
+        }
+        else if ( !b.e[i].done )
+            o->frame = SVQ_NO_FRAME;
+    }
+}
+
+void svq_env_revoke(struct svq_dev *dev, struct svq_page_op *op,
+                    unsigned int nr)
+{
+    struct vsh_device *s = to_device(dev);
+
+    ASSERT(nr <= SVQ_PAGE_BATCH);
+
+    /* What it had was taken away before it went. */
+    if ( !s->backend )
+        return;
+
+    revoke_batch(s, op, nr, false);
+    revoke_batch(s, op, nr, true);
+}
+
+void svq_env_flush(struct svq_dev *dev)
+{
+    struct vsh_device *s = to_device(dev);
+
+    if ( s->backend )
+        p2m_foreign_flush(s->backend);
+}
+
+static void drop_frame(const struct svq_page_op *op)
+{
+    if ( op->frame != SVQ_NO_FRAME )
+        put_page(mfn_to_page(_mfn(op->frame)));
+}
+
+void svq_env_release(struct svq_dev *dev, const struct svq_page_op *op,
+                     unsigned int nr)
+{
+    unsigned int i;
+
+    for ( i = 0; i < nr; i++ )
+        if ( op[i].to == SVQ_NONE && op[i].from != SVQ_DUMMY )
+            drop_frame(&op[i]);
+}
+
+void svq_env_take_away(struct svq_dev *dev, struct svq_page_op *op,
+                       unsigned int nr)
+{
+    struct vsh_device *s = to_device(dev);
+    struct batch b = { .nr = 0 };
+    unsigned int i;
+
+    ASSERT(nr <= SVQ_PAGE_BATCH);
+
+    if ( !s->backend )
+    {
+        ASSERT_UNREACHABLE();
+        return;
+    }
+
+    for ( i = 0; i < nr; i++ )
+        batch_add(&b, op, i, _mfn(op[i].frame));
+
+    p2m_foreign_replace(s->backend, b.e, nr, page_to_mfn(s->dummy));
+
+    for ( i = 0; i < nr; i++ )
+        if ( b.e[i].done )
+            drop_frame(&op[i]);
+}
+
+void svq_env_interrupt(struct svq_dev *dev)
+{
+    struct vsh_device *s = to_device(dev);
+
+    arch_vsh_irq_raise(s->frontend, s->irq);
+}
+
+void svq_env_report(struct svq_dev *dev, int q, enum svq_error err)
+{
+    struct vsh_device *s = to_device(dev);
+    const char *advice = svq_error_is_backend(err)
+        ? "the driver has to reset the device once its backend is back"
+        : "the driver has to reset the device";
+    char queue[16] = "";
+
+    if ( q >= 0 )
+        snprintf(queue, sizeof(queue), " queue %d", q);
+
+    /* Guest messages of this level are rate-limited. */
+    if ( s->backend )
+        printk(XENLOG_G_WARNING
+               "virtio-shadow: %pd device %u%s (backend %pd): %s; %s\n",
+               s->frontend, s->id, queue, s->backend, svq_error_text(err),
+               advice);
+    else
+        printk(XENLOG_G_WARNING
+               "virtio-shadow: %pd device %u%s (no backend): %s; %s\n",
+               s->frontend, s->id, queue, svq_error_text(err), advice);
+}
+
+/*
+ * Local variables:
+ * mode: C
+ * c-file-style: "BSD"
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

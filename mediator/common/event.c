@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Event channels between Xen and the backend.  They are ports of the frontend,
+ * which Xen uses on its behalf: one for control and one per queue.
+ */
+#include <xen/event.h>
+
+#include <vsh.h>
+
+enum { NOT_OURS = -2, CONTROL = -1 };
+
+/* What is port to this device: a queue, CONTROL or NOT_OURS? */
+static int port_use(const struct vsh_device *s, evtchn_port_t port)
+{
+    unsigned int q;
+
+    if ( port == s->control_port )
+        return CONTROL;
+
+    for ( q = 0; q < s->dev.nr_queues; q++ )
+        if ( port == s->queue_port[q] )
+            return q;
+
+    return NOT_OURS;
+}
+
+/*
+ * The backend has sent on one of our ports.  Runs in the sender's hypercall,
+ * with no lock held, and possibly when the port has been closed already.
+ */
+static void cf_check notification(struct vcpu *v, unsigned int port)
+{
+    /* The sender has made sure that the frontend does not go away. */
+    const struct virtio_shadow *vs = v->domain->virtio_shadow;
+    struct vsh_device *s;
+    unsigned int i;
+    int use;
+
+    for ( i = 0; vs && i < ARRAY_SIZE(vs->device); i++ )
+    {
+        s = ACCESS_ONCE(vs->device[i]);
+
+        /* May change at any time, but not back and forth: looked at again. */
+        if ( !s || port_use(s, port) == NOT_OURS )
+            continue;
+
+        spin_lock(&s->lock);
+
+        use = port_use(s, port);
+        if ( vsh_usable(s) && use != NOT_OURS )
+        {
+            if ( use == CONTROL )
+            {
+                svq_dev_control(&s->dev);
+                vsh_aperture_update(s);
+            }
+            else
+                svq_dev_backend_kick(&s->dev, use);
+
+            vsh_run(s);
+        }
+
+        spin_unlock(&s->lock);
+
+        return;
+    }
+}
+
+static int alloc(struct vsh_device *s, evtchn_port_t *port)
+{
+    int rc = alloc_unbound_xen_event_channel(s->frontend, 0,
+                                             s->backend->domain_id,
+                                             notification);
+
+    if ( rc < 0 )
+        return rc;
+
+    *port = rc;
+
+    return 0;
+}
+
+/* The device is not open yet.  On failure the caller frees what is there. */
+int vsh_event_alloc(struct vsh_device *s)
+{
+    struct vsh_info *info = s->dev.info;
+    unsigned int q;
+    int rc;
+
+    rc = alloc(s, &s->control_port);
+    info->control_channel = s->control_port;
+
+    for ( q = 0; q < s->dev.nr_queues && !rc; q++ )
+    {
+        rc = alloc(s, &s->queue_port[q]);
+        info->queue[q].event_channel = s->queue_port[q];
+    }
+
+    return rc;
+}
+
+static void free_port(struct vsh_device *s, evtchn_port_t *port)
+{
+    evtchn_port_t p = *port;
+
+    *port = 0;
+    if ( p )
+        free_xen_event_channel(s->frontend, p);
+}
+
+/* The device is not open any more. */
+void vsh_event_free(struct vsh_device *s)
+{
+    unsigned int q;
+
+    free_port(s, &s->control_port);
+    for ( q = 0; q < ARRAY_SIZE(s->queue_port); q++ )
+        free_port(s, &s->queue_port[q]);
+}
+
+void svq_env_notify(struct svq_dev *dev, int q)
+{
+    struct vsh_device *s = container_of(dev, struct vsh_device, dev);
+
+    if ( s->backend )
+        notify_via_xen_event_channel(s->frontend, q < 0 ? s->control_port
+                                                        : s->queue_port[q]);
+}
+
+/*
+ * Local variables:
+ * mode: C
+ * c-file-style: "BSD"
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

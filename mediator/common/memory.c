@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Memory of a device: all of it is allocated, and accounted, at creation.
+ */
+#include <xen/domain_page.h>
+#include <xen/xvmalloc.h>
+
+#include <vsh.h>
+
+/*
+ * A zeroed page for sharing with the backend.  It belongs to dom_xen, so that a
+ * mapping that is left behind keeps nothing but the page itself.
+ */
+struct page_info *vsh_alloc_page(void)
+{
+    struct page_info *pg = alloc_domheap_page(dom_xen, MEMF_no_refcount);
+
+    if ( !pg )
+        return NULL;
+
+    /* Besides the allocation's reference, as put_page_alloc_ref() wants it. */
+    if ( !get_page(pg, dom_xen) )
+    {
+        ASSERT_UNREACHABLE();
+        return NULL;
+    }
+
+    clear_domain_page(page_to_mfn(pg));
+
+    return pg;
+}
+
+void vsh_free_page(struct page_info *pg)
+{
+    /* Pages of a domain that lives, as dom_xen does, are not scrubbed. */
+    clear_domain_page(page_to_mfn(pg));
+
+    put_page_alloc_ref(pg);
+    put_page(pg);
+}
+
+static int alloc_queue(struct vsh_device *s, struct svq_queue *q,
+                       unsigned int size)
+{
+    unsigned int words = DIV_ROUND_UP(size, 32);
+
+    q->max_size = size;
+    q->slot = xvzalloc_array(struct svq_slot, size);
+    q->chain = xvzalloc_array(struct svq_desc, size);
+    q->done = xvzalloc_array(struct svq_done, size);
+    q->busy = xvzalloc_array(uint32_t, words);
+
+    s->bytes += size * (sizeof(*q->slot) + sizeof(*q->chain) +
+                        sizeof(*q->done)) + words * sizeof(*q->busy);
+
+    return q->slot && q->chain && q->done && q->busy ? 0 : -ENOMEM;
+}
+
+static int alloc_records(struct vsh_device *s, unsigned int nr)
+{
+    struct svq_pages *p = &s->dev.pages;
+
+    p->nr = nr;
+    p->page = xvmalloc_array(struct svq_page, nr);
+    p->bucket = xvmalloc_array(uint32_t, nr);
+
+    s->bytes += nr * (sizeof(*p->page) + sizeof(*p->bucket));
+
+    return p->page && p->bucket ? 0 : -ENOMEM;
+}
+
+static int alloc_window(struct vsh_device *s, unsigned int nr,
+                        unsigned int queue_size)
+{
+    unsigned int i;
+
+    s->frame = xvzalloc_array(struct vsh_frame, nr);
+    if ( !s->frame )
+        return -ENOMEM;
+
+    s->nr_frames = nr;
+    s->bytes += nr * (sizeof(*s->frame) + PAGE_SIZE);
+
+    for ( i = 0; i < nr; i++ )
+    {
+        s->frame[i].gfn = INVALID_GFN;
+        s->frame[i].writable = svq_window_writable(queue_size, i);
+        s->frame[i].pg = vsh_alloc_page();
+        if ( !s->frame[i].pg )
+            return -ENOMEM;
+    }
+
+    return 0;
+}
+
+/* On failure the caller calls vsh_memory_free(), as always in the end. */
+int vsh_memory_alloc(struct vsh_device *s, unsigned int nr_queues,
+                     unsigned int queue_size)
+{
+    unsigned int i;
+    int rc;
+
+    BUILD_BUG_ON(VSH_FRAME_SIZE != PAGE_SIZE);
+    BUILD_BUG_ON(SVQ_PAGE_SIZE != PAGE_SIZE);
+    BUILD_BUG_ON(sizeof(struct vsh_info) > PAGE_SIZE);
+    BUILD_BUG_ON(sizeof(struct vsh_mailbox) > PAGE_SIZE);
+
+    s->bytes = sizeof(*s);
+
+    rc = alloc_window(s, svq_window_frames(nr_queues, queue_size), queue_size);
+    if ( !rc )
+        rc = alloc_records(s, svq_page_records(nr_queues, queue_size));
+
+    for ( i = 0; i < nr_queues && !rc; i++ )
+        rc = alloc_queue(s, &s->dev.queue[i], queue_size);
+
+    return rc;
+}
+
+void vsh_memory_free(struct vsh_device *s)
+{
+    unsigned int i;
+
+    for ( i = 0; i < ARRAY_SIZE(s->dev.queue); i++ )
+    {
+        struct svq_queue *q = &s->dev.queue[i];
+
+        XVFREE(q->slot);
+        XVFREE(q->chain);
+        XVFREE(q->done);
+        XVFREE(q->busy);
+    }
+
+    XVFREE(s->dev.pages.page);
+    XVFREE(s->dev.pages.bucket);
+
+    for ( i = 0; i < s->nr_frames; i++ )
+        if ( s->frame[i].pg )
+            vsh_free_page(s->frame[i].pg);
+
+    XVFREE(s->frame);
+    s->nr_frames = 0;
+    s->bytes = 0;
+}
+
+/*
+ * Local variables:
+ * mode: C
+ * c-file-style: "BSD"
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the backend maps: the window, and where the aperture is.
+ */
+#include <xen/domain_page.h>
+#include <xen/errno.h>
+
+#include <asm/p2m.h>
+
+#include <vsh.h>
+
+/* The device, if the current domain is its backend, with its lock held. */
+static struct vsh_device *lock_as_backend(const struct domain *d,
+                                          unsigned int id)
+{
+    struct vsh_device *s = vsh_device_get(d, id);
+
+    if ( !s )
+        return NULL;
+
+    spin_lock(&s->lock);
+
+    if ( vsh_usable(s) && s->backend == current->domain )
+        return s;
+
+    spin_unlock(&s->lock);
+
+    return NULL;
+}
+
+int virtio_shadow_window_check(struct domain *d, unsigned int id)
+{
+    struct vsh_device *s;
+
+    if ( !opt_virtio_shadow )
+        return -EOPNOTSUPP;
+
+    s = lock_as_backend(d, id);
+    if ( !s )
+        return -EPERM;
+
+    spin_unlock(&s->lock);
+
+    return 0;
+}
+
+unsigned int virtio_shadow_window_frames(const struct domain *d,
+                                         unsigned int id)
+{
+    struct vsh_device *s = lock_as_backend(d, id);
+    unsigned int nr;
+
+    if ( !s )
+        return 0;
+
+    nr = s->nr_frames;
+    spin_unlock(&s->lock);
+
+    return nr;
+}
+
+/* The fault path looks at where the frames are, without the device's lock. */
+static void set_gfn(struct vsh_device *s, struct vsh_frame *f, gfn_t gfn)
+{
+    spinlock_t *lock = &s->backend->virtio_shadow->lock;
+
+    spin_lock(lock);
+    f->gfn = gfn;
+    spin_unlock(lock);
+}
+
+/* Is the frame where it was mapped last? */
+static bool is_there(const struct vsh_device *s, const struct vsh_frame *f)
+{
+    p2m_type_t t;
+    mfn_t mfn = p2m_lookup(s->backend, f->gfn, &t);
+
+    return p2m_is_foreign(t) && mfn_eq(mfn, page_to_mfn(f->pg));
+}
+
+/* Empty the frame's old place, if it is still there. */
+static void unmap_frame(struct vsh_device *s, struct vsh_frame *f)
+{
+    struct p2m_foreign e = { .gfn = f->gfn, .mfn = page_to_mfn(f->pg) };
+
+    p2m_foreign_unmap(s->backend, &e, 1);
+    if ( e.done )
+    {
+        p2m_foreign_flush(s->backend);
+        put_page(f->pg);
+    }
+
+    set_gfn(s, f, INVALID_GFN);
+}
+
+static int map_frame(struct vsh_device *s, struct vsh_frame *f, gfn_t gfn)
+{
+    struct p2m_foreign e = {
+        .gfn = gfn,
+        .mfn = page_to_mfn(f->pg),
+        .writable = f->writable,
+    };
+    int rc;
+
+    if ( !gfn_eq(f->gfn, INVALID_GFN) )
+    {
+        if ( gfn_eq(f->gfn, gfn) && is_there(s, f) )
+            return 0;
+        unmap_frame(s, f);
+    }
+
+    if ( !get_page(f->pg, dom_xen) )
+    {
+        ASSERT_UNREACHABLE();
+        return -EINVAL;
+    }
+
+    rc = p2m_foreign_map(s->backend, &e, 1, page_to_mfn(s->dummy));
+    if ( rc )
+        put_page(f->pg);
+    else
+        set_gfn(s, f, gfn);
+
+    return rc;
+}
+
+int virtio_shadow_window_map(struct domain *d, unsigned int id,
+                             unsigned int frame, gfn_t gfn)
+{
+    struct vsh_device *s = lock_as_backend(d, id);
+    int rc = -EINVAL;
+
+    if ( !s )
+        return -EPERM;
+
+    if ( frame < s->nr_frames && !gfn_eq(gfn, INVALID_GFN) )
+        rc = map_frame(s, &s->frame[array_index_nospec(frame, s->nr_frames)],
+                       gfn);
+
+    spin_unlock(&s->lock);
+
+    return rc;
+}
+
+/*
+ * The device is closed: the backend finds its dummy page where the window was,
+ * as it may be looking at it.
+ */
+void vsh_window_remove(struct vsh_device *s)
+{
+    struct p2m_foreign e[SVQ_PAGE_BATCH];
+    struct vsh_frame *f[SVQ_PAGE_BATCH];
+    unsigned int i, k, nr = 0;
+
+    if ( !s->backend )
+        return;
+
+    for ( i = 0; i < s->nr_frames; i++ )
+    {
+        if ( !gfn_eq(s->frame[i].gfn, INVALID_GFN) )
+        {
+            f[nr] = &s->frame[i];
+            e[nr].gfn = f[nr]->gfn;
+            e[nr].mfn = page_to_mfn(f[nr]->pg);
+            nr++;
+        }
+
+        if ( nr < ARRAY_SIZE(e) && i + 1 < s->nr_frames )
+            continue;
+
+        if ( nr )
+            p2m_foreign_replace(s->backend, e, nr, page_to_mfn(s->dummy));
+
+        for ( k = 0; k < nr; k++ )
+        {
+            if ( e[k].done )
+                put_page(f[k]->pg);
+            set_gfn(s, f[k], INVALID_GFN);
+        }
+
+        nr = 0;
+    }
+}
+
+/* The backend is dying: its p2m takes care of what it shows. */
+void vsh_window_forget(struct vsh_device *s)
+{
+    unsigned int i;
+
+    for ( i = 0; i < s->nr_frames; i++ )
+        if ( !gfn_eq(s->frame[i].gfn, INVALID_GFN) )
+            set_gfn(s, &s->frame[i], INVALID_GFN);
+}
+
+/* The backend may have said (anew) where it shows the aperture. */
+void vsh_aperture_update(struct vsh_device *s)
+{
+    const struct svq_dev *dev = &s->dev;
+    spinlock_t *lock;
+    unsigned int i;
+
+    /* A process that is gone may have left its accesses behind: keep it then. */
+    if ( !s->backend || !dev->attached )
+        return;
+
+    lock = &s->backend->virtio_shadow->lock;
+
+    spin_lock(lock);
+
+    for ( i = 0; i < dev->nr_banks; i++ )
+    {
+        s->aperture[i].first = _gfn(dev->aperture_gfn[i]);
+        s->aperture[i].nr = PFN_DOWN(dev->bank[i].size);
+    }
+
+    spin_unlock(lock);
+}
+
+static bool shows(const struct vsh_device *s, gfn_t gfn)
+{
+    unsigned int i;
+
+    for ( i = 0; i < ARRAY_SIZE(s->aperture); i++ )
+        if ( gfn_x(gfn) - gfn_x(s->aperture[i].first) < s->aperture[i].nr )
+            return true;
+
+    for ( i = 0; i < s->nr_frames; i++ )
+        if ( gfn_eq(gfn, s->frame[i].gfn) )
+            return true;
+
+    return false;
+}
+
+bool virtio_shadow_is_backend_gfn(struct domain *d, gfn_t gfn)
+{
+    struct virtio_shadow *vs = d->virtio_shadow;
+    const struct vsh_device *s;
+    bool found = false;
+
+    if ( !vs )
+        return false;
+
+    spin_lock(&vs->lock);
+
+    list_for_each_entry ( s, &vs->served, served )
+    {
+        found = shows(s, gfn);
+        if ( found )
+            break;
+    }
+
+    spin_unlock(&vs->lock);
+
+    return found;
+}
+
+/*
+ * Local variables:
+ * mode: C
+ * c-file-style: "BSD"
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Work that takes longer than a trap or a hypercall should is left to the vCPU
+ * that caused it, to be done before it runs on, with softirqs in between.
+ */
+#include <xen/event.h>
+#include <xen/softirq.h>
+
+#include <vsh.h>
+
+/*
+ * Rounds that a backend's vCPU does for a device at a time.  What a frontend
+ * can feed into its device for ever is the frontend's to work off: a backend
+ * must not be kept from its other devices.
+ */
+#define BACKEND_ROUNDS  64
+
+bool vsh_usable(const struct vsh_device *s)
+{
+    return s->open && !s->closing;
+}
+
+/* Do a part of what has been noted; the current vCPU does the rest later. */
+void vsh_run(struct vsh_device *s)
+{
+    s->more = svq_dev_run(&s->dev);
+
+    if ( s->more && !current->virtio_shadow_pending )
+        current->virtio_shadow_pending = 1;
+}
+
+/* Do all of it.  Returns true if something else is to be done first. */
+bool vsh_run_all(struct vsh_device *s)
+{
+    while ( (s->more = svq_dev_run(&s->dev)) )
+    {
+        spin_unlock(&s->lock);
+        if ( hypercall_preempt_check() )
+        {
+            spin_lock(&s->lock);
+            return true;
+        }
+        spin_lock(&s->lock);
+
+        if ( !vsh_usable(s) )
+            break;
+    }
+
+    return false;
+}
+
+static void run_once(struct vsh_device *s)
+{
+    spin_lock(&s->lock);
+
+    if ( vsh_usable(s) && s->more )
+        vsh_run(s);
+
+    spin_unlock(&s->lock);
+}
+
+/* Have a vCPU of the frontend go on, even if it is asleep. */
+static void hand_over(struct vsh_device *s)
+{
+    struct vcpu *v;
+
+    for_each_vcpu ( s->frontend, v )
+    {
+        if ( test_bit(_VPF_down, &v->pause_flags) )
+            continue;
+
+        write_atomic(&v->virtio_shadow_pending, 1);
+        vcpu_kick(v);
+        break;
+    }
+}
+
+/*
+ * A device of the list with work left, moved to the list's end, and with a
+ * reference on its frontend.
+ */
+static struct vsh_device *next_served(struct virtio_shadow *vs)
+{
+    struct vsh_device *s, *found = NULL;
+
+    spin_lock(&vs->lock);
+
+    list_for_each_entry ( s, &vs->served, served )
+    {
+        if ( !ACCESS_ONCE(s->more) )
+            continue;
+
+        get_knownalive_domain(s->frontend);
+        list_move_tail(&s->served, &vs->served);
+        found = s;
+        break;
+    }
+
+    spin_unlock(&vs->lock);
+
+    return found;
+}
+
+static void hand_over_served(struct virtio_shadow *vs)
+{
+    struct vsh_device *s;
+
+    spin_lock(&vs->lock);
+
+    list_for_each_entry ( s, &vs->served, served )
+        if ( ACCESS_ONCE(s->more) )
+            hand_over(s);
+
+    spin_unlock(&vs->lock);
+}
+
+bool virtio_shadow_process_pending(struct vcpu *v)
+{
+    struct virtio_shadow *vs = v->domain->virtio_shadow;
+    unsigned int i, round = v->virtio_shadow_pending;
+    struct vsh_device *s;
+    bool more = false;
+
+    ASSERT(v == current);
+
+    /* Before looking: work that is noted from now on sets it again. */
+    write_atomic(&v->virtio_shadow_pending, 0);
+    smp_mb();
+
+    if ( !vs )
+        return false;
+
+    for ( i = 0; i < ARRAY_SIZE(vs->device); i++ )
+    {
+        s = ACCESS_ONCE(vs->device[i]);
+
+        if ( s && ACCESS_ONCE(s->more) )
+        {
+            run_once(s);
+            more |= ACCESS_ONCE(s->more);
+        }
+    }
+
+    if ( round > BACKEND_ROUNDS )
+        hand_over_served(vs);
+    else if ( (s = next_served(vs)) != NULL )
+    {
+        struct domain *frontend = s->frontend;
+
+        run_once(s);
+        put_domain(frontend);
+        more = true;
+    }
+
+    if ( more )
+        write_atomic(&v->virtio_shadow_pending,
+                     min(round, BACKEND_ROUNDS + 0U) + 1);
+
+    return more;
+}
+
+/*
+ * Local variables:
+ * mode: C
+ * c-file-style: "BSD"
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

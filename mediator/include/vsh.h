@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The mediator inside Xen: what its files share.
+ *
+ * Life and death.  A struct virtio_shadow, one per domain that was ever at
+ * either end of a device, and the struct vsh_device in its table live as long
+ * as their struct domain, so whoever may use the domain may use them without
+ * a lock.  What is big or belongs to others (memory, pages, event channels, the
+ * reference on the backend) is there only while the device is open.
+ *
+ * Locks, outermost first:
+ *
+ *   vsh_device.lock      serialises all calls of the core for a device
+ *     virtio_shadow.lock   the list of devices that a backend serves, and where
+ *                          they appear in it; taken alone on the fault path
+ *     p2m lock             of one domain at a time, never of two
+ *       leaves: event channels, vGIC, scheduler
+ *
+ * None is taken with interrupts off.
+ */
+#ifndef VSH_H
+#define VSH_H
+
+#include <xen/list.h>
+#include <xen/mm.h>
+#include <xen/sched.h>
+#include <xen/spinlock.h>
+#include <xen/virtio-shadow.h>
+
+#include <virtio-shadow/svq.h>
+
+/* A frame of the window.  Owned by dom_xen: no domain lives on because of it. */
+struct vsh_frame {
+    struct page_info *pg;
+    gfn_t gfn;              /* where the backend maps it, or INVALID_GFN */
+    bool writable;          /* by the backend */
+};
+
+/* Where a bank of the frontend appears in the backend. */
+struct vsh_range {
+    gfn_t first;
+    unsigned long nr;
+};
+
+struct vsh_device {
+    /* Constant. */
+    struct domain *frontend;
+    unsigned int id;
+
+    spinlock_t lock;
+
+    /* From here on everything is valid while open, unless it says else. */
+    bool open;
+    bool closing;           /* no call of the core but svq_dev_release() */
+    bool more;              /* svq_dev_run() wants to be called again */
+
+    /* Reference held.  NULL: it has died. */
+    struct domain *backend;
+    struct page_info *dummy;    /* the backend's, valid as long as backend */
+
+    bool has_handler;       /* once true always true, at base */
+    paddr_t base;
+    unsigned int irq;       /* 0: not reserved */
+    uint16_t policy;
+
+    /* Ports in the frontend; 0: none. */
+    evtchn_port_t control_port;
+    evtchn_port_t queue_port[VSH_MAX_QUEUES];
+
+    struct vsh_frame *frame;
+    unsigned int nr_frames;
+    unsigned long bytes;    /* of Xen's memory, all in all */
+
+    /* Guarded by the backend's virtio_shadow.lock; written with both locks. */
+    struct list_head served;    /* empty: not in the backend's list */
+    struct vsh_range aperture[VSH_MAX_BANKS];
+
+    struct svq_dev dev;
+};
+
+struct virtio_shadow {
+    spinlock_t lock;
+    bool closed;            /* the domain is dying: nothing new */
+
+    /* As frontend.  Entries appear, filled in, and stay. */
+    struct vsh_device *device[XEN_VIRTIO_SHADOW_MAX_DEVICES];
+
+    /* As backend. */
+    struct list_head served;
+    struct page_info *dummy;    /* stands in for pages that are taken away */
+};
+
+/* The window and the devices' private memory: memory.c. */
+int vsh_memory_alloc(struct vsh_device *s, unsigned int nr_queues,
+                     unsigned int queue_size);
+void vsh_memory_free(struct vsh_device *s);
+struct page_info *vsh_alloc_page(void);
+void vsh_free_page(struct page_info *pg);
+
+/* window.c.  The device's lock is held. */
+void vsh_window_remove(struct vsh_device *s);
+void vsh_window_forget(struct vsh_device *s);
+void vsh_aperture_update(struct vsh_device *s);
+
+/* Event channels: event.c. */
+int vsh_event_alloc(struct vsh_device *s);
+void vsh_event_free(struct vsh_device *s);
+
+/* work.c.  The device's lock is held. */
+bool vsh_usable(const struct vsh_device *s);
+void vsh_run(struct vsh_device *s);
+bool vsh_run_all(struct vsh_device *s);
+
+/* device.c */
+int vsh_create(struct domain *d, unsigned int id,
+               const struct xen_virtio_shadow_create *c);
+int vsh_close(struct vsh_device *s);
+struct vsh_device *vsh_device_get(const struct domain *d, unsigned int id);
+
+/* domain.c */
+struct virtio_shadow *vsh_domain(struct domain *d);
+int vsh_join_backend(struct vsh_device *s, struct domain *be);
+void vsh_leave_backend(struct vsh_device *s);
+
+#endif /* VSH_H */
