@@ -25,12 +25,11 @@ struct virtio_shadow *vsh_domain(struct domain *d)
 
     spin_lock_init(&vs->lock);
     INIT_LIST_HEAD(&vs->served);
-    vs->dummy = vsh_alloc_page();
 
     /* domain_kill() passes this lock between is_dying and the teardown. */
     domain_lock(d);
 
-    if ( vs->dummy && !d->virtio_shadow && !d->is_dying )
+    if ( !d->virtio_shadow && !d->is_dying )
     {
         /* Readers without a lock see it initialised. */
         smp_wmb();
@@ -40,12 +39,7 @@ struct virtio_shadow *vsh_domain(struct domain *d)
 
     domain_unlock(d);
 
-    if ( vs )
-    {
-        if ( vs->dummy )
-            vsh_free_page(vs->dummy);
-        xvfree(vs);
-    }
+    xvfree(vs);
 
     return d->virtio_shadow;
 }
@@ -54,10 +48,18 @@ struct virtio_shadow *vsh_domain(struct domain *d)
 int vsh_join_backend(struct vsh_device *s, struct domain *be)
 {
     struct virtio_shadow *vs = vsh_domain(be);
+    struct page_info *dummy = NULL;
     int rc = 0;
 
     if ( !vs )
         return be->is_dying ? -ESRCH : -ENOMEM;
+
+    if ( !vs->dummy )
+    {
+        dummy = vsh_alloc_page();
+        if ( !dummy )
+            return -ENOMEM;
+    }
 
     spin_lock(&vs->lock);
 
@@ -65,12 +67,18 @@ int vsh_join_backend(struct vsh_device *s, struct domain *be)
         rc = -ESRCH;
     else
     {
+        if ( !vs->dummy )
+            SWAP(vs->dummy, dummy);
+
         s->backend = be;
         s->dummy = vs->dummy;
         list_add_tail(&s->served, &vs->served);
     }
 
     spin_unlock(&vs->lock);
+
+    if ( dummy )
+        vsh_free_page(dummy);
 
     return rc;
 }

@@ -319,17 +319,19 @@ void svq_env_report(struct svq_dev *dev, int q, enum svq_error err)
         : "the driver has to reset the device";
     char queue[16] = "";
 
+    if ( !printk_ratelimit() )
+        return;
+
     if ( q >= 0 )
         snprintf(queue, sizeof(queue), " queue %d", q);
 
-    /* Guest messages of this level are rate-limited. */
     if ( s->backend )
-        printk(XENLOG_G_WARNING
+        printk(XENLOG_WARNING
                "virtio-shadow: %pd device %u%s (backend %pd): %s; %s\n",
                s->frontend, s->id, queue, s->backend, svq_error_text(err),
                advice);
     else
-        printk(XENLOG_G_WARNING
+        printk(XENLOG_WARNING
                "virtio-shadow: %pd device %u%s (no backend): %s; %s\n",
                s->frontend, s->id, queue, svq_error_text(err), advice);
 }

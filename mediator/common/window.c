@@ -237,7 +237,8 @@ bool virtio_shadow_is_backend_gfn(struct domain *d, gfn_t gfn)
     const struct vsh_device *s;
     bool found = false;
 
-    if ( !vs )
+    /* A device that is just being added or removed has nothing to show. */
+    if ( !vs || list_empty(&vs->served) )
         return false;
 
     spin_lock(&vs->lock);
