@@ -67,7 +67,7 @@ console_log() {
     echo "$CONSOLES/guest-$1.log"
 }
 
-# disk_for DOMAIN NAME VDEV ACCESS: one entry of a disk list.
+# pv_disk NAME VDEV ACCESS: an entry of a disk list, for the drive /dev/disk/NAME of dom0.
 pv_disk() {
     echo "'format=raw,vdev=$2,access=$3,target=/dev/disk/$1'"
 }
@@ -92,6 +92,13 @@ END
     done
     [ -z "$_disks" ] || echo "disk = [ $_disks ]" >>"$_file"
     echo "$_file"
+}
+
+# mediated_disk BACKEND VDEV TARGET [KEYS]: an entry for a disk that a device in the backend VM
+# serves; TARGET is the block device there.
+mediated_disk() {
+    echo "'format=raw,vdev=$2,access=rw,backend=$1,backendtype=standalone,\
+specification=virtio,transport=mmio,shadow=on${4:+,$4},target=$3'"
 }
 
 # create CONFIG: xl create, with the console log of an earlier domain of that name put aside. What
@@ -134,6 +141,14 @@ wait_console() {
 # wait_up NAME SECONDS: until the domain takes commands (see guest_run).
 wait_up() {
     wait_console "$1" "$2" "@@READY"
+}
+
+# start_backend NAME DISK...: a backend VM that has these disks besides its root, /dev/xvda.
+start_backend() {
+    _backend=$1
+    shift
+    create "$(write_config "$_backend" "$TRIMMED" 256 1 "root=/dev/xvda ro" \
+        "$(pv_disk backend xvda ro)" "$@")" && wait_up "$_backend" 60
 }
 
 wait_gone() {

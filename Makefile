@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: MIT
+# The commands of the project; each is a script under testbed/ that can be run by itself.
+.DEFAULT_GOAL := help
+.PHONY: help run test shell build clean clean-cache
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+	@echo
+	@echo '  make test ONLY="NAME..."  runs the named suites or scenarios only'
+
+run: ## build what is missing, boot a guest from a mediated disk, print a summary (out/run/)
+	@testbed/run.sh
+
+test: ## run all tests, on the host and on the emulated machine (out/test/)
+	@testbed/test.sh $(ONLY)
+
+shell: ## boot with the devices up and give an interactive dom0 on this terminal
+	@testbed/shell.sh
+
+build: ## build everything a boot takes; out/build/ points at the results
+	@testbed/build.sh
+
+clean: ## remove out/; the cache of builds outside the checkout stays
+	rm -rf out
+
+clean-cache: ## remove the cache of builds too: the next run starts from nothing
+	@testbed/clean-cache.sh
