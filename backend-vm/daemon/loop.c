@@ -125,6 +125,7 @@ int loop_run(struct loop *loop)
             t->fire(t->arg);
         }
     }
+    loop->stop = false;
     return 0;
 }
 

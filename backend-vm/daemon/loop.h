@@ -41,7 +41,7 @@ void loop_unwatch(struct loop *loop, struct watch *w);
 void loop_timer_set(struct loop *loop, struct timer *t, int ms, void (*fire)(void *), void *arg);
 void loop_timer_cancel(struct loop *loop, struct timer *t);
 
-/* Until loop_stop(), or -errno. */
+/* Until a callback calls loop_stop(), or -errno. May be called again. */
 int loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
 

@@ -8,12 +8,12 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "features.h"
+#include "virtio_features.h"
 
 #define WANTED_PROTOCOL_FEATURES                                                                   \
     (VHOST_USER_PROTOCOL_F_MQ | VHOST_USER_PROTOCOL_F_REPLY_ACK | VHOST_USER_PROTOCOL_F_CONFIG)
 
-/* struct virtio_blk_config up to write zeroes; see features.c for what follows. */
+/* struct virtio_blk_config up to write zeroes; see virtio_features.c for what follows. */
 #define BLK_CONFIG_LEN 60
 /* Its field num_queues. */
 #define BLK_CONFIG_NUM_QUEUES 34

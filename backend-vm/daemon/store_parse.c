@@ -9,7 +9,7 @@
 
 #include <virtio-shadow/abi.h>
 
-#include "features.h"
+#include "virtio_features.h"
 
 #define VIRTIO_TYPE_PREFIX "virtio,device"
 

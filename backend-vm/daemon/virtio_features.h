@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Which feature bits of a device can be offered through the mediator. */
-#ifndef VSHD_FEATURES_H
-#define VSHD_FEATURES_H
+#ifndef VSHD_VIRTIO_FEATURES_H
+#define VSHD_VIRTIO_FEATURES_H
 
 #include <stdbool.h>
 #include <stdint.h>

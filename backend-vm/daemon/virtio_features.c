@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "features.h"
+#include "virtio_features.h"
 
 /*
  * Bits 24 to 49 concern queues, transport and negotiation. The mediator is the

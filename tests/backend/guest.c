@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: MIT
+#include "guest.h"
+
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "test.h"
+
+#define BLK_T_IN 0
+#define BLK_T_OUT 1
+
+#define DESC_F_NEXT 1
+#define DESC_F_WRITE 2
+
+#define SLOT_SIZE 0x40000u
+#define SLOT_DATA 0x1000u
+#define SLOT_STATUS 0x200u
+#define DESCS_PER_SLOT 4
+
+struct desc {
+    uint64_t addr;
+    uint32_t len;
+    uint16_t flags;
+    uint16_t next;
+};
+
+struct blk_header {
+    uint32_t type;
+    uint32_t reserved;
+    uint64_t sector;
+};
+
+static uint8_t *map(int *fd, const char *name, uint64_t size)
+{
+    uint8_t *va;
+
+    *fd = memfd_create(name, MFD_CLOEXEC);
+    assert_true(*fd >= 0);
+    assert_int_equal(ftruncate(*fd, (off_t)size), 0);
+    va = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, *fd, 0);
+    assert_true(va != MAP_FAILED);
+    return va;
+}
+
+static uint32_t frames(uint32_t bytes)
+{
+    return (bytes + VSH_FRAME_SIZE - 1) >> VSH_FRAME_SHIFT;
+}
+
+void guest_create(struct guest *g, unsigned int nr_queues, uint32_t queue_size)
+{
+    uint32_t frame = VSH_FRAME_FIRST_QUEUE;
+    struct vsh_info *info;
+
+    memset(g, 0, sizeof(*g));
+    g->ram = map(&g->ram_fd, "ram", GUEST_RAM_SIZE);
+    g->window = map(&g->window_fd, "window", GUEST_WINDOW_SIZE);
+
+    info = guest_info(g);
+    info->magic = VSH_MAGIC;
+    info->version = VSH_ABI_VERSION;
+    info->nr_queues = nr_queues;
+    info->nr_banks = 1;
+    info->bank[0] = (struct vsh_bank){.base = GUEST_RAM_BASE, .size = GUEST_RAM_SIZE};
+    assert_true(nr_queues <= GUEST_MAX_QUEUES);
+    for (unsigned int i = 0; i < nr_queues; i++) {
+        struct guest_queue *q = &g->queue[i];
+
+        q->size = queue_size;
+        q->desc = VSH_WINDOW_DAS + ((uint64_t)frame << VSH_FRAME_SHIFT);
+        frame += frames(16 * queue_size);
+        q->avail = VSH_WINDOW_DAS + ((uint64_t)frame << VSH_FRAME_SHIFT);
+        frame += frames(6 + 2 * queue_size);
+        q->used = VSH_WINDOW_DAS + ((uint64_t)frame << VSH_FRAME_SHIFT);
+        frame += frames(6 + 8 * queue_size);
+        info->queue[i].max_size = queue_size;
+        info->queue[i].desc = q->desc;
+        info->queue[i].avail = q->avail;
+        info->queue[i].used = q->used;
+    }
+    assert_true(frame * VSH_FRAME_SIZE <= GUEST_WINDOW_SIZE);
+    info->nr_frames = frame;
+}
+
+void guest_destroy(struct guest *g)
+{
+    munmap(g->ram, GUEST_RAM_SIZE);
+    munmap(g->window, GUEST_WINDOW_SIZE);
+    close(g->ram_fd);
+    close(g->window_fd);
+}
+
+void guest_reset_rings(struct guest *g)
+{
+    memset(g->window + VSH_FRAME_FIRST_QUEUE * VSH_FRAME_SIZE, 0,
+           GUEST_WINDOW_SIZE - VSH_FRAME_FIRST_QUEUE * VSH_FRAME_SIZE);
+    for (unsigned int i = 0; i < GUEST_MAX_QUEUES; i++) {
+        g->queue[i].avail_idx = 0;
+        g->queue[i].used_seen = 0;
+    }
+}
+
+struct vsh_info *guest_info(struct guest *g)
+{
+    return (struct vsh_info *)g->window;
+}
+
+struct vsh_mailbox *guest_mailbox(struct guest *g)
+{
+    return (struct vsh_mailbox *)(g->window + VSH_FRAME_MAILBOX * VSH_FRAME_SIZE);
+}
+
+static void *ring(struct guest *g, uint64_t das)
+{
+    return g->window + (das - VSH_WINDOW_DAS);
+}
+
+static uint64_t slot_offset(unsigned int slot)
+{
+    return (uint64_t)slot * SLOT_SIZE;
+}
+
+void guest_submit(struct guest *g, unsigned int queue, unsigned int slot, bool write,
+                  uint64_t sector, const void *data, uint32_t len)
+{
+    struct guest_queue *q = &g->queue[queue];
+    struct desc *desc = ring(g, q->desc);
+    uint16_t *avail = ring(g, q->avail); /* flags, idx, ring[] */
+    uint8_t *base = g->ram + slot_offset(slot);
+    uint64_t addr = GUEST_RAM_BASE + slot_offset(slot);
+    uint16_t head = (uint16_t)(slot * DESCS_PER_SLOT);
+    uint16_t data_flags = (uint16_t)(DESC_F_NEXT | (write ? 0 : DESC_F_WRITE));
+    struct blk_header h = {.type = write ? BLK_T_OUT : BLK_T_IN, .sector = sector};
+
+    assert_true((uint32_t)head + DESCS_PER_SLOT <= q->size && len >= 2 * SECTOR &&
+                SLOT_DATA + len <= SLOT_SIZE);
+    memcpy(base, &h, sizeof(h));
+    base[SLOT_STATUS] = 0xff;
+    if (write) {
+        memcpy(base + SLOT_DATA, data, len);
+    } else {
+        memset(base + SLOT_DATA, 0xee, len);
+    }
+    desc[head] = (struct desc){addr, sizeof(h), DESC_F_NEXT, (uint16_t)(head + 1)};
+    desc[head + 1] = (struct desc){addr + SLOT_DATA, SECTOR, data_flags, (uint16_t)(head + 2)};
+    desc[head + 2] =
+        (struct desc){addr + SLOT_DATA + SECTOR, len - SECTOR, data_flags, (uint16_t)(head + 3)};
+    desc[head + 3] = (struct desc){addr + SLOT_STATUS, 1, DESC_F_WRITE, 0};
+
+    avail[2 + q->avail_idx % q->size] = head;
+    q->avail_idx++;
+    __atomic_store_n(&avail[1], q->avail_idx, __ATOMIC_SEQ_CST);
+}
+
+unsigned int guest_collect(struct guest *g, unsigned int queue)
+{
+    struct guest_queue *q = &g->queue[queue];
+    uint16_t *used = ring(g, q->used);
+    uint16_t idx = __atomic_load_n(&used[1], __ATOMIC_ACQUIRE);
+    unsigned int n = (uint16_t)(idx - q->used_seen);
+
+    q->used_seen = idx;
+    return n;
+}
+
+uint8_t guest_status(const struct guest *g, unsigned int slot)
+{
+    return g->ram[slot_offset(slot) + SLOT_STATUS];
+}
+
+const uint8_t *guest_data(const struct guest *g, unsigned int slot)
+{
+    return g->ram + slot_offset(slot) + SLOT_DATA;
+}
