@@ -244,16 +244,8 @@ int session_start(struct session *s, uint64_t driver_features,
 
 int session_stop(struct session *s)
 {
-    uint32_t base;
-    int err = 0;
-
-    for (uint32_t i = 0; !err && i < SESSION_MAX_QUEUES; i++) {
-        if (s->live & 1u << i) {
-            err = vhost_user_get_vring_base(&s->vu, i, &base);
-        }
-    }
     s->live = 0;
-    return err ? err : vhost_user_finish(&s->vu);
+    return vhost_user_finish(&s->vu);
 }
 
 int session_ended(struct session *s)

@@ -52,8 +52,12 @@ int session_start(struct session *s, uint64_t driver_features,
                   const struct session_queue *queues, unsigned int nr_queues);
 
 /*
- * Stops every queue and says good-bye. The device has let go of all requests
- * when session_ended() says so.
+ * Says good-bye: the device stops, finishes what it has begun, and closes its
+ * end. It has let go of all requests when session_ended() says so.
+ *
+ * GET_VRING_BASE, which stops a queue as well, says nothing about requests that
+ * are under way, and libvhost-user gives the call eventfd up with it, so that
+ * it cannot return them properly any more.
  */
 int session_stop(struct session *s);
 

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A vhost-user block device that knows the protocol and nothing else, in a
+ * thread of its own, and that misbehaves at one chosen message.
+ */
+#ifndef PEER_H
+#define PEER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum peer_fault {
+    PEER_OK,
+    PEER_CLOSE,         /* closes instead of answering */
+    PEER_CLOSE_UNREAD,  /* closes before it has read the request's body */
+    PEER_NEVER,         /* does not answer, and stays */
+    PEER_SHORT_HEADER,  /* closes within the reply's header */
+    PEER_SHORT_BODY,    /* closes within the reply's body */
+    PEER_STALLED_BODY,  /* stops within the reply's body, and stays */
+    PEER_SIZE_ZERO,     /* a reply without a body */
+    PEER_SIZE_LESS,     /* a body that is one byte short, and says so */
+    PEER_SIZE_MORE,     /* one byte longer, and says so */
+    PEER_SIZE_HUGE,     /* says 4 GiB - 1 */
+    PEER_WRONG_REQUEST, /* a reply to something else */
+    PEER_NOT_A_REPLY,   /* without the reply flag */
+    PEER_VERSION,       /* of another protocol version */
+    PEER_REFUSE,        /* a non-zero status, where there is one */
+    PEER_BAD_VALUE,     /* a value that makes no sense, where there is one */
+    PEER_LINGER,        /* all is well, but it does not close when the other side does */
+    PEER_FDS,           /* a good reply, with descriptors nobody asked for */
+    PEER_NR_FAULTS,
+};
+
+struct peer;
+
+/* fault happens at the message'th one that the peer replies to, from 0; -1: never. */
+struct peer *peer_start(const char *path, enum peer_fault fault, int message);
+/* Waits for its end. How many messages it replied to, or was to. */
+int peer_stop(struct peer *p);
+
+#endif

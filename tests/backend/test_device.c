@@ -1,0 +1,653 @@
+// SPDX-License-Identifier: MIT
+/* Whole devices: Xen is a fake, the device process a stock qemu-storage-daemon. */
+#include "test.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "device.h"
+#include "fake_xen.h"
+#include "log.h"
+#include "loop.h"
+#include "options.h"
+#include "peer.h"
+#include "qsd.h"
+#include "virtio_features.h"
+
+#define PATIENCE_MS 10000
+
+static struct {
+    struct loop *loop;
+    struct options options;
+    struct device_env env;
+    struct device *device[FAKE_XEN_DEVICES];
+    bool (*wanted)(struct fake_xen *x);
+    struct fake_xen *x;
+    struct timer tick;
+    int64_t deadline;
+    int fds;
+} t;
+
+static void finished(void *arg, struct device *d)
+{
+    (void)arg;
+    for (int i = 0; i < FAKE_XEN_DEVICES; i++) {
+        if (t.device[i] == d) {
+            t.device[i] = NULL;
+        }
+    }
+    device_free(d);
+}
+
+static void tick(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < FAKE_XEN_DEVICES; i++) {
+        pid_t pid = t.device[i] ? device_process(t.device[i]) : 0;
+        int status;
+
+        if (pid && waitpid(pid, &status, WNOHANG) == pid) {
+            device_process_ended(t.device[i], status);
+        }
+    }
+    if (t.wanted(t.x) || loop_now() > t.deadline) {
+        loop_stop(t.loop);
+    } else {
+        loop_timer_set(t.loop, &t.tick, 2, tick, NULL);
+    }
+}
+
+/* Lets the daemon's code run until something is so. */
+static void until_within(bool (*wanted)(struct fake_xen *x), struct fake_xen *x, int ms)
+{
+    t.wanted = wanted;
+    t.x = x;
+    t.deadline = loop_now() + ms;
+    loop_timer_set(t.loop, &t.tick, 0, tick, NULL);
+    assert_int_equal(loop_run(t.loop), 0);
+}
+
+#define until(wanted, x)                                                                           \
+    do {                                                                                           \
+        until_within(wanted, x, PATIENCE_MS);                                                      \
+        if (!wanted(x)) {                                                                          \
+            fail_msg("never came: %s; state %u, store %d \"%s\"", #wanted, fake_xen_state(x),      \
+                     (x)->store_state, (x)->store_error);                                          \
+        }                                                                                          \
+    } while (0)
+
+static bool ready(struct fake_xen *x)
+{
+    return x->store_state == STORE_INIT_WAIT;
+}
+
+static bool connected(struct fake_xen *x)
+{
+    return x->store_state == STORE_CONNECTED && x->kick[0] >= 0;
+}
+
+static bool xen_ready(struct fake_xen *x)
+{
+    return fake_xen_state(x) == VSH_STATE_READY;
+}
+
+static bool xen_running(struct fake_xen *x)
+{
+    return fake_xen_state(x) == VSH_STATE_RUNNING;
+}
+
+static bool acked(struct fake_xen *x)
+{
+    return !x->ack_needed;
+}
+
+static bool detached(struct fake_xen *x)
+{
+    return x->detaches > 0;
+}
+
+static bool described_again(struct fake_xen *x)
+{
+    return x->attaches > 1;
+}
+
+static bool closed(struct fake_xen *x)
+{
+    return !t.device[x - fake_xen];
+}
+
+static bool has_process(struct fake_xen *x)
+{
+    struct device *d = t.device[x - fake_xen];
+
+    return d && device_process(d);
+}
+
+static bool never(struct fake_xen *x)
+{
+    (void)x;
+    return false;
+}
+
+static bool returned(struct fake_xen *x)
+{
+    static unsigned int n;
+
+    n = guest_collect(&x->guest, 0);
+    return n > 0;
+}
+
+static int set_up(void **state)
+{
+    char arg0[] = "virtio-shadowd", arg1[] = "--run-dir", arg3[] = "--drain-ms", arg4[] = "300",
+         arg5[] = "--limit-ms", arg6[] = "300", dir[100];
+    char *argv[] = {arg0, arg1, dir, arg3, arg4, arg5, arg6, NULL};
+
+    (void)state;
+    memset(&t, 0, sizeof(t));
+    snprintf(dir, sizeof(dir), "%s", scratch_dir());
+    t.fds = count_fds();
+    fake_xen_create();
+    t.loop = loop_create();
+    assert_non_null(t.loop);
+    assert_int_equal(options_read(&t.options, 7, argv), OPTIONS_RUN);
+    t.env = (struct device_env){.loop = t.loop, .options = &t.options, .finished = finished};
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    for (int i = 0; i < FAKE_XEN_DEVICES; i++) {
+        if (t.device[i]) {
+            device_close(t.device[i], DEVICE_CLOSE_TOOLSTACK);
+            until(closed, &fake_xen[i]);
+        }
+        assert_false(fake_xen[i].attached);
+    }
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* no child is left */
+    assert_int_equal(errno, ECHILD);
+    loop_timer_cancel(t.loop, &t.tick);
+    loop_destroy(t.loop);
+    options_free(&t.options);
+    fake_xen_destroy();
+    assert_int_equal(count_fds(), t.fds);
+    return 0;
+}
+
+static struct store_device disk_node(uint32_t id, const char *path)
+{
+    struct store_device node = {
+        .kind = "virtio_disk",
+        .frontend = 7,
+        .devid = 51712 + id,
+        .shadow_id = id,
+        .device_type = VIRTIO_ID_BLOCK,
+        .nr_queues = FAKE_XEN_QUEUES,
+        .queue_size = 64,
+    };
+
+    snprintf(node.path, sizeof(node.path), "%s", path);
+    return node;
+}
+
+static struct fake_xen *create(uint32_t id, const char *path)
+{
+    struct store_device node = disk_node(id, path);
+
+    t.device[id] = device_create(&t.env, &node);
+    assert_non_null(t.device[id]);
+    return &fake_xen[id];
+}
+
+static struct fake_xen *create_disk(uint32_t id)
+{
+    char path[128];
+
+    qsd_make_image(path, sizeof(path));
+    return create(id, path);
+}
+
+static struct fake_xen *create_running(uint32_t id)
+{
+    struct fake_xen *x = create_disk(id);
+
+    until(ready, x);
+    fake_xen_driver_ok(x);
+    until(connected, x);
+    return x;
+}
+
+/* One read, all the way: the sectors of the image say their number. */
+static void check_io(struct fake_xen *x, uint64_t sector)
+{
+    guest_submit(&x->guest, 0, 0, false, sector, NULL, 4 * SECTOR);
+    fake_xen_kick(x, 0);
+    until_within(returned, x, PATIENCE_MS);
+    assert_int_equal(guest_status(&x->guest, 0), 0);
+    for (unsigned int i = 0; i < 4 * SECTOR; i++) {
+        assert_int_equal(guest_data(&x->guest, 0)[i], (uint8_t)(sector + i / SECTOR));
+    }
+}
+
+static void leave_io_under_way(struct fake_xen *x)
+{
+    for (unsigned int slot = 0; slot < 8; slot++) {
+        guest_submit(&x->guest, 0, slot, false, slot, NULL, 200 * SECTOR);
+    }
+    fake_xen_kick(x, 0);
+}
+
+/* Whatever stops is through with guest memory when it says so. */
+static void check_memory_is_left_alone(struct fake_xen *x)
+{
+    memset(x->guest.ram, 0x5a, GUEST_RAM_SIZE);
+    usleep(100000);
+    for (uint64_t i = 0; i < GUEST_RAM_SIZE; i++) {
+        assert_int_equal(x->guest.ram[i], 0x5a);
+    }
+}
+
+static void serves_a_disk(void **state)
+{
+    struct fake_xen *x = create_disk(0);
+    const struct vsh_mailbox *m = &x->description;
+    uint64_t sectors;
+
+    (void)state;
+    until(ready, x);
+    assert_int_equal(m->device_id, VIRTIO_ID_BLOCK);
+    assert_int_equal(m->nr_queues, FAKE_XEN_QUEUES);
+    assert_int_equal(m->queue_size, 64);
+    assert_int_equal(m->config_len, 60);
+    memcpy(&sectors, m->config, sizeof(sectors));
+    assert_int_equal(sectors, QSD_IMAGE_SIZE / SECTOR);
+    assert_true(m->device_features & VIRTIO_F_VERSION_1);
+
+    fake_xen_driver_ok(x);
+    until(connected, x);
+    check_io(x, 10);
+    check_io(x, 500);
+    assert_int_equal(x->bad_requests, 0);
+}
+
+static void requests_before_the_device_was_ready(void **state)
+{
+    struct fake_xen *x = create_disk(0);
+
+    (void)state;
+    until(ready, x);
+    fake_xen_driver_ok(x);
+    check_io(x, 33); /* the daemon has seen nothing of it yet */
+}
+
+static void resets_under_io(void **state)
+{
+    struct fake_xen *x = create_running(0);
+
+    (void)state;
+    for (unsigned int i = 0; i < 5; i++) {
+        leave_io_under_way(x);
+        fake_xen_driver_reset(x);
+        assert_int_equal(fake_xen_state(x), VSH_STATE_RESETTING);
+        until(xen_ready, x);
+        assert_int_equal(x->acks, i + 1);
+        check_memory_is_left_alone(x);
+        fake_xen_driver_ok(x);
+        until(connected, x);
+        check_io(x, 60 + i);
+    }
+    assert_int_equal(x->attaches, 1);
+    assert_int_equal(x->detaches, 0);
+    assert_int_equal(x->bad_requests, 0);
+}
+
+/* The driver does not wait between reset and DRIVER_OK. */
+static void resets_at_once(void **state)
+{
+    struct fake_xen *x = create_running(0);
+
+    (void)state;
+    for (unsigned int i = 0; i < 10; i++) {
+        fake_xen_driver_reset(x);
+        fake_xen_driver_ok(x);
+        until(xen_running, x);
+        check_io(x, i);
+    }
+    assert_int_equal(x->acks, 10);
+}
+
+static void fails_and_recovers(void **state)
+{
+    struct fake_xen *x = create_running(0);
+
+    (void)state;
+    leave_io_under_way(x);
+    fake_xen_fail(x);
+    until(acked, x);
+    check_memory_is_left_alone(x);
+    assert_int_equal(fake_xen_state(x), VSH_STATE_FAILED);
+    fake_xen_driver_reset(x);
+    assert_int_equal(fake_xen_state(x), VSH_STATE_READY);
+    fake_xen_driver_ok(x);
+    until(connected, x);
+    check_io(x, 3);
+}
+
+static void device_process_dies(void **state)
+{
+    struct fake_xen *x = create_running(0);
+    pid_t pid = device_process(t.device[0]);
+
+    (void)state;
+    leave_io_under_way(x);
+    kill(pid, SIGKILL);
+    until(detached, x);
+    assert_int_equal(fake_xen_state(x), VSH_STATE_FAILED);
+
+    /* Another one is there, and the driver's reset finds it. */
+    fake_xen_driver_reset(x);
+    until(described_again, x);
+    assert_true(device_process(t.device[0]) != pid);
+    fake_xen_driver_ok(x);
+    check_io(x, 44);
+}
+
+static void toolstack_closes_under_io(void **state)
+{
+    struct fake_xen *x = create_running(0);
+    pid_t pid = device_process(t.device[0]);
+
+    (void)state;
+    leave_io_under_way(x);
+    device_close(t.device[0], DEVICE_CLOSE_TOOLSTACK);
+    until(closed, x);
+    assert_int_equal(x->store_state, STORE_CLOSED);
+    assert_string_equal(x->store_error, "");
+    assert_int_equal(x->detaches, 1);
+    assert_int_equal(kill(pid, 0), -1);
+    check_memory_is_left_alone(x);
+}
+
+static void guest_dies_under_io(void **state)
+{
+    struct fake_xen *x = create_running(0);
+    pid_t pid = device_process(t.device[0]);
+
+    (void)state;
+    leave_io_under_way(x);
+    fake_xen_gone(x);
+    until(closed, x);
+    assert_int_equal(x->store_state, STORE_CLOSED);
+    assert_int_equal(x->detaches, 0);
+    assert_int_equal(kill(pid, 0), -1);
+}
+
+static void node_vanishes(void **state)
+{
+    struct fake_xen *x = create_running(0);
+
+    (void)state;
+    device_close(t.device[0], DEVICE_CLOSE_NODE_GONE);
+    until(closed, x);
+    assert_int_equal(x->store_state, STORE_CONNECTED); /* nothing was written any more */
+}
+
+static void daemon_stops(void **state)
+{
+    struct fake_xen *x = create_running(0);
+
+    (void)state;
+    device_close(t.device[0], DEVICE_CLOSE_SHUTDOWN);
+    until(closed, x);
+    assert_int_equal(x->store_state, STORE_CONNECTED);
+    assert_int_equal(x->detaches, 1);
+
+    /* And the next one finds a device that the driver is still using. */
+    x = create_disk(0);
+    fake_xen_driver_reset(x);
+    until(described_again, x);
+    fake_xen_driver_ok(x);
+    check_io(x, 12);
+}
+
+static void closed_at_any_moment(void **state)
+{
+    (void)state;
+    for (int ms = 0; ms < 120; ms += 10) {
+        struct fake_xen *x = create_disk(0);
+
+        until_within(never, x, ms);
+        device_close(t.device[0], DEVICE_CLOSE_TOOLSTACK);
+        until(closed, x);
+        assert_int_equal(x->store_state, STORE_CLOSED);
+        assert_int_equal(fake_xen_state(x), VSH_STATE_IDLE);
+    }
+}
+
+static void image_is_missing(void **state)
+{
+    struct fake_xen *x = create(0, "/nonexistent/image");
+
+    (void)state;
+    until(closed, x);
+    assert_int_equal(x->store_state, STORE_CLOSED);
+    assert_non_null(strstr(x->store_error, "/nonexistent/image"));
+}
+
+static void no_such_program(void **state)
+{
+    struct fake_xen *x;
+
+    (void)state;
+    free(t.options.device_cmd);
+    t.options.device_cmd = strdup("/nonexistent/device --socket=%s");
+    x = create_disk(0);
+    until(closed, x);
+    assert_int_equal(x->store_state, STORE_CLOSED);
+    assert_non_null(strstr(x->store_error, "127"));
+}
+
+static void program_that_never_listens(void **state)
+{
+    struct fake_xen *x;
+
+    (void)state;
+    free(t.options.device_cmd);
+    t.options.device_cmd = strdup("sleep 1000");
+    x = create_disk(0);
+    until(closed, x);
+    assert_int_equal(x->store_state, STORE_CLOSED);
+    assert_non_null(strstr(x->store_error, "listen"));
+}
+
+static void node_is_malformed(void **state)
+{
+    struct store_device node = disk_node(0, "/x");
+
+    (void)state;
+    strcpy(node.error, "xenstore: shadow-queues is \"77\"");
+    t.device[0] = device_create(&t.env, &node);
+    until(closed, &fake_xen[0]);
+    assert_int_equal(fake_xen[0].store_state, STORE_CLOSED);
+    assert_non_null(strstr(fake_xen[0].store_error, "shadow-queues"));
+    assert_int_equal(fake_xen[0].attaches, 0);
+}
+
+static void attached_at_the_second_try(void **state)
+{
+    struct fake_xen *x = &fake_xen[0];
+
+    (void)state;
+    x->attach_error = -EBUSY;
+    create_disk(0);
+    until(ready, x);
+}
+
+static void may_not_attach(void **state)
+{
+    struct fake_xen *x = &fake_xen[0];
+
+    (void)state;
+    x->attach_error = -EPERM;
+    x->attach_always = true;
+    create_disk(0);
+    until(closed, x);
+    assert_int_equal(x->store_state, STORE_CLOSED);
+    assert_non_null(strstr(x->store_error, "not its backend"));
+}
+
+static void xen_refuses_the_description(void **state)
+{
+    struct fake_xen *x = create_disk(0);
+
+    (void)state;
+    x->refusal = VSH_ERR_QUEUES;
+    until(closed, x);
+    assert_int_equal(x->store_state, STORE_CLOSED);
+    assert_non_null(strstr(x->store_error, "number of queues"));
+}
+
+/* A socket that somebody else serves, and goes on serving. */
+static void serves_a_socket(void **state)
+{
+    struct qsd qsd;
+    struct fake_xen *x;
+
+    (void)state;
+    qsd_start(&qsd, FAKE_XEN_QUEUES);
+    x = create(0, qsd.socket);
+    until(ready, x);
+    assert_false(has_process(x));
+    fake_xen_driver_ok(x);
+    until(connected, x);
+    check_io(x, 8);
+    device_close(t.device[0], DEVICE_CLOSE_TOOLSTACK);
+    until(closed, x);
+    assert_int_equal(waitpid(qsd.pid, NULL, WNOHANG), 0);
+    qsd_stop(&qsd);
+}
+
+/* A stopped process answers nothing: it is killed, and the driver gets on. */
+static void process_hangs_at_reset(void **state)
+{
+    struct fake_xen *x = create_running(0);
+
+    (void)state;
+    kill(device_process(t.device[0]), SIGSTOP);
+    fake_xen_driver_reset(x);
+    until(xen_ready, x);
+    assert_int_equal(x->acks, 1);
+    fake_xen_driver_ok(x);
+    check_io(x, 21);
+}
+
+static void process_hangs_at_the_end(void **state)
+{
+    struct fake_xen *x = create_running(0);
+
+    (void)state;
+    kill(device_process(t.device[0]), SIGSTOP);
+    device_close(t.device[0], DEVICE_CLOSE_TOOLSTACK);
+    until(closed, x);
+    assert_int_equal(x->store_state, STORE_CLOSED);
+}
+
+static void socket_lingers_at_reset(void **state)
+{
+    struct fake_xen *x;
+    struct peer *p;
+    char path[100];
+
+    (void)state;
+    scratch_path(path, sizeof(path), "peer.sock");
+    p = peer_start(path, PEER_LINGER, -1);
+    x = create(0, path);
+    until(ready, x);
+    fake_xen_driver_ok(x);
+    until(connected, x);
+    fake_xen_driver_reset(x);
+    until(xen_ready, x);
+    assert_int_equal(x->acks, 1);
+    device_close(t.device[0], DEVICE_CLOSE_TOOLSTACK);
+    until(closed, x);
+    peer_stop(p);
+}
+
+/* Whatever one device's process does at whatever message, the other device works. */
+static void a_bad_device_disturbs_no_other(void **state)
+{
+    struct fake_xen *good = create_running(0);
+    struct fake_xen *bad = &fake_xen[1];
+    char path[100];
+
+    (void)state;
+    scratch_path(path, sizeof(path), "peer.sock");
+    for (int message = 0; message < 19; message += 3) {
+        struct peer *p = peer_start(path, PEER_NEVER, message);
+
+        create(1, path);
+        until_within(ready, bad, 500);
+        fake_xen_driver_ok(bad);
+        check_io(good, 5 + (uint64_t)message);
+        until_within(never, bad, 500);
+        check_io(good, 50 + (uint64_t)message);
+        device_close(t.device[1], DEVICE_CLOSE_TOOLSTACK);
+        until(closed, bad);
+        peer_stop(p);
+        fake_xen_driver_reset(bad);
+        assert_int_equal(fake_xen_state(bad), VSH_STATE_IDLE);
+    }
+}
+
+static void several_devices(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < FAKE_XEN_DEVICES; i++) {
+        create_running(i);
+    }
+    for (uint32_t i = 0; i < FAKE_XEN_DEVICES; i++) {
+        check_io(&fake_xen[i], 100 + i);
+    }
+    fake_xen_gone(&fake_xen[1]);
+    until(closed, &fake_xen[1]);
+    check_io(&fake_xen[0], 7);
+    check_io(&fake_xen[2], 9);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+static const struct CMUnitTest tests[] = {
+    TEST(serves_a_disk),
+    TEST(requests_before_the_device_was_ready),
+    TEST(resets_under_io),
+    TEST(resets_at_once),
+    TEST(fails_and_recovers),
+    TEST(device_process_dies),
+    TEST(toolstack_closes_under_io),
+    TEST(guest_dies_under_io),
+    TEST(node_vanishes),
+    TEST(daemon_stops),
+    TEST(closed_at_any_moment),
+    TEST(image_is_missing),
+    TEST(no_such_program),
+    TEST(program_that_never_listens),
+    TEST(node_is_malformed),
+    TEST(attached_at_the_second_try),
+    TEST(may_not_attach),
+    TEST(xen_refuses_the_description),
+    TEST(serves_a_socket),
+    TEST(process_hangs_at_reset),
+    TEST(process_hangs_at_the_end),
+    TEST(socket_lingers_at_reset),
+    TEST(a_bad_device_disturbs_no_other),
+    TEST(several_devices),
+};
+
+TEST_MAIN(tests)
