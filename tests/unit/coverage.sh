@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # coverage.sh GCOV BUILD SRC: line coverage of SRC/*.c by what ran in BUILD.
+# To be run where the compiler ran: gcov looks for the sources from there.
 set -euo pipefail
 
 gcov=$1 build=$2 src=$3
@@ -10,8 +11,7 @@ hit=0
 for c in "$src"/*.c; do
     name=$(basename "$c" .c)
     # Lines that run, of lines that could, and the numbers of those that did not.
-    read -r h t missed < <(cd "$build/core" &&
-        "$gcov" -t "$name.gcda" 2>/dev/null |
+    read -r h t missed < <("$gcov" -t -o "$build/core" "$c" 2>/dev/null |
         awk -F: -v file="/$name.c" '
             $2 ~ /^ *0$/ && $3 == "Source" { on = substr($4, length($4) - length(file) + 1) == file }
             !on || $2 ~ /^ *0$/ || $1 ~ /-$/ { next }
