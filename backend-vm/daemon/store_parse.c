@@ -97,7 +97,10 @@ static void get_state(struct store_device *dev, store_reader *read, void *arg)
     char *text = read(arg, "state");
     uint32_t state;
 
-    if (!text || !store_parse_u32(text, &state)) {
+    if (!text) {
+        /* The toolstack writes all nodes at once: this is one that it is just removing. */
+        dev->closing = true;
+    } else if (!store_parse_u32(text, &state)) {
         complain(dev, "state", text);
     } else if (state == STORE_CLOSING || state == STORE_CLOSED) {
         dev->closing = true;
