@@ -6,13 +6,13 @@
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 	@echo
-	@echo '  make test ONLY="NAME..."  runs the named suites or scenarios only'
+	@echo '  tests/run.sh SUITE and testbed/system-tests.sh NAME run a part of the tests'
 
 run: ## build what is missing, boot a guest from a mediated disk, print a summary (out/run/)
 	@testbed/run.sh
 
 test: ## run all tests, on the host and on the emulated machine (out/test/)
-	@testbed/test.sh $(ONLY)
+	@testbed/test.sh
 
 shell: ## boot with the devices up and give an interactive dom0 on this terminal
 	@testbed/shell.sh

@@ -206,6 +206,32 @@ guest_run() {
     guest_finish "$1" "$2"
 }
 
+# --- mediated devices ---
+
+# json_number TEXT KEY: the number that belongs to a key, the first there is; -1 when there is none.
+json_number() {
+    _number=$(echo "$1" | sed -n "s/.*\"$2\": *\(-\{0,1\}[0-9][0-9]*\).*/\1/p" | head -n 1)
+    echo "${_number:--1}"
+}
+
+# shadow_first DOMAIN KEY: a figure of the domain's first mediated device.
+shadow_first() {
+    json_number "$(xl virtio-shadow-list -j "$1" 2>/dev/null)" "$2"
+}
+
+# shadow_sum DOMAIN KEY: a figure, summed over the domain's mediated devices and their queues; -1
+# when there is none.
+shadow_sum() {
+    xl virtio-shadow-list -j "$1" 2>/dev/null | awk -v key="\"$2\"" '
+        index($1, key) == 1 { s += $2; n++ }
+        END { print n ? s : -1 }'
+}
+
+# shadow_idle DOMAIN: nothing of it is mapped in a backend VM.
+shadow_idle() {
+    [ "$(shadow_sum "$1" pages_mapped)" -eq 0 ]
+}
+
 # --- the end ---
 
 # Writes the results to their drive and switches off.

@@ -10,7 +10,9 @@
 # and defines
 #   stage_build OUT     fills the folder OUT; reads stages by "$(stage_dir NAME)"
 #   stage_key_extra     optional: prints anything else the result depends on
-# Its result is the folder CACHE/NAME-KEY, which appears under that name only when complete.
+# Its result is the folder CACHE/NAME-KEY, which appears under that name only when complete. Where
+# the result has a file .id (what was fetched, say), that stands for it in the keys of the stages
+# that build on it, so that another way to the same thing rebuilds nothing.
 
 # Entries beyond the newest KEEP_ENTRIES of a stage go, unless used within KEEP_MINUTES: another
 # checkout may just be booting them.
@@ -44,9 +46,9 @@ stage_key() {
     local name=$1 dep
     shift
     {
-        sha256sum <"$TESTBED/stages/$name.sh"
+        grep -v '^ *#' "$TESTBED/stages/$name.sh"
         for dep in "$@"; do
-            basename "${STAGE_DIR[$dep]}"
+            cat "${STAGE_DIR[$dep]}/.id" 2>/dev/null || basename "${STAGE_DIR[$dep]}"
         done
         local -a inputs
         mapfile -t inputs < <(stage_exec "$name" inputs)
@@ -67,11 +69,14 @@ prune() {
     find "$CACHE" -maxdepth 1 -name ".tmp-$name-*" -mmin +300 -exec rm -rf {} +
 }
 
-# Shows that a long step is alive: its last line of output every 20 seconds.
+# Shows that a long step is alive: its last line of output every 20 seconds. Waits without a child
+# process, which would outlive it, and hold the lock and the output open.
 heartbeat() {
-    local name=$1 log=$2 begin
+    local name=$1 log=$2 begin never
+    exec {lock}>&-
+    exec {never}<> <(:)
     begin=$(now_ms)
-    while sleep 20; do
+    while ! read -rt 20 -u "$never"; do
         say "$name: ... $(seconds $(($(now_ms) - begin))) s: $(tail -n 1 "$log" | cut -c1-80)"
     done
 }

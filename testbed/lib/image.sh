@@ -69,7 +69,16 @@ install_c_library() {
 install_guest_init() {
     install -m 755 "$TESTBED/guest/init" "$1/usr/sbin/init"
     install -m 755 "$TESTBED/guest/serve" "$1/etc/testbed-serve"
-    install -m 755 "$TESTBED/guest/root-device" "$1/usr/bin/root-device"
+    install -m 755 "$TESTBED/guest/root-device" "$TESTBED/guest/verify-data" "$1/usr/bin/"
+}
+
+# install_test_programs ROOT
+install_test_programs() {
+    local program
+    for program in "$(stage_dir test-programs)"/*; do
+        [[ ! -x $program ]] ||
+            "${CROSS}strip" -o "$1/usr/sbin/$(basename "$program")" "$program"
+    done
 }
 
 # make_initramfs ROOT FILE: not compressed, because the emulated machine would have to unpack it.

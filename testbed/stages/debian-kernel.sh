@@ -13,6 +13,7 @@ stage_build() {
         sed -n 's/^ *Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1)
     [[ -n $package ]] || die "linux-image-arm64 depends on no kernel in the index"
     apt_fetch_deb "$tmp" "$package"
+    (cd "$tmp" && ls) >"$out/.id"
     dpkg -x "$tmp"/*.deb "$tmp/root"
     mv "$tmp"/root/boot/vmlinuz-* "$out/vmlinuz"
     if [[ -d $tmp/root/usr/lib/modules ]]; then

@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # The backend VM's root file system: busybox, qemu-storage-daemon, the xenstore clients, and, once
 # built, the kernel module and the daemon. It is used read-only, so that it can be shared.
-stage_deps=(userspace sysroot toolstack backend-vm)
+stage_deps=(userspace sysroot toolstack backend-vm test-programs)
 stage_inputs=(testbed/lib/image.sh testbed/config/busybox-applets testbed/guest testbed/backend)
 
 stage_build() {
@@ -30,6 +30,7 @@ stage_build() {
     if [[ -d $ours/modules ]]; then
         cp "$ours"/modules/*.ko "$root/usr/lib/virtio-shadow/"
     fi
+    install_test_programs "$root"
     make_ext4 "$out/root.ext4" 128 "$root"
     rm -rf "$root"
 }

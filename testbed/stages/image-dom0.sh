@@ -12,9 +12,9 @@ stage_build() {
     install_c_library "$root"
     mkdir -p "$root"/usr/lib/xen/bin "$root"/etc/xen/scripts "$root"/var/{log/xen/console,lib/xen} \
         "$root"/var/lib/xenstored "$root/testbed"
-    for program in usr/sbin/{xl,xenstored,xenconsoled,xentop,xenperf,xenhypfs} \
+    for program in usr/sbin/{xl,xenstored,xenconsoled,xentop} \
         usr/bin/{xenstore,xenstore-control} \
-        usr/lib/xen/bin/{xen-init-dom0,xenconsole,libxl-save-helper,xenctx}; do
+        usr/lib/xen/bin/{xen-init-dom0,xenconsole,libxl-save-helper}; do
         install_with_libraries "$root" "$tools/$program" "$program" "$tools" \
             "$(stage_dir userspace)" "$(stage_dir sysroot)"
     done
@@ -22,7 +22,6 @@ stage_build() {
         [[ -L $program || $(stat -c %h "$program") -gt 1 ]] || continue
         ln -sf xenstore "$root/usr/bin/$(basename "$program")"
     done
-    cp "$tools/etc/xen/xl.conf" "$root/etc/xen/"
     install -m 755 "$REPO/testbed/dom0/init" "$root/init"
     make_initramfs "$root" "$out/initramfs"
     rm -rf "$root"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
 # A guest's disk: partition 1 is the root file system, partition 2 an empty ext4 for data.
-stage_deps=(userspace)
+stage_deps=(userspace test-programs)
 stage_inputs=(testbed/lib/image.sh testbed/config/busybox-applets testbed/guest)
 
 ROOT_MIB=32
@@ -12,6 +12,7 @@ stage_build() {
     source "$TESTBED/lib/image.sh"
     make_root "$root"
     install_guest_init "$root"
+    install_test_programs "$root"
     make_ext4 "$out/root.ext4" "$ROOT_MIB" "$root"
     make_ext4 "$out/data.ext4" "$DATA_MIB"
     truncate -s "$((ROOT_MIB + DATA_MIB + 2))M" "$out/disk.raw"

@@ -10,6 +10,7 @@ stage_build() {
     mkdir "$tmp"
     step "fetching linux-source-6.12"
     apt_fetch_deb "$tmp" linux-source-6.12
+    (cd "$tmp" && ls) >"$out/.id"
     dpkg -x "$tmp"/*.deb "$tmp/root"
     mv "$tmp"/root/usr/src/linux-source-6.12.tar.xz "$out/linux.tar.xz"
     rm -rf "$tmp"

@@ -19,7 +19,7 @@ kmake() {
 # patch series starts from nothing.
 prepare_tree() {
     local source_id patch
-    source_id=$(basename "$(stage_dir linux-source)")
+    source_id=$(cat "$(stage_dir linux-source)/.id")
     source_id+=" $(find "$REPO/guest-feature" -type f \( -name series -o -name '*.patch' \) \
         -exec cat {} + 2>/dev/null | sha256sum || true)"
     [[ $(cat "$work/.source-id" 2>/dev/null) != "$source_id" ]] || return 0

@@ -9,9 +9,11 @@ stage_build() {
     step "fetching arm64 libraries"
     apt_fetch_closure "$out/debs" libc6-dev libyajl-dev libfdt-dev zlib1g-dev uuid-dev \
         libncurses-dev
+    (cd "$out/debs" && ls) >"$out/.id"
     unpack_debs "$out/debs" "$out"
     rm -rf "$out/debs" "$out/usr/share/doc" "$out/usr/share/man"
     make_compiler "$out"
+    cat "$out"/cross-bin/* >>"$out/.id"
 }
 
 # Wrappers named like the cross tools: a build that takes a prefix only then finds the sysroot. The

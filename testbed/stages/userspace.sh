@@ -9,6 +9,7 @@ stage_build() {
     source "$TESTBED/lib/apt.sh"
     step "fetching arm64 programs"
     apt_fetch_closure "$out/debs" busybox-static qemu-utils kmod
+    (cd "$out/debs" && ls) >"$out/.id"
     unpack_debs "$out/debs" "$out"
     rm -rf "$out/debs" "$out/usr/share/doc" "$out/usr/share/man" "$out/usr/share/locale"
 }

@@ -8,4 +8,5 @@ stage_build() {
     source "$TESTBED/lib/apt.sh"
     step "fetching the source of xen"
     apt_fetch_orig "$out" xen
+    (cd "$out" && sha256sum -- *.orig.tar.*) >"$out/.id"
 }

@@ -5,17 +5,15 @@ stage_deps=(xen-source)
 stage_inputs=(xen-patches mediator libvirtio-shadow)
 
 stage_build() {
-    local out=$1 patch series=$REPO/xen-patches/series
+    local out=$1 patch series
     tar -C "$out" --strip-components=1 -xf "$(stage_dir xen-source)"/*.orig.tar.*
-    if [[ -f $series ]]; then
+    for series in xen tools; do
         while IFS= read -r patch; do
             [[ -n $patch && $patch != '#'* ]] || continue
             echo "== $patch"
             patch -d "$out" -p1 --no-backup-if-mismatch <"$REPO/xen-patches/$patch" ||
                 die "xen-patches/$patch does not apply"
-        done <"$series"
-    fi
-    if [[ -f $REPO/mediator/install-into-xen.sh ]]; then
-        bash "$REPO/mediator/install-into-xen.sh" "$out"
-    fi
+        done <"$REPO/xen-patches/series.$series"
+    done
+    bash "$REPO/mediator/install-into-xen.sh" "$out"
 }
