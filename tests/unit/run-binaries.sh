@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Run cmocka test binaries, show what failed and how to run that alone, and end
-# with one line: N passed, N failed.  A binary that dies is a failure.
+# with one line: N passed, N failed.  A binary that dies or hangs is a failure.
 set -euo pipefail
 
 passed=0
@@ -11,7 +11,7 @@ trap 'rm -f "$out"' EXIT
 
 for binary in "$@"; do
     rc=0
-    CMOCKA_MESSAGE_OUTPUT=tap "$binary" >"$out" 2>&1 </dev/null || rc=$?
+    CMOCKA_MESSAGE_OUTPUT=tap timeout 300 "$binary" >"$out" 2>&1 </dev/null || rc=$?
 
     # A sanitizer's report may share a line with the result before it.
     planned=$(sed -n 's/^1\.\.\([0-9][0-9]*\)$/\1/p' "$out" | head -n 1)

@@ -372,6 +372,21 @@ static void overcommit_by_shared_tails_is_refused(void)
     assert_refused(SVQ_ERR_OVERCOMMIT);
 }
 
+static void overcommit_of_a_queue_smaller_than_its_window_is_refused(void)
+{
+    unsigned int i;
+
+    env_create(&(struct env_opts){ .size = 64 });
+    be_attach();
+    drv_start(8);
+    for (i = 0; i < 7; i++)
+        drv_desc(0, i, BUF(i), 100, i < 6 ? NEXT : 0, i + 1);
+    drv_submit(0, 0);
+    drv_desc(0, 7, BUF(40), 100, NEXT, 6);
+    drv_submit(0, 7);
+    assert_refused(SVQ_ERR_OVERCOMMIT);
+}
+
 static void last_free_slot_is_used(void)
 {
     unsigned int i;
@@ -654,6 +669,7 @@ static const struct CMUnitTest tests[] = {
     TEST(head_that_came_back_is_accepted_again),
     TEST(head_inside_of_a_chain_in_flight_costs_its_own_slots),
     TEST(overcommit_by_shared_tails_is_refused),
+    TEST(overcommit_of_a_queue_smaller_than_its_window_is_refused),
     TEST(last_free_slot_is_used),
     TEST(order_readable_then_writable_is_accepted),
     TEST(order_readable_after_writable_is_refused),
