@@ -326,6 +326,10 @@ enum svq_error svq_queue_fetch(struct svq_dev *dev, struct svq_queue *q, unsigne
             break;
         }
 
+        /* Also for a chain that has to wait: it was looked at, page by page. */
+        cost = nr + pages;
+        *budget -= cost < *budget ? cost : *budget;
+
         if ( !take_chain(&dev->pages, q, nr) )
         {
             q->stalled = true;
@@ -338,9 +342,6 @@ enum svq_error svq_queue_fetch(struct svq_dev *dev, struct svq_queue *q, unsigne
         q->shadow_avail_idx++;
         q->last_avail++;
         published++;
-
-        cost = nr + pages;
-        *budget -= cost < *budget ? cost : *budget;
     }
 
     /* Nothing is published before the pages that it names are granted. */

@@ -393,6 +393,28 @@ static void return_on_another_queue_wakes_one_that_waits(void)
     assert_int_equal(env_visible(), 0);
 }
 
+static void chain_that_has_to_wait_costs_its_budget(void)
+{
+    up(&(struct env_opts){ .queues = 2, .size = 16 });
+    offer_large(0, 0, 0);
+    offer_large(0, 1, 1);
+    drv_kick(0);
+
+    /* Looking at the third takes time; the other queue's turn is in the next step. */
+    offer_large(0, 2, 2);
+    drv_desc(1, 0, BUFFERS, 16, W, 0);
+    drv_offer(1, 0);
+    drv_write_only(SVQ_MMIO_QUEUE_NOTIFY, 0);
+    drv_write_only(SVQ_MMIO_QUEUE_NOTIFY, 1);
+    env->dev.next_queue = 0;
+    assert_true(svq_dev_run(&env->dev));
+    assert_true(env->dev.queue[0].stalled);
+    assert_int_equal(env->dev.queue[1].stats.requests, 0);
+    env_run();
+    assert_int_equal(env->dev.queue[1].stats.requests, 1);
+    drv_assert_alive();
+}
+
 static void reset_frees_a_queue_that_waits(void)
 {
     up(&(struct env_opts){ .size = 16 });
@@ -591,6 +613,7 @@ static const struct CMUnitTest tests[] = {
     TEST(chain_that_waits_leaves_no_trace),
     TEST(chains_behind_one_that_waits_keep_their_order),
     TEST(return_on_another_queue_wakes_one_that_waits),
+    TEST(chain_that_has_to_wait_costs_its_budget),
     TEST(reset_frees_a_queue_that_waits),
     TEST(backend_is_notified_once_per_batch),
     TEST(backend_that_does_not_want_it_is_not_notified),
