@@ -133,6 +133,9 @@ void svq_mailbox_handle(struct svq_dev *dev)
     svq_rmb();
     memcpy(&m, (const void *)dev->mailbox, sizeof(m));
 
+    /* A compiler must not look at the page again where the copy is meant. */
+    svq_rmb();
+
     if ( m.version != VSH_ABI_VERSION )
         dev->request_error = VSH_ERR_REQUEST;
     else

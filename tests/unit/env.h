@@ -112,6 +112,7 @@ struct env {
     void (*on_used)(unsigned int queue);
 
     bool rmb, wmb, mb;              /* seen since what they must follow */
+    bool copied;                    /* the mailbox was, and its copy not yet used */
 
     unsigned int grants, upgrades, revokes, downgrades, flushes, taken_away;
     unsigned int notify[VSH_MAX_QUEUES], notify_control, interrupts, reports;

@@ -291,6 +291,8 @@ void *env_memcpy(void *dst, const void *src, size_t bytes)
 
     if (w.area == ENV_MAILBOX) {
         ENV_CHECK(env->rmb, "the mailbox is copied without a barrier after request_seq");
+        env->rmb = false;
+        env->copied = true;
         if (env->on_copy)
             env->on_copy();
     } else
@@ -514,6 +516,9 @@ void svq_env_notify(struct svq_dev *dev, int q)
     assert_true(q >= -1 && q < (int)dev->nr_queues);
 
     if (q < 0) {
+        /* Else a compiler may look at the mailbox itself where the copy is meant. */
+        ENV_CHECK(!env->copied || env->rmb, "no barrier between the mailbox's copy and its use");
+        env->copied = false;
         env->notify_control++;
         return;
     }
