@@ -314,9 +314,9 @@ void svq_env_interrupt(struct svq_dev *dev)
 void svq_env_report(struct svq_dev *dev, int q, enum svq_error err)
 {
     struct vsh_device *s = to_device(dev);
-    const char *advice = svq_error_is_backend(err)
-        ? "the driver has to reset the device once its backend is back"
-        : "the driver has to reset the device";
+    const char *advice = svq_error_is_backend(err) && err != SVQ_ERR_REVOKED
+        ? "restart the backend's device, then have the driver reset it"
+        : "have the driver reset it";
     char queue[16] = "";
 
     if ( !printk_ratelimit() )
