@@ -174,7 +174,12 @@ void svq_dev_config_changed(struct svq_dev *dev)
 
 void svq_dev_fail(struct svq_dev *dev, int q, enum svq_error err)
 {
-    if ( dev->state == VSH_STATE_FAILED || dev->state == VSH_STATE_GONE )
+    /*
+     * IDLE: nothing is in flight, and a driver does not touch, hence not reset,
+     * what has no device id; failed, it would keep every backend out.
+     */
+    if ( dev->state == VSH_STATE_IDLE || dev->state == VSH_STATE_FAILED ||
+         dev->state == VSH_STATE_GONE )
         return;
 
     dev->failures++;

@@ -343,6 +343,7 @@ bool svq_dev_run(struct svq_dev *dev);
  * Fail the device: everything in flight is taken away from the backend,
  * DEVICE_NEEDS_RESET is set and a configuration interrupt raised (2.1.1).
  * The taking away is noted for svq_dev_run().  q is the queue to blame, or -1.
+ * No effect on a device that has no backend, has failed already, or is gone.
  */
 void svq_dev_fail(struct svq_dev *dev, int q, enum svq_error err);
 
