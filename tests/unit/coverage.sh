@@ -13,7 +13,9 @@ for c in "$src"/*.c; do
     # Lines that run, of lines that could, and the numbers of those that did not.
     read -r h t missed < <("$gcov" -t -o "$build/core" "$c" 2>/dev/null |
         awk -F: -v file="/$name.c" '
-            $2 ~ /^ *0$/ && $3 == "Source" { on = substr($4, length($4) - length(file) + 1) == file }
+            $2 ~ /^ *0$/ && $3 == "Source" {
+                on = substr($4, length($4) - length(file) + 1) == file
+            }
             !on || $2 ~ /^ *0$/ || $1 ~ /-$/ { next }
             { t++; if ($1 ~ /[#=]/) { gsub(/ /, "", $2); missed = missed " " $2 } else h++ }
             END { print h + 0, t + 0, missed }')

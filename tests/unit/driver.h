@@ -48,7 +48,8 @@ void drv_desc(unsigned int q, unsigned int i, uint64_t addr, uint32_t len, unsig
 void drv_offer(unsigned int q, unsigned int head);  /* entry and idx, no kick */
 void drv_kick(unsigned int q);                      /* QueueNotify, and run */
 void drv_submit(unsigned int q, unsigned int head); /* both */
-void drv_read_buffer(unsigned int q, unsigned int i, uint64_t addr, uint32_t len);  /* whole request */
+/* A whole request of one descriptor, kicked. */
+void drv_read_buffer(unsigned int q, unsigned int i, uint64_t addr, uint32_t len);
 void drv_write_buffer(unsigned int q, unsigned int i, uint64_t addr, uint32_t len);
 bool drv_used(unsigned int q, uint32_t *id, uint32_t *len); /* the next used element */
 uint16_t drv_used_idx(unsigned int q);

@@ -279,12 +279,14 @@ void env_check_visible(const char *when)
         if (reachable(pl->access)) {
             ENV_CHECK(env_frame(pl->frame)->refs, "%s: a freed frame is mapped", when);
             ENV_CHECK(failing || pg->readers + pg->writers, "%s: mapped, but in no flight", when);
-            ENV_CHECK(pl->access == SVQ_RO || failing || pg->writers, "%s: writable, but only read", when);
+            ENV_CHECK(pl->access == SVQ_RO || failing || pg->writers,
+                      "%s: writable, but only read", when);
         }
         if (pl->tlb) {
             ENV_CHECK(env_frame(pl->tlb_frame)->refs, "%s: a freed frame is reachable", when);
             ENV_CHECK(failing || pg->readers + pg->writers, "%s: reachable through the TLB", when);
-            ENV_CHECK(pl->tlb == SVQ_RO || failing || pg->writers, "%s: writable through the TLB", when);
+            ENV_CHECK(pl->tlb == SVQ_RO || failing || pg->writers,
+                      "%s: writable through the TLB", when);
         }
 
         if (pl->access != SVQ_NONE || pl->tlb)
@@ -396,7 +398,7 @@ void env_create(const struct env_opts *opts)
     for (i = 0; i < queues; i++)
         alloc_queue(&dev->queue[i], size);
 
-    dev->pages.nr = svq_page_records(queues, size);
+    dev->pages.nr = opts->records ? opts->records : svq_page_records(queues, size);
     dev->pages.page = alloc_dirty(dev->pages.nr, sizeof(*dev->pages.page));
     dev->pages.bucket = alloc_dirty(dev->pages.nr, sizeof(*dev->pages.bucket));
 

@@ -79,6 +79,7 @@ struct env_opts {           /* 0 means the default */
     unsigned int size;      /* 16 */
     unsigned int banks;     /* 2 */
     uint64_t bank0, bank1;  /* bytes: 64 MiB, 16 MiB */
+    uint32_t records;       /* of pages, a power of two; svq_page_records() */
 };
 
 struct env {

@@ -163,24 +163,25 @@ struct env_where env_where(const volatile void *p)
 {
     struct env_where w = { ENV_ELSEWHERE, 0, 0 };
     uintptr_t at = (uintptr_t)p, info, mailbox;
-    unsigned int i;
+    unsigned int i, max;
 
     for (i = 0; i < env->dev.nr_queues; i++) {
         const struct svq_queue *q = &env->dev.queue[i];
 
         w.queue = i;
         if (q->ready) {
-            w.area = inside(p, &q->avail, SVQ_AVAIL_BYTES(q->size), &w.off)  ? ENV_AVAIL :
-                     inside(p, &q->desc, SVQ_DESC_BYTES(q->size), &w.off)    ? ENV_DESC :
-                     inside(p, &q->used, SVQ_USED_BYTES(q->size), &w.off)    ? ENV_USED :
-                                                                               ENV_ELSEWHERE;
+            w.area = inside(p, &q->avail, SVQ_AVAIL_BYTES(q->size), &w.off) ? ENV_AVAIL :
+                     inside(p, &q->desc, SVQ_DESC_BYTES(q->size), &w.off)   ? ENV_DESC :
+                     inside(p, &q->used, SVQ_USED_BYTES(q->size), &w.off)   ? ENV_USED :
+                                                                              ENV_ELSEWHERE;
             if (w.area != ENV_ELSEWHERE)
                 return w;
         }
-        w.area = inside(p, &q->shadow_used, SVQ_USED_BYTES(q->max_size), &w.off)   ? ENV_SHADOW_USED :
-                 inside(p, &q->shadow_avail, SVQ_AVAIL_BYTES(q->max_size), &w.off) ? ENV_SHADOW_AVAIL :
-                 inside(p, &q->shadow_desc, SVQ_DESC_BYTES(q->max_size), &w.off)   ? ENV_SHADOW_DESC :
-                                                                                     ENV_ELSEWHERE;
+        max = q->max_size;
+        w.area = inside(p, &q->shadow_used, SVQ_USED_BYTES(max), &w.off)   ? ENV_SHADOW_USED :
+                 inside(p, &q->shadow_avail, SVQ_AVAIL_BYTES(max), &w.off) ? ENV_SHADOW_AVAIL :
+                 inside(p, &q->shadow_desc, SVQ_DESC_BYTES(max), &w.off)   ? ENV_SHADOW_DESC :
+                                                                             ENV_ELSEWHERE;
         if (w.area != ENV_ELSEWHERE)
             return w;
     }

@@ -30,7 +30,8 @@ for binary in "$@"; do
         # It died, or complained on its way out.
         if [ "$bad" -eq 0 ] || [ $((ok + bad)) -ne "${planned:-0}" ]; then
             bad=$((bad + 1))
-            printf '  died after %d of %s tests; run it: %s\n' "$ok" "${planned:-?}" "$(realpath "$binary")"
+            printf '  died after %d of %s tests; run it: %s\n' "$ok" "${planned:-?}" \
+                "$(realpath "$binary")"
         fi
     fi
 

@@ -4,6 +4,7 @@
  * The environment checks its invariants after every step and at every idx.
  *
  * honest: whatever the order, nothing fails, and every request comes back once.
+ * tight: the same with so few page records that chains wait all the time.
  * hostile: whatever anyone does, nothing is visible that must not be, no
  * reference is lost, and the device can always be made to work again.
  */
@@ -19,9 +20,14 @@
 #define PER_CHAIN   4u      /* descriptors; heads are multiples of it */
 #define BUF_PAGES   64u     /* few, so that buffers share them */
 
+/* One chain of PER_CHAIN buffers of up to 6 pages fits always, two do not. */
+#define TIGHT_RECORDS   32u
+
+enum kind { HONEST, TIGHT, HOSTILE, KINDS };
+
 struct seed {
     unsigned int number;
-    bool hostile;
+    enum kind kind;
     char name[32];
 };
 
@@ -43,8 +49,8 @@ static bool one_in(uint32_t n)
 /* What the driver and the backend know. */
 static bool offered[QUEUES][SIZE];
 static unsigned int held[QUEUES][SIZE], nr_held[QUEUES];
-static bool was_running;
-static unsigned int completed;
+static bool was_running, tight;
+static unsigned int completed, waited;
 static uint64_t errors_seen;    /* over all hostile seeds */
 static unsigned int completed_hostile;
 
@@ -64,7 +70,7 @@ static uint64_t random_buffer(uint32_t *len)
 {
     uint64_t bank = one_in(4) ? BANK1 : BUFFERS;
 
-    *len = one_in(3) ? 1 + rnd(5 * 4096) : 1 + rnd(512);
+    *len = tight || one_in(3) ? 1 + rnd(5 * 4096) : 1 + rnd(512);
     return bank + rnd(BUF_PAGES) * PAGE + rnd(4096);
 }
 
@@ -170,6 +176,7 @@ static void honest_step(void)
             step_run();
         break;
     }
+    waited += env->dev.queue[q].stalled;
     if (one_in(500))
         assert_int_equal(be_request_only(VSH_REQ_CONFIG), VSH_ERR_NONE);
     watch_start();
@@ -220,7 +227,9 @@ static void flip(struct env_where w, void *p, size_t bytes)
 
 static void bad_driver(unsigned int q)
 {
-    struct svq_desc d = { BUF(rnd(BUF_PAGES)), 1 + rnd(9000), (uint16_t)rnd(4), (uint16_t)rnd(SIZE) };
+    struct svq_desc d = {
+        BUF(rnd(BUF_PAGES)), 1 + rnd(9000), (uint16_t)rnd(4), (uint16_t)rnd(SIZE)
+    };
     unsigned int i = rnd(SIZE);
 
     if (!env->dev.queue[q].ready)
@@ -462,12 +471,17 @@ static void run_seed(void **state)
     memset(offered, 0, sizeof(offered));
     memset(nr_held, 0, sizeof(nr_held));
 
-    up(&(struct env_opts){ .queues = QUEUES, .size = SIZE });
+    waited = 0;
+    tight = s->kind == TIGHT;
+    up(&(struct env_opts){ .queues = QUEUES, .size = SIZE,
+                           .records = s->kind == TIGHT ? TIGHT_RECORDS : 0 });
     watch_start();
-    if (s->hostile)
+    if (s->kind == HOSTILE)
         hostile();
     else
         honest();
+    if (s->kind == TIGHT)
+        assert_true(waited > STEPS / 20);
     env_release();
 }
 
@@ -491,16 +505,17 @@ static void hostile_seeds_got_somewhere(void **state)
 
 int main(int argc, char **argv)
 {
-    static struct seed seeds[2 * SEEDS];
-    static struct CMUnitTest tests[2 * SEEDS + 1];
+    static const char *const names[KINDS] = { "honest", "tight", "hostile" };
+    static struct seed seeds[KINDS * SEEDS];
+    static struct CMUnitTest tests[KINDS * SEEDS + 1];
     unsigned int i;
 
-    for (i = 0; i < 2 * SEEDS; i++) {
+    for (i = 0; i < KINDS * SEEDS; i++) {
         seeds[i].number = i;
-        seeds[i].hostile = i >= SEEDS;
-        snprintf(seeds[i].name, sizeof(seeds[i].name), "%s_%u",
-                 seeds[i].hostile ? "hostile_seed" : "honest_seed", i);
-        tests[i] = (struct CMUnitTest){ seeds[i].name, run_seed, NULL, env_test_cleanup, &seeds[i] };
+        seeds[i].kind = (enum kind)(i / SEEDS);
+        snprintf(seeds[i].name, sizeof(seeds[i].name), "%s_seed_%u", names[seeds[i].kind], i);
+        tests[i] = (struct CMUnitTest){ seeds[i].name, run_seed, NULL, env_test_cleanup,
+                                        &seeds[i] };
     }
     /* It looks back at all seeds, so there is no running it alone. */
     tests[i] = (struct CMUnitTest){ "hostile_seeds_got_somewhere", hostile_seeds_got_somewhere,
