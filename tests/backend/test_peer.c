@@ -14,7 +14,12 @@
 #include "session.h"
 #include "virtio_features.h"
 
-#define LIMIT_MS 60
+/*
+ * For each message: no limit to speak of, where nothing has to wait for it, so
+ * that a busy machine does not matter.
+ */
+#define LIMIT_MS 100
+#define LONG_LIMIT_MS 30000
 #define QUEUES 2
 
 /* What a session replies to from opening it to stopping it, if all goes well. */
@@ -26,7 +31,6 @@ static char path[100];
 
 struct outcome {
     int err;
-    int64_t ms;
     int messages;
     char error[160];
 };
@@ -68,20 +72,39 @@ static int run_session(struct session *s)
     return err;
 }
 
-static struct outcome meet(enum peer_fault fault, int message)
+static struct outcome meet_within(enum peer_fault fault, int message, int limit_ms)
 {
     int fds = count_fds();
     struct peer *p = peer_start(path, fault, message);
-    int64_t start = loop_now();
     struct outcome o = {0};
     struct session s;
 
-    session_init(&s, LIMIT_MS);
+    session_init(&s, limit_ms);
     o.err = run_session(&s);
-    o.ms = loop_now() - start;
     strcpy(o.error, session_error(&s));
     o.messages = peer_stop(p);
     assert_int_equal(count_fds(), fds);
+    return o;
+}
+
+static struct outcome meet(enum peer_fault fault, int message)
+{
+    return meet_within(fault, message, LONG_LIMIT_MS);
+}
+
+/* The same until it was not the machine that was late. */
+static struct outcome meet_late(enum peer_fault fault, int message)
+{
+    struct outcome o;
+
+    for (int tries = 0; tries < 20; tries++) {
+        o = meet_within(fault, message, LIMIT_MS);
+        if (o.messages > message) {
+            break;
+        }
+        assert_int_equal(o.err, -ETIMEDOUT);
+    }
+    assert_int_equal(o.err, -ETIMEDOUT);
     return o;
 }
 
@@ -111,18 +134,18 @@ static void a_good_device_is_no_error(void **state)
 }
 
 /* At every message: an error that says which, in time, and nothing of it is left. */
-static void always_an_error(enum peer_fault fault, bool may_wait)
+static void always_an_error(enum peer_fault fault, bool waits)
 {
     for (int i = 0; i < MESSAGES; i++) {
-        struct outcome o = meet(fault, i);
+        struct outcome o = waits ? meet_late(fault, i) : meet(fault, i);
 
         if (!o.err || !o.error[0]) {
             fail_msg("fault %d at message %d was not noticed: %d \"%s\"", fault, i, o.err, o.error);
         }
-        assert_int_equal(o.messages, i + 1);
-        if (o.ms > LIMIT_MS + 2000 || (!may_wait && o.ms >= LIMIT_MS && o.err == -ETIMEDOUT)) {
-            fail_msg("fault %d at message %d took %d ms: %s", fault, i, (int)o.ms, o.error);
+        if (!waits && o.err == -ETIMEDOUT) {
+            fail_msg("fault %d at message %d was waited for: %s", fault, i, o.error);
         }
+        assert_int_equal(o.messages, i + 1);
     }
 }
 
