@@ -141,7 +141,7 @@ static void set_up_core(struct vsh_device *s,
     dev->info->device = s->id;
 }
 
-/* Give back what the device has besides its place; it is not open (any more). */
+/* Give back what a device that is not open (any more) has besides its place. */
 static void release(struct vsh_device *s)
 {
     vsh_event_free(s);

@@ -139,7 +139,7 @@ static int backend_died(struct vsh_device *s, const struct domain *be)
     return 0;
 }
 
-/* One of the devices that the domain serves, with a reference on its frontend. */
+/* A device that the domain serves, with a reference on its frontend. */
 static struct vsh_device *first_served(struct virtio_shadow *vs)
 {
     struct vsh_device *s;
@@ -148,7 +148,7 @@ static struct vsh_device *first_served(struct virtio_shadow *vs)
 
     s = list_first_entry_or_null(&vs->served, struct vsh_device, served);
     if ( s )
-        /* Devices leave the list before their domain drops its own reference. */
+        /* Devices leave the list before their domain drops its reference. */
         get_knownalive_domain(s->frontend);
 
     spin_unlock(&vs->lock);

@@ -145,27 +145,44 @@ static unsigned int grant_new(struct vsh_device *s, struct svq_page_op *op,
     return done;
 }
 
-/* From SVQ_RO to SVQ_RW. */
+/*
+ * From SVQ_RO to SVQ_RW.
+ *
+ * If the backend has removed our entry, nothing holds the page any more, and it
+ * may have become another frontend's.  A device of that one, with an aperture
+ * at the same place, may have made it appear there again, read-only: that entry
+ * looks like ours, and must not become writable.  So make sure that the page is
+ * the frontend's, and stays so.
+ */
 static unsigned int upgrade(struct vsh_device *s, struct svq_page_op *op,
                             unsigned int nr, enum svq_error *err)
 {
     struct batch b = { .nr = 0 };
-    unsigned int i;
+    unsigned int i, held, done;
 
-    for ( i = 0; i < nr; i++ )
-        batch_add(&b, op, i, _mfn(op[i].frame));
+    for ( held = 0; held < nr; held++ )
+    {
+        mfn_t mfn = _mfn(op[held].frame);
 
-    p2m_foreign_protect(s->backend, b.e, nr);
+        if ( !mfn_valid(mfn) || !get_page(mfn_to_page(mfn), s->frontend) )
+            break;
+
+        batch_add(&b, op, held, mfn);
+    }
+
+    p2m_foreign_protect(s->backend, b.e, held);
     p2m_foreign_flush(s->backend);
 
-    for ( i = 0; i < nr; i++ )
-        if ( !b.e[i].done )
-        {
-            *err = SVQ_ERR_APERTURE;
-            break;
-        }
+    for ( done = 0; done < held && b.e[done].done; done++ )
+        continue;
 
-    return i;
+    for ( i = 0; i < held; i++ )
+        put_page(mfn_to_page(b.e[i].mfn));
+
+    if ( done < nr )
+        *err = SVQ_ERR_APERTURE;
+
+    return done;
 }
 
 unsigned int svq_env_grant(struct svq_dev *dev, struct svq_page_op *op,

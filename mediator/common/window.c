@@ -199,7 +199,7 @@ void vsh_aperture_update(struct vsh_device *s)
     spinlock_t *lock;
     unsigned int i;
 
-    /* A process that is gone may have left its accesses behind: keep it then. */
+    /* What a process that is gone accessed may still be accessed: keep it. */
     if ( !s->backend || !dev->attached )
         return;
 

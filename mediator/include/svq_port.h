@@ -17,7 +17,7 @@
 #define svq_read_once(x)        read_atomic(&(x))
 #define svq_write_once(x, v)    write_atomic(&(x), v)
 
-/* The others are vCPUs, on CPUs that may be in the same inner-shareable domain. */
+/* The others are vCPUs, on CPUs of the same inner-shareable domain. */
 #define svq_rmb()               smp_rmb()
 #define svq_wmb()               smp_wmb()
 #define svq_mb()                smp_mb()

@@ -29,7 +29,7 @@
 
 #include <virtio-shadow/svq.h>
 
-/* A frame of the window.  Owned by dom_xen: no domain lives on because of it. */
+/* A frame of the window.  Owned by dom_xen: it keeps no domain alive. */
 struct vsh_frame {
     struct page_info *pg;
     gfn_t gfn;              /* where the backend maps it, or INVALID_GFN */

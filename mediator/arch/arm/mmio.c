@@ -15,7 +15,7 @@ paddr_t arch_vsh_address_limit(void)
     return 1ULL << p2m_ipa_bits;
 }
 
-/* Nothing that a driver does here is an abort: what is not allowed is ignored. */
+/* Nothing that a driver does here aborts: what is not allowed is ignored. */
 static int mmio_read(struct vcpu *v, mmio_info_t *info, register_t *r,
                      void *priv)
 {
