@@ -13,9 +13,9 @@
 
 #define FIRST_RETRY_MS 100
 #define LAST_RETRY_MS 5000
-/* libxl gives up after 10 s; a reason is better than its timeout. */
+/* libxl gives up after a minute; a reason is better than its timeout. */
 #ifndef GIVE_UP_MS
-#define GIVE_UP_MS 8000
+#define GIVE_UP_MS 50000
 #endif
 /* For a process to end after SIGTERM. */
 #define TERM_MS 2000

@@ -16,8 +16,8 @@
 #endif
 
 #define DEFAULT_RUN_DIR "/run/virtio-shadow"
-#define DEFAULT_LIMIT_MS 2000
-#define DEFAULT_DRAIN_MS 4000
+#define DEFAULT_LIMIT_MS 10000
+#define DEFAULT_DRAIN_MS 20000
 
 /* Buffered I/O: a page of another domain cannot be handed on to a Xen PV disk, as O_DIRECT would.
  */
@@ -42,8 +42,8 @@ static const char usage[] =
     "                          (on or off), %f frontend's domid, %i device's id; in\n"
     "                          upper case the same with commas doubled\n"
     "      --module FILE       the kernel module's device (default " VSH_DEV_PATH ")\n"
-    "      --limit-ms MS       for each answer of a device process (default 2000)\n"
-    "      --drain-ms MS       for a device to finish its requests (default 4000)\n"
+    "      --limit-ms MS       for each answer of a device process (default 10000)\n"
+    "      --drain-ms MS       for a device to finish its requests (default 20000)\n"
     "  -v, --verbose           log more\n"
     "  -q, --quiet             log warnings and errors only\n"
     "  -h, --help              this text\n"
