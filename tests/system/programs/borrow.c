@@ -44,19 +44,15 @@ static int get_fd(int pidfd, int fd)
     return mine;
 }
 
-static void borrow(struct borrowed *b, int pid, int pidfd, int fd, unsigned int frontend,
-                   unsigned int device, int prot)
+/* Maps the region, if that is what the file is. */
+static void borrow_region(struct borrowed *b, int pid, int pidfd, int fd, unsigned int frontend,
+                          unsigned int device, int prot)
 {
-    uint64_t fe, dev, das, size, count;
+    uint64_t fe, dev, das, size;
     struct borrowed_region *r;
     void *va;
     int mine;
 
-    if (fdinfo(pid, fd, "eventfd-count", &count)) {
-        if (b->nr_eventfds < BORROW_MAX_EVENTFDS)
-            b->eventfd[b->nr_eventfds++] = get_fd(pidfd, fd);
-        return;
-    }
     if (!fdinfo(pid, fd, "vsh-frontend", &fe) || fe != frontend ||
         !fdinfo(pid, fd, "vsh-device", &dev) || dev != device ||
         !fdinfo(pid, fd, "vsh-das", &das) || !fdinfo(pid, fd, "vsh-size", &size))
@@ -77,26 +73,64 @@ static void borrow(struct borrowed *b, int pid, int pidfd, int fd, unsigned int 
     *r = (struct borrowed_region){.das = das, .size = size, .va = va};
 }
 
-static void borrow_all(struct borrowed *b, int pid, unsigned int frontend, unsigned int device,
-                       int prot)
+static void borrow_eventfd(struct borrowed *b, int pid, int pidfd, int fd)
+{
+    uint64_t count;
+
+    if (b->nr_eventfds < BORROW_MAX_EVENTFDS && fdinfo(pid, fd, "eventfd-count", &count))
+        b->eventfd[b->nr_eventfds++] = get_fd(pidfd, fd);
+}
+
+/* The next descriptor that the process has open, or -1; the first for a new *d. */
+static int next_fd(DIR **d, int pid)
 {
     char path[64];
     struct dirent *e;
-    int pidfd;
-    DIR *d;
 
-    snprintf(path, sizeof(path), "/proc/%d/fd", pid);
-    d = opendir(path);
-    if (!d)
-        return;
-    pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    if (!*d) {
+        snprintf(path, sizeof(path), "/proc/%d/fd", pid);
+        *d = opendir(path);
+    }
+    while (*d && (e = readdir(*d)))
+        if (e->d_name[0] != '.')
+            return atoi(e->d_name);
+    if (*d)
+        closedir(*d);
+    *d = NULL;
+    return -1;
+}
+
+static int open_pid(int pid)
+{
+    int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+
     if (pidfd < 0)
         err(2, "pidfd_open(%d)", pid);
-    while ((e = readdir(d)))
-        if (e->d_name[0] != '.')
-            borrow(b, pid, pidfd, atoi(e->d_name), frontend, device, prot);
+    return pidfd;
+}
+
+void borrow_eventfds(struct borrowed *b)
+{
+    int fd, pidfd = open_pid(b->pid);
+    DIR *d = NULL;
+
+    while (b->nr_eventfds)
+        close(b->eventfd[--b->nr_eventfds]);
+    while ((fd = next_fd(&d, b->pid)) >= 0)
+        borrow_eventfd(b, b->pid, pidfd, fd);
     close(pidfd);
-    closedir(d);
+}
+
+static void borrow_regions(struct borrowed *b, int pid, unsigned int frontend, unsigned int device,
+                           int prot)
+{
+    int fd, pidfd = open_pid(pid);
+    DIR *d = NULL;
+
+    while ((fd = next_fd(&d, pid)) >= 0)
+        borrow_region(b, pid, pidfd, fd, frontend, device, prot);
+    close(pidfd);
+    b->pid = pid;
 }
 
 void borrow_device(struct borrowed *b, unsigned int frontend, unsigned int device, int prot)
@@ -117,7 +151,7 @@ void borrow_device(struct borrowed *b, unsigned int frontend, unsigned int devic
         if (!f)
             continue;
         if (fgets(comm, sizeof(comm), f) && !strcmp(comm, "virtio-shadowd\n"))
-            borrow_all(b, atoi(e->d_name), frontend, device, prot);
+            borrow_regions(b, atoi(e->d_name), frontend, device, prot);
         fclose(f);
     }
     closedir(d);

@@ -20,7 +20,8 @@ struct borrowed_region {
 struct borrowed {
     struct borrowed_region window, bank[VSH_MAX_BANKS];
     unsigned int nr_banks;
-    int eventfd[BORROW_MAX_EVENTFDS]; /* all of the daemon's, of every device */
+    int pid; /* the daemon */
+    int eventfd[BORROW_MAX_EVENTFDS];
     unsigned int nr_eventfds;
 };
 
@@ -29,5 +30,11 @@ struct borrowed {
  * with status 2 and a message if there is none.
  */
 void borrow_device(struct borrowed *b, unsigned int frontend, unsigned int device, int prot);
+
+/*
+ * Fills in eventfd[]: those that the daemon has now, of every device. It makes
+ * new ones each time that a driver starts a device.
+ */
+void borrow_eventfds(struct borrowed *b);
 
 #endif

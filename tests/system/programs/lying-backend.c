@@ -241,6 +241,7 @@ int main(int argc, char **argv)
             continue;
         }
         generation = info->generation;
+        borrow_eventfds(&dev);
         lie[i].lie();
         if (!lie[i].fails) {
             report(lie[i].name, stays_running(generation));

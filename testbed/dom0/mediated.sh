@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=sh
+# The main job on mediated disks, for scenarios that do it under different circumstances:
+#   . /testbed/dom0/lib.sh
+#   . /testbed/dom0/mediated.sh
+
+# job_start GUEST MIB: the guest writes that much to the second partition of its first disk, and
+# reads it back.
+job_start() {
+    guest_start "$1" "verify-data /dev/vda2 $2" && eval "job_of_$1=\$GUEST_SEQ"
+}
+
+# probe BACKEND GUEST PASSES: the backend VM tries to read the guest; prints what it saw, as JSON.
+probe() {
+    guest_run "$1" 240 "isolation-probe $(domid "$2") $(shadow_first "$2" id) $3" |
+        tail -n 1
+}
+
+# job_finish GUEST MIB: waits for the job; the output is in /run/testbed/job.GUEST.
+job_finish() {
+    eval "_job=\$job_of_$1"
+    # shellcheck disable=SC2154  # set by job_start
+    guest_finish "$1" 300 "$_job" >"/run/testbed/job.$1"
+    _rc=$?
+    cat "/run/testbed/job.$1"
+    return $_rc
+}
+
+# check_probe_busy TEXT WHOSE: under I/O, what it could read was in flight, and it could read some.
+check_probe_busy() {
+    check "$2: probe tried at least 1000 pages under I/O" \
+        [ "$(json_number "$1" probe_pages)" -ge 1000 ]
+    check "$2: probe saw requests in flight" [ "$(json_number "$1" readable)" -gt 0 ]
+    check "$2: probe read no page that no request in flight covered" \
+        [ "$(json_number "$1" uncovered)" -eq 0 ]
+}
+
+# check_probe_idle TEXT WHOSE
+check_probe_idle() {
+    check "$2: probe tried at least 1000 pages at rest" \
+        [ "$(json_number "$1" probe_pages)" -ge 1000 ]
+    check "$2: probe read none of them" [ "$(json_number "$1" readable)" -eq 0 ]
+}
+
+# check_counters GUEST: with the guest at rest.
+check_counters() {
+    check "$1: pages were granted" [ "$(shadow_sum "$1" grants)" -gt 0 ]
+    check "$1: as many revokes as grants" \
+        [ "$(shadow_sum "$1" grants)" -eq "$(shadow_sum "$1" revokes)" ]
+    check "$1: as many requests returned as made" \
+        [ "$(shadow_sum "$1" requests)" -eq "$(shadow_sum "$1" returned)" ]
+    check "$1: nothing was rejected" [ "$(shadow_sum "$1" rejected)" -eq 0 ]
+}
+
+# main_job BACKEND GUEST MIB: all of it, for a guest that is up.
+main_job() {
+    check "$2: its root is the virtio disk" guest_run "$2" 20 '[ "$(root-device)" = /dev/vda1 ]'
+    job_start "$2" "$3"
+    _busy=$(probe "$1" "$2" "${PROBE_PASSES:-8}")
+    echo "$_busy"
+    check "$2: $3 MiB are equal after unmounting and mounting again" job_finish "$2" "$3"
+    guest_run "$2" 30 sync
+    check "$2: no page is mapped at rest" wait_until 20 shadow_idle "$2"
+    _idle=$(probe "$1" "$2" 1)
+    echo "$_idle"
+    check_probe_busy "$_busy" "$2"
+    check_probe_idle "$_idle" "$2"
+    check_counters "$2"
+}
+
+# relay COMMAND...: passes "ok NAME" and "not ok NAME (why)" lines of a program on as checks. The
+# program has to print some, and end with status 0.
+relay() {
+    _prefix=$1
+    shift
+    "$@" >/run/testbed/relay.out 2>&1
+    _rc=$?
+    grep -aE '^(not )?ok ' /run/testbed/relay.out >/run/testbed/relay.lines
+    while IFS= read -r _line; do
+        case $_line in
+            "ok "*) ok "$_prefix: ${_line#ok }" ;;
+            *) not_ok "$_prefix: ${_line#not ok }" ;;
+        esac
+    done </run/testbed/relay.lines
+    if [ "$_rc" -ne 0 ] || ! [ -s /run/testbed/relay.lines ]; then
+        sed 's/^/    /' /run/testbed/relay.out
+        not_ok "$_prefix: ends well" "status $_rc"
+    fi
+}
+
+# xen_says KEY PATTERN: what Xen prints for a debug key, once a line of it matches.
+xen_says() {
+    xl dmesg -c >>"$RESULTS/xl-dmesg-early.log" 2>&1
+    xl debug-keys "$1"
+    wait_until 10 sh -c "xl dmesg | grep -q '$2'"
+    xl dmesg
+}
+
+free_kib_now() {
+    xen_says m "Dom heap:.*free" | sed -n 's/.*Dom heap: \([0-9]*\)kB free.*/\1/p'
+}
+
+# free_kib: memory that Xen has left, exactly, once it does not change any more: what domains had is
+# freed some time after they are gone.
+free_kib() {
+    _free=
+    _same=0
+    while [ "$_same" -lt 5 ]; do
+        _now=$(free_kib_now)
+        if [ "$_now" = "$_free" ]; then
+            _same=$((_same + 1))
+        else
+            _same=0
+        fi
+        _free=$_now
+        sleep 0.2
+    done
+    echo "$_free"
+}
+
+# xen_alive: Xen answers, and has not found anything wrong with itself.
+xen_alive() {
+    xl info >/dev/null && ! xl dmesg | grep -qE 'Xen (WARN|BUG) at|Assertion .* failed|Panic on CPU'
+}
