@@ -102,7 +102,7 @@ struct env {
     struct env_flight *flight[VSH_MAX_QUEUES][VSH_MAX_QUEUE_SIZE];
     unsigned int nr_flights;
 
-    /* Fail the grant after so many more pages, with this error; -1: never. */
+    /* Fail a grant once, after so many more pages, with this error; -1: never. */
     int grants_left;
     enum svq_error grant_error;
 

@@ -276,6 +276,8 @@ void env_before_write(const volatile void *p, size_t bytes, uint64_t val)
 
     case ENV_INFO:
         assert_int_equal(w.off, offsetof(struct vsh_info, seq));
+        /* Even, odd while the page is written, even again. */
+        assert_int_equal(val, *(const volatile uint32_t *)p + 1);
         break;
 
     default:
@@ -376,6 +378,7 @@ unsigned int svq_env_grant(struct svq_dev *dev, struct svq_page_op *op, unsigned
         struct env_page *pg = env_page(op[i].gfn * PAGE);
 
         if (!env->grants_left) {
+            env->grants_left = -1;
             *err = env->grant_error;
             return i;
         }

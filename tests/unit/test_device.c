@@ -176,12 +176,14 @@ static void attach_again_before_the_driver_came_replaces_the_description(void)
     assert_int_equal(be_attach(), VSH_ERR_NONE);
     be_mailbox()->device_id = 26;
     be_mailbox()->nr_queues = 1;
+    be_mailbox()->config_len = 4;
     be_mailbox()->config[0] = 0x99;
     be_mailbox()->aperture_gfn[0] = 0x10000000;
     assert_int_equal(be_request(VSH_REQ_ATTACH), VSH_ERR_NONE);
     assert_int_equal(state(), VSH_STATE_READY);
     assert_int_equal(drv_read(SVQ_MMIO_DEVICE_ID), 26);
-    assert_int_equal(svq_mmio_read(&env->dev, SVQ_MMIO_CONFIG, 1), 0x99);
+    /* Nothing of the longer one shows behind it. */
+    assert_int_equal(svq_mmio_read(&env->dev, SVQ_MMIO_CONFIG, 8), 0x04030299);
     drv_start(0);
     be_begin();
     works();
@@ -464,6 +466,7 @@ static void failed_device_does_nothing_more(void)
     drv_kick(1);
     be_kick(0);
     be_kick(1);
+    assert_int_equal(env->dev.queue[0].stats.kicks, 8);
     assert_int_equal(drv_used_idx(0), 0);
     assert_int_equal(env->interrupts, interrupts);
     assert_int_equal(env->notify[0] + env->notify[1], notified);
@@ -614,6 +617,7 @@ static void detach_before_the_driver_came_makes_the_device_idle(void)
     assert_int_equal(state(), VSH_STATE_IDLE);
     assert_int_equal(env->dev.failures, 0);
     assert_int_equal(drv_offered(), 0);
+    assert_int_equal(drv_read(SVQ_MMIO_QUEUE_SIZE_MAX), 0);
     assert_int_equal(be_request(VSH_REQ_CONFIG), VSH_ERR_STATE);
     assert_int_equal(be_attach(), VSH_ERR_NONE);
     drv_start(0);

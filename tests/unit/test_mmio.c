@@ -272,6 +272,15 @@ static void writes_during_a_reset_are_ignored(void)
     env_run();
     assert_int_equal(drv_read(SVQ_MMIO_STATUS), 0);
     assert_int_equal(env->dev.queue_sel, 0);
+
+    /* Another vCPU that takes down a queue meanwhile does not fail the device. */
+    drv_start(0);
+    drv_write(SVQ_MMIO_QUEUE_SEL, 0);
+    drv_write_only(SVQ_MMIO_STATUS, 0);
+    drv_write_only(SVQ_MMIO_QUEUE_READY, 0);
+    env_run();
+    assert_int_equal(env->dev.failures, 0);
+    assert_int_equal(be_info()->state, VSH_STATE_RESETTING);
 }
 
 /* ---- Queues ---- */

@@ -489,6 +489,27 @@ static void pages_are_taken_away_in_bounded_steps(void)
     env_check_records();
 }
 
+static void pages_are_found_wherever_the_last_search_stopped(void)
+{
+    unsigned int i, n;
+
+    /* More records than a step looks at: searches end, and begin, in between. */
+    up(&(struct env_opts){ .size = 1024 });
+    for (n = 0; n < 6; n++) {
+        for (i = 0; i < 100; i++)
+            begin(i, BUF(20 * i), (uint32_t)(1 + n) * 4096, W);
+        drv_reset();
+        assert_int_equal(env->dev.pages.nr_dummy, 100 * (1 + n));
+        /* The driver is back first: no search is between this one and the next reset. */
+        drv_start(0);
+        assert_int_equal(be_ack(), VSH_ERR_NONE);
+        assert_int_equal(env->dev.pages.nr_free, env->dev.pages.nr);
+        env_check_records();
+        be_begin();
+    }
+    begin(0, BUF(0), 4096, W);
+}
+
 static void dummies_stay_until_the_device_has_stopped(void)
 {
     unsigned int i, steps = 0;
@@ -574,6 +595,7 @@ static const struct CMUnitTest tests[] = {
     TEST(removed_entry_that_was_downgraded_is_taken_away_without_harm),
     TEST(failed_grant_at_every_page_leaves_nothing),
     TEST(pages_are_taken_away_in_bounded_steps),
+    TEST(pages_are_found_wherever_the_last_search_stopped),
     TEST(dummies_stay_until_the_device_has_stopped),
     TEST(dead_backend_gets_no_dummies),
     TEST(place_that_the_backend_emptied_of_its_dummy_is_left_alone),
