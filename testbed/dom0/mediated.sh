@@ -4,16 +4,23 @@
 #   . /testbed/dom0/lib.sh
 #   . /testbed/dom0/mediated.sh
 
+requests_exceed() {
+    [ "$(shadow_sum "$1" requests)" -gt "$2" ]
+}
+
 # job_start GUEST MIB: the guest writes that much to the second partition of its first disk, and
-# reads it back.
+# reads it back. Returns when requests flow.
 job_start() {
-    guest_start "$1" "verify-data /dev/vda2 $2" && eval "job_of_$1=\$GUEST_SEQ"
+    _before=$(shadow_sum "$1" requests)
+    guest_start "$1" "verify-data /dev/vda2 $2" || return
+    eval "job_of_$1=\$GUEST_SEQ"
+    wait_until 120 requests_exceed "$1" $((_before + 20))
 }
 
 # probe BACKEND GUEST PASSES: the backend VM tries to read the guest; prints what it saw, as JSON.
 probe() {
     guest_run "$1" 240 "isolation-probe $(domid "$2") $(shadow_first "$2" id) $3" |
-        tail -n 1
+        grep "probe_pages" | tail -n 1
 }
 
 # job_finish GUEST MIB: waits for the job; the output is in /run/testbed/job.GUEST.
