@@ -67,12 +67,16 @@ done
 tar -C "$scratch/share" --owner=0 --group=0 -b 128 -cf "$scratch/share.tar" .
 truncate -s 256M "$scratch/results.raw"
 
+# A run queue per CPU: when the host is busy, the emulated CPUs would spend most of their time
+# waiting for each other at the lock of a common one.
+scheduler="credit2_runqueue=cpu"
+
 args=(-machine "virt,virtualization=on,gic-version=3" -cpu cortex-a57 -smp "$CPUS" -m "$MEMORY"
     -accel "tcg,thread=multi" -display none -no-reboot -nic none
     -global virtio-mmio.force-legacy=false
     -kernel "$xen"
     -append "dom0_mem=512M dom0_max_vcpus=1 console=dtuart dtuart=/pl011@9000000 loglvl=info \
-guest_loglvl=info/all bootscrub=0 virtio-shadow=on $xen_args"
+guest_loglvl=info/all bootscrub=0 $scheduler virtio-shadow=on $xen_args"
     -device "guest-loader,addr=0x49000000,kernel=$linux,bootargs=console=hvc0 rdinit=/init \
 loglevel=4 panic=1"
     -device "guest-loader,addr=0x50000000,initrd=$initramfs")
@@ -88,6 +92,10 @@ drive kernels "$kernels" readonly=on
 drive backend "$backend" readonly=on
 drive guest1 "$guest" snapshot=on,cache=unsafe
 drive guest2 "$guest" snapshot=on,cache=unsafe
+
+# For a debugger or a monitor, say.
+read -ra more <<<"${VIRTIO_SHADOW_QEMU_ARGS:-}"
+args+=("${more[@]}")
 
 if [[ -n $interactive ]]; then
     qemu-system-aarch64 "${args[@]}" -serial mon:stdio

@@ -1,63 +1,64 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
+# seconds: 420
 # The main job: a guest boots from a disk whose device is a stock qemu-storage-daemon in another,
 # unprivileged VM, and works on it, while that VM tries to read the guest.
 . /testbed/dom0/lib.sh
+. /testbed/dom0/mediated.sh
 
+# Two vCPUs in the backend VM: one looks into the guest while the other serves it.
+BACKEND_VCPUS=2
 check "backend VM is up" start_backend backend "$(pv_disk guest1 xvdb rw)" || exit 1
 check "guest is created" create "$(write_config guest "$TRIMMED" 256 1 "root=/dev/vda1 rw" \
     "$(mediated_disk backend xvda /dev/xvdb)")" || exit 1
 check "guest boots from the mediated disk" wait_up guest 60 || exit 1
-value guest_kernel "$(guest_run guest 10 "uname -r" | tail -n 1)"
-value root_device "$(guest_run guest 10 root-device | tail -n 1)"
+value guest_kernel "$(guest_run guest 10 "uname -r")"
+value root_device "$(guest_run guest 10 root-device)"
 check "its root is the virtio disk" guest_run guest 10 '[ "$(root-device)" = /dev/vda1 ]'
 
-frontend=$(domid guest)
-device=$(shadow_first guest id)
-
-# The guest works; the backend VM looks into its memory at the same time.
-guest_start guest "verify-data /dev/vda2 256"
-work=$GUEST_SEQ
-busy=$(guest_run backend 120 "isolation-probe $frontend $device 1") ||
-    log "the probe under I/O ended with status $?"
-echo "$busy"
-output=$(guest_finish guest 240 "$work")
-status=$?
-echo "$output"
-value verified_bytes "$(echo "$output" | sed -n 's/^verified_bytes //p')"
-if [ "$status" -eq 0 ]; then
+# The guest works; the backend VM looks into its memory at the same time, from when writes flow.
+check "writes reach the backend VM" job_start guest 256
+# Again, until the look falls into a moment of I/O: what it saw is added up.
+busy_pages=0
+busy_readable=0
+busy_uncovered=0
+looks=0
+while [ "$busy_readable" -eq 0 ] && [ "$looks" -lt 10 ]; do
+    busy=$(probe backend guest 2)
+    echo "$busy"
+    busy_pages=$((busy_pages + $(json_number "$busy" probe_pages)))
+    busy_readable=$((busy_readable + $(json_number "$busy" readable)))
+    busy_uncovered=$((busy_uncovered + $(json_number "$busy" uncovered)))
+    looks=$((looks + 1))
+done
+if job_finish guest 256; then
     value sha256_equal true
     ok "256 MiB are equal after unmounting and mounting again"
 else
     value sha256_equal false
-    not_ok "256 MiB are equal after unmounting and mounting again" "status $status"
+    not_ok "256 MiB are equal after unmounting and mounting again" \
+        "$(tail -n 1 /run/testbed/job.guest)"
 fi
+log "the guest's work is done"
+value verified_bytes "$(sed -n 's/^verified_bytes //p' /run/testbed/job.guest)"
 
 guest_run guest 30 sync
 check "no page is mapped when idle" wait_until 20 shadow_idle guest
-idle=$(guest_run backend 120 "isolation-probe $frontend $device 1") ||
-    log "the probe at rest ended with status $?"
+idle=$(probe backend guest 1)
 echo "$idle"
+check_probe_busy "{\"probe_pages\": $busy_pages, \"readable\": $busy_readable, \
+\"uncovered\": $busy_uncovered}" guest
+check_probe_idle "$idle" guest
+check_counters guest
 
-value probe_pages "$(json_number "$busy" probe_pages)"
-value readable_busy "$(json_number "$busy" readable)"
-value uncovered_busy "$(json_number "$busy" uncovered)"
+value probe_pages "$busy_pages"
+value readable_busy "$busy_readable"
+value uncovered_busy "$busy_uncovered"
 value readable_idle "$(json_number "$idle" readable)"
-check "the probe tried at least 1000 pages under I/O" \
-    [ "$(json_number "$busy" probe_pages)" -ge 1000 ]
-check "it read none that no request in flight covered" \
-    [ "$(json_number "$busy" uncovered)" -eq 0 ]
-check "the probe tried at least 1000 pages at rest" \
-    [ "$(json_number "$idle" probe_pages)" -ge 1000 ]
-check "it read none" [ "$(json_number "$idle" readable)" -eq 0 ]
-
 for key in requests grants revokes flushes rejected; do
     value "$key" "$(shadow_sum guest "$key")"
 done
 value pages_mapped_idle "$(shadow_sum guest pages_mapped)"
-check "as many revokes as grants" [ "$(shadow_sum guest grants)" -eq "$(shadow_sum guest revokes)" ]
-check "pages were granted" [ "$(shadow_sum guest grants)" -gt 0 ]
-check "nothing was rejected" [ "$(shadow_sum guest rejected)" -eq 0 ]
 xl virtio-shadow-list -j >"$RESULTS/virtio-shadow-list.json"
 xl virtio-shadow-list
 
