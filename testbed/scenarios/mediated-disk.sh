@@ -23,8 +23,8 @@ busy_pages=0
 busy_readable=0
 busy_uncovered=0
 looks=0
-while [ "$busy_readable" -eq 0 ] && [ "$looks" -lt 10 ]; do
-    busy=$(probe backend guest 2)
+while [ "$busy_readable" -eq 0 ] && [ "$looks" -lt 20 ]; do
+    busy=$(probe backend guest 1)
     echo "$busy"
     busy_pages=$((busy_pages + $(json_number "$busy" probe_pages)))
     busy_readable=$((busy_readable + $(json_number "$busy" readable)))
