@@ -7,7 +7,9 @@ REPO=$(dirname "$TESTBED")
 CACHE=${VIRTIO_SHADOW_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/virtio-shadow}
 JOBS=${VIRTIO_SHADOW_JOBS:-$(nproc)}
 CROSS=aarch64-linux-gnu-
-export TESTBED REPO CACHE JOBS CROSS
+# mke2fs, sfdisk and depmod are not on everybody's path, and need no privilege here.
+PATH=$PATH:/usr/sbin:/sbin
+export PATH TESTBED REPO CACHE JOBS CROSS
 
 # Stages send their own output to a log; what is meant for the user goes to descriptor 3.
 if ! { true >&3; } 2>/dev/null; then

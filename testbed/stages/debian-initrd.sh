@@ -8,16 +8,15 @@ stage_inputs=(testbed/lib/image.sh testbed/config/busybox-applets testbed/guest/
 MODULES=(virtio_mmio virtio_blk ext4 xen-blkfront)
 
 stage_build() {
-    local out=$1 root=$1/root version module path
+    local out=$1 root=$1/root from version module path
     source "$TESTBED/lib/image.sh"
     make_root "$root"
-    mkdir -p "$root/modules" "$out/tree/lib"
-    cp -rs "$(stage_dir debian-kernel)/modules" "$out/tree/lib/"
-    version=$(basename "$out"/tree/lib/modules/*)
-    depmod -b "$out/tree" "$version"
+    mkdir "$root/modules"
+    from=$(stage_dir debian-kernel)
+    version=$(basename "$from"/lib/modules/*)
     for module in "${MODULES[@]}"; do
         # Built-in ones print "builtin NAME".
-        modprobe -b -d "$out/tree" -S "$version" --show-depends "$module"
+        modprobe -b -d "$from" -S "$version" --show-depends "$module"
     done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }' >"$out/list"
     while IFS= read -r path; do
         module=$(basename "$path")
@@ -25,11 +24,11 @@ stage_build() {
             module=${module%.xz}
             xz -dc "$path" >"$root/modules/$module"
         else
-            cp -L "$path" "$root/modules/$module"
+            cp "$path" "$root/modules/$module"
         fi
         echo "$module" >>"$root/modules/order"
     done <"$out/list"
     install -m 755 "$TESTBED/guest/debian-init" "$root/init"
     make_initramfs "$root" "$out/initrd"
-    rm -rf "$root" "$out/tree" "$out/list"
+    rm -rf "$root" "$out/list"
 }
