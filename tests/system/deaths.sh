@@ -6,8 +6,9 @@
 . /testbed/dom0/lib.sh
 . /testbed/dom0/mediated.sh
 
-# Writes and reads for as long as it lives.
-LOAD='while :; do dd if=/dev/zero of=/dev/vda2 bs=256k count=64 conv=fsync; dd if=/dev/vda2 of=/dev/null bs=256k count=64 iflag=direct; done 2>/dev/null'
+# Writes to a file system and reads the disk, for as long as it lives. The disk is used again by
+# others: a journal has to get it over its guest's death.
+LOAD='mount /dev/vda2 /mnt; while :; do dd if=/dev/zero of=/mnt/load bs=256k count=64 conv=fsync; dd if=/dev/vda2 of=/dev/null bs=256k count=64 iflag=direct; done 2>/dev/null'
 
 start_guest() {
     create "$(write_config guest "$TRIMMED" 256 1 "root=/dev/vda1 rw" \
