@@ -19,16 +19,43 @@
 #include "svq_pages.h"
 #include "svq_queue.h"
 
+/*
+ * The bits of the device type are between driver and device (6).  The reserved
+ * ones concern the queues and the transport, which are ours.
+ */
+#define RESERVED_FEATURES                                                                          \
+    ((~0ULL << SVQ_F_FIRST_RESERVED) & (~0ULL >> (63 - SVQ_F_LAST_RESERVED)))
+
+#define FEATURE(n)  (1ULL << (n))
+
+/* Features of the driver's ring that the device needs to know nothing of. */
+#define OUR_FEATURES                                                                               \
+    (FEATURE(SVQ_F_EVENT_IDX) | FEATURE(SVQ_F_RING_PACKED) | FEATURE(SVQ_F_IN_ORDER))
+
+/* Those in which it takes part: its chains get tables, its queues go one by one. */
+#define SHARED_FEATURES (FEATURE(SVQ_F_INDIRECT_DESC) | FEATURE(SVQ_F_RING_RESET))
+
 uint64_t svq_dev_offered(const struct svq_dev *dev)
 {
-    uint64_t reserved = (~0ULL << SVQ_F_FIRST_RESERVED) & (~0ULL >> (63 - SVQ_F_LAST_RESERVED));
+    uint64_t theirs = dev->device_features;
 
-    /*
-     * The bits of the device type are between driver and device (6).  The
-     * reserved ones concern the queues and the transport, which are ours.
-     */
-    return (dev->device_features & ~reserved) |
-           (dev->device_features & (1ULL << SVQ_F_VERSION_1));
+    /* Nobody has described the device. */
+    if ( !(theirs & FEATURE(SVQ_F_VERSION_1)) )
+        return 0;
+
+    return (theirs & ~RESERVED_FEATURES) | FEATURE(SVQ_F_VERSION_1) |
+           ((OUR_FEATURES | (theirs & SHARED_FEATURES)) & ~dev->withheld);
+}
+
+/* The features of the shadow virtqueues, and of the device behind them. */
+static uint64_t shadow_features(const struct svq_dev *dev)
+{
+    uint64_t use = dev->device_features & FEATURE(SVQ_F_EVENT_IDX) & ~dev->withheld;
+
+    /* Of what is shared with the driver, only what is on the ring concerns the device. */
+    use |= dev->driver_features & FEATURE(SVQ_F_INDIRECT_DESC);
+
+    return (dev->driver_features & ~RESERVED_FEATURES) | FEATURE(SVQ_F_VERSION_1) | use;
 }
 
 void svq_info_update(struct svq_dev *dev)
@@ -44,7 +71,7 @@ void svq_info_update(struct svq_dev *dev)
     info->generation = dev->generation;
     info->reply_seq = dev->request_seq;
     info->reply_error = dev->request_error;
-    info->driver_features = dev->driver_features;
+    info->driver_features = dev->shadow_features;
     info->device_status = dev->status;
 
     for ( i = 0; i < dev->nr_queues; i++ )
@@ -53,7 +80,8 @@ void svq_info_update(struct svq_dev *dev)
         struct vsh_queue_info *qi = &info->queue[i];
 
         qi->max_size = q->max_size;
-        qi->size = q->ready && dev->state == VSH_STATE_RUNNING ? q->size : 0;
+        qi->size = q->live && dev->state == VSH_STATE_RUNNING ? q->shadow_size : 0;
+        qi->generation = q->generation;
 
         qi->desc = VSH_WINDOW_DAS + ((uint64_t)frame << VSH_FRAME_SHIFT);
         frame += svq_part_frames(q->max_size, SVQ_PART_DESC);
@@ -61,6 +89,7 @@ void svq_info_update(struct svq_dev *dev)
         frame += svq_part_frames(q->max_size, SVQ_PART_AVAIL);
         qi->used = VSH_WINDOW_DAS + ((uint64_t)frame << VSH_FRAME_SHIFT);
         frame += svq_part_frames(q->max_size, SVQ_PART_USED);
+        frame += svq_part_frames(q->max_size, SVQ_PART_TABLES);
     }
 
     svq_wmb();
@@ -80,6 +109,19 @@ static uint32_t map_part(struct svq_mem *mem, uint8_t *const frame[], uint32_t f
     return first + nr;
 }
 
+static uint32_t map_tables(struct svq_tables *t, uint8_t *const frame[], uint32_t first,
+                           uint32_t nr)
+{
+    uint32_t i;
+
+    for ( i = 0; i < nr; i++ )
+        t->page[i] = frame[first + i];
+
+    t->das = VSH_WINDOW_DAS + ((uint64_t)first << VSH_FRAME_SHIFT);
+
+    return first + nr;
+}
+
 void svq_dev_init(struct svq_dev *dev, uint8_t *const frame[])
 {
     uint32_t i, f = VSH_FRAME_FIRST_QUEUE;
@@ -94,6 +136,7 @@ void svq_dev_init(struct svq_dev *dev, uint8_t *const frame[])
         f = map_part(&q->shadow_desc, frame, f, svq_part_frames(q->max_size, SVQ_PART_DESC));
         f = map_part(&q->shadow_avail, frame, f, svq_part_frames(q->max_size, SVQ_PART_AVAIL));
         f = map_part(&q->shadow_used, frame, f, svq_part_frames(q->max_size, SVQ_PART_USED));
+        f = map_tables(&q->tables, frame, f, svq_part_frames(q->max_size, SVQ_PART_TABLES));
     }
 
     svq_pages_init(&dev->pages);
@@ -125,12 +168,7 @@ static void stop(struct svq_dev *dev)
     unsigned int i;
 
     for ( i = 0; i < dev->nr_queues; i++ )
-    {
-        dev->queue[i].fetch = false;
-        dev->queue[i].collect = false;
-        dev->queue[i].stalled = false;
-        dev->queue[i].in_flight = 0;
-    }
+        svq_queue_stop(&dev->queue[i]);
 
     dev->start_pending = false;
     dev->taking_away = true;
@@ -144,9 +182,10 @@ static void settle(struct svq_dev *dev)
     if ( dev->start_pending && dev->attached )
     {
         dev->start_pending = false;
+        dev->shadow_features = shadow_features(dev);
         for ( i = 0; i < dev->nr_queues; i++ )
             if ( dev->queue[i].ready )
-                svq_queue_start(&dev->queue[i]);
+                svq_queue_start(dev, &dev->queue[i]);
         set_state(dev, VSH_STATE_RUNNING);
     }
     else
@@ -159,6 +198,34 @@ void svq_dev_driver_ok(struct svq_dev *dev)
 
     if ( dev->state == VSH_STATE_READY && !dev->clearing && !dev->taking_away )
         settle(dev);
+}
+
+void svq_dev_queue_reset(struct svq_dev *dev, struct svq_queue *q)
+{
+    /* A queue that the backend does not have is reset at once. */
+    if ( !q->live )
+    {
+        if ( q->reset == SVQ_RESET_NONE )
+            svq_queue_reset(dev, q);
+        return;
+    }
+
+    svq_queue_begin_reset(q);
+
+    /* The backend is to stop using it. */
+    svq_info_update(dev);
+    svq_env_notify(dev, -1);
+}
+
+void svq_dev_queue_ready(struct svq_dev *dev, struct svq_queue *q)
+{
+    /* Otherwise it comes with the others. */
+    if ( dev->state != VSH_STATE_RUNNING )
+        return;
+
+    svq_queue_start(dev, q);
+    svq_info_update(dev);
+    svq_env_notify(dev, -1);
 }
 
 void svq_dev_config_changed(struct svq_dev *dev)
@@ -247,7 +314,7 @@ static void finish_reset(struct svq_dev *dev)
 
 void svq_dev_backend_kick(struct svq_dev *dev, unsigned int q)
 {
-    if ( dev->state == VSH_STATE_RUNNING && q < dev->nr_queues && dev->queue[q].ready )
+    if ( dev->state == VSH_STATE_RUNNING && q < dev->nr_queues && dev->queue[q].live )
         dev->queue[q].collect = true;
 }
 
@@ -340,13 +407,18 @@ bool svq_dev_run(struct svq_dev *dev)
         struct svq_queue *q = &dev->queue[nr];
         enum svq_error err;
 
-        if ( !q->ready || !(q->fetch || q->collect) )
+        if ( svq_queue_reset_busy(q) )
+            err = svq_queue_reset_step(dev, q, &budget);
+        else if ( q->live && (q->fetch || q->collect) )
+        {
+            /* Returns first: they free what the next chains need. */
+            err = svq_queue_collect(dev, q, &budget);
+            if ( err == SVQ_ERR_NONE )
+                err = svq_queue_fetch(dev, q, &budget);
+        }
+        else
             continue;
 
-        /* Returns first: they free what the next chains need. */
-        err = svq_queue_collect(dev, q, &budget);
-        if ( err == SVQ_ERR_NONE )
-            err = svq_queue_fetch(dev, q, &budget);
         if ( err != SVQ_ERR_NONE )
             svq_dev_fail(dev, (int)nr, err);
     }
@@ -359,7 +431,8 @@ bool svq_dev_run(struct svq_dev *dev)
         return true;
 
     for ( i = 0; i < dev->nr_queues; i++ )
-        more |= dev->queue[i].collect || (dev->queue[i].fetch && !dev->queue[i].stalled);
+        more |= dev->queue[i].collect || (dev->queue[i].fetch && !dev->queue[i].stalled) ||
+                svq_queue_reset_busy(&dev->queue[i]);
 
     return more && dev->state == VSH_STATE_RUNNING;
 }

@@ -14,6 +14,10 @@ uint64_t svq_dev_offered(const struct svq_dev *dev);
 void svq_dev_reset(struct svq_dev *dev);
 void svq_dev_driver_ok(struct svq_dev *dev);
 
+/* The driver wrote 1 to QueueReset, or to QueueReady when the device was live. */
+void svq_dev_queue_reset(struct svq_dev *dev, struct svq_queue *q);
+void svq_dev_queue_ready(struct svq_dev *dev, struct svq_queue *q);
+
 /* Tell the backend what has changed: rewrite the info page. */
 void svq_info_update(struct svq_dev *dev);
 

@@ -4,6 +4,7 @@
  * backend's: it is copied once, and only the copy is looked at.
  */
 #include "svq_dev.h"
+#include "svq_queue.h"
 
 /* The highest gfn that an aperture may end at: 52-bit addresses. */
 #define MAX_GFN     (1ULL << (52 - SVQ_PAGE_SHIFT))
@@ -121,6 +122,17 @@ static int32_t reset_ack(struct svq_dev *dev, const struct vsh_mailbox *m)
     return VSH_ERR_NONE;
 }
 
+static int32_t queue_ack(struct svq_dev *dev, const struct vsh_mailbox *m)
+{
+    if ( m->queue >= dev->nr_queues )
+        return VSH_ERR_QUEUES;
+
+    return dev->state == VSH_STATE_RUNNING &&
+           svq_queue_reset_acked(&dev->queue[svq_nospec(m->queue, dev->nr_queues)],
+                                 m->generation)
+           ? VSH_ERR_NONE : VSH_ERR_STATE;
+}
+
 void svq_mailbox_handle(struct svq_dev *dev)
 {
     struct vsh_mailbox m;
@@ -152,6 +164,10 @@ void svq_mailbox_handle(struct svq_dev *dev)
 
         case VSH_REQ_RESET_ACK:
             dev->request_error = reset_ack(dev, &m);
+            break;
+
+        case VSH_REQ_QUEUE_ACK:
+            dev->request_error = queue_ack(dev, &m);
             break;
 
         case VSH_REQ_DETACH:

@@ -83,6 +83,10 @@ uint64_t svq_mmio_read(struct svq_dev *dev, uint32_t off, unsigned int size)
         q = selected(dev);
         return q && q->ready;
 
+    case SVQ_MMIO_QUEUE_RESET:
+        q = selected(dev);
+        return q && q->reset != SVQ_RESET_NONE;
+
     case SVQ_MMIO_INT_STATUS:
         return dev->int_status;
 
@@ -103,6 +107,11 @@ uint64_t svq_mmio_read(struct svq_dev *dev, uint32_t off, unsigned int size)
     return 0;
 }
 
+static bool has_ring_reset(const struct svq_dev *dev)
+{
+    return dev->driver_features & (1ULL << SVQ_F_RING_RESET);
+}
+
 static void write_ready(struct svq_dev *dev, uint32_t val)
 {
     struct svq_queue *q = selected(dev);
@@ -113,10 +122,15 @@ static void write_ready(struct svq_dev *dev, uint32_t val)
 
     if ( dev->status & SVQ_STATUS_DRIVER_OK )
     {
-        /* A live queue is only stopped by a reset: RING_RESET is not offered. */
-        if ( !!val != q->ready )
+        if ( !!val == q->ready )
+            return;
+
+        /* A live queue is only stopped by QueueReset, 2.6.1, and started after one. */
+        if ( !val || !has_ring_reset(dev) )
+        {
             svq_dev_fail(dev, (int)(q - dev->queue), SVQ_ERR_STATUS);
-        return;
+            return;
+        }
     }
 
     if ( !val )
@@ -131,6 +145,18 @@ static void write_ready(struct svq_dev *dev, uint32_t val)
     err = svq_queue_ready(dev, q);
     if ( err != SVQ_ERR_NONE )
         svq_dev_fail(dev, (int)(q - dev->queue), err);
+    else if ( dev->status & SVQ_STATUS_DRIVER_OK )
+        svq_dev_queue_ready(dev, q);
+}
+
+static void write_reset(struct svq_dev *dev, uint32_t val)
+{
+    struct svq_queue *q = selected(dev);
+
+    /* 4.2.2.2: after the queue is enabled, if it was negotiated. */
+    if ( q && q->ready && val == 1 && has_ring_reset(dev) &&
+         (dev->status & SVQ_STATUS_FEATURES_OK) && !(dev->status & SVQ_STATUS_NEEDS_RESET) )
+        svq_dev_queue_reset(dev, q);
 }
 
 static void write_status(struct svq_dev *dev, uint32_t val)
@@ -209,11 +235,15 @@ void svq_mmio_write(struct svq_dev *dev, uint32_t off, unsigned int size, uint64
         write_ready(dev, val);
         break;
 
+    case SVQ_MMIO_QUEUE_RESET:
+        write_reset(dev, val);
+        break;
+
     case SVQ_MMIO_QUEUE_NOTIFY:
         if ( dev->state == VSH_STATE_RUNNING && val < dev->nr_queues )
         {
             q = &dev->queue[svq_nospec(val, dev->nr_queues)];
-            if ( q->ready )
+            if ( q->live )
             {
                 q->stats.kicks++;
                 q->fetch = true;

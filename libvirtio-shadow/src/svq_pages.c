@@ -11,13 +11,33 @@
 
 static uint32_t hash(const struct svq_pages *p, uint64_t gfn)
 {
-    /* Fibonacci hashing: neighbouring gfns, the common case, spread out. */
-    return (uint32_t)((gfn * 0x9e3779b97f4a7c15ULL) >> 32) & (p->nr - 1);
+    /*
+     * Fibonacci hashing: neighbouring gfns, the common case, spread out.  The
+     * key keeps a frontend from choosing gfns that all fall into one bucket.
+     */
+    return (uint32_t)((gfn * p->multiplier) >> 32) & (p->nr - 1);
 }
 
+/* What the backend is to have. */
 static enum svq_access want(const struct svq_page *pg)
 {
-    return pg->writers ? SVQ_RW : pg->readers ? SVQ_RO : SVQ_NONE;
+    return pg->writers ? SVQ_RW : pg->readers ? SVQ_RO : pg->held ? SVQ_DUMMY : SVQ_NONE;
+}
+
+static bool is_visible(enum svq_access access)
+{
+    return access == SVQ_RO || access == SVQ_RW;
+}
+
+/* Does the backend lose something if what it has becomes what is wanted? */
+static bool is_loss(enum svq_access have, enum svq_access to)
+{
+    return is_visible(have) && (!is_visible(to) || to < have);
+}
+
+static bool is_gain(enum svq_access have, enum svq_access to)
+{
+    return is_visible(to) && (!is_visible(have) || to > have);
 }
 
 void svq_pages_init(struct svq_pages *p)
@@ -32,6 +52,8 @@ void svq_pages_init(struct svq_pages *p)
         p->page[i].hash_next = i + 1 < p->nr ? i + 1 : NONE;
     }
 
+    /* Odd, so that no bit of a gfn is lost. */
+    p->multiplier = (0x9e3779b97f4a7c15ULL ^ p->key) | 1;
     p->free = 0;
     p->nr_free = p->nr;
     p->dirty = NONE;
@@ -67,6 +89,7 @@ static struct svq_page *add(struct svq_pages *p, uint64_t gfn)
     pg->frame = SVQ_NO_FRAME;
     pg->readers = 0;
     pg->writers = 0;
+    pg->held = 0;
     pg->have = SVQ_NONE;
     pg->in_use = true;
     pg->dirty = false;
@@ -143,6 +166,30 @@ void svq_pages_put(struct svq_pages *p, uint64_t gfn, bool write)
         mark(p, pg);
 }
 
+void svq_pages_hold(struct svq_pages *p, uint64_t gfn, bool write)
+{
+    struct svq_page *pg = find(p, gfn);
+
+    if ( !pg )
+        return;
+
+    /* As many as there were takes at most, so it cannot overflow either. */
+    pg->held++;
+    svq_pages_put(p, gfn, write);
+}
+
+void svq_pages_unhold(struct svq_pages *p, uint64_t gfn)
+{
+    struct svq_page *pg = find(p, gfn);
+
+    if ( !pg )
+        return;
+
+    pg->held--;
+    if ( pg->have != want(pg) || want(pg) == SVQ_NONE )
+        mark(p, pg);
+}
+
 static void fill(const struct svq_dev *dev, struct svq_page_op *op, const struct svq_page *pg,
                  enum svq_access from, enum svq_access to)
 {
@@ -175,6 +222,27 @@ static void revoke(struct svq_dev *dev, unsigned int n)
         dev->pages.page[dev->op[i].record].frame = dev->op[i].frame;
 }
 
+/* Put the dummy in the place of what the n ops say. */
+static void take_away(struct svq_dev *dev, struct svq_queue *q, unsigned int n)
+{
+    struct svq_pages *p = &dev->pages;
+    unsigned int i;
+
+    svq_env_take_away(dev, dev->op, n);
+    q->stats.flushes++;
+
+    for ( i = 0; i < n; i++ )
+    {
+        struct svq_page *pg = &p->page[dev->op[i].record];
+
+        pg->have = SVQ_DUMMY;
+        pg->frame = SVQ_NO_FRAME;
+        p->nr_mapped--;
+        p->nr_dummy++;
+        q->stats.revokes++;
+    }
+}
+
 static enum svq_error grant(struct svq_dev *dev, struct svq_queue *q, unsigned int n)
 {
     struct svq_pages *p = &dev->pages;
@@ -185,37 +253,39 @@ static enum svq_error grant(struct svq_dev *dev, struct svq_queue *q, unsigned i
     {
         struct svq_page *pg = &p->page[dev->op[i].record];
 
-        pg->frame = dev->op[i].frame;
-        pg->have = dev->op[i].to;
-        if ( dev->op[i].from == SVQ_NONE )
+        if ( !is_visible(pg->have) )
         {
             p->nr_mapped++;
             q->stats.grants++;
         }
+        if ( pg->have == SVQ_DUMMY )
+            p->nr_dummy--;
+
+        pg->frame = dev->op[i].frame;
+        pg->have = dev->op[i].to;
     }
 
     return done < n ? err : SVQ_ERR_NONE;
 }
 
-enum svq_error svq_pages_commit(struct svq_dev *dev, struct svq_queue *q)
+/* First step of a commit: clear or rewrite what the backend loses, and flush. */
+static void revoke_dirty(struct svq_dev *dev, struct svq_queue *q)
 {
     struct svq_pages *p = &dev->pages;
-    enum svq_error err = SVQ_ERR_NONE;
-    uint32_t i, next, keep = NONE;
     unsigned int n = 0;
     bool flush = false;
-
-    if ( p->dirty == NONE )
-        return SVQ_ERR_NONE;
+    uint32_t i;
 
     for ( i = p->dirty; i != NONE; i = p->page[i].dirty_next )
     {
         struct svq_page *pg = &p->page[i];
+        enum svq_access to = want(pg);
 
-        if ( want(pg) >= pg->have )
+        if ( to == SVQ_DUMMY ||
+             !(is_loss(pg->have, to) || (pg->have == SVQ_DUMMY && to == SVQ_NONE)) )
             continue;
 
-        fill(dev, &dev->op[n++], pg, pg->have, want(pg));
+        fill(dev, &dev->op[n++], pg, pg->have, to);
         flush = true;
         if ( n == SVQ_PAGE_BATCH )
         {
@@ -231,16 +301,52 @@ enum svq_error svq_pages_commit(struct svq_dev *dev, struct svq_queue *q)
         svq_env_flush(dev);
         q->stats.flushes++;
     }
+}
 
-    /* What was revoked is beyond the backend's reach now: let go of it. */
-    for ( i = p->dirty, n = 0; i != NONE; i = next )
+/* What is held and nobody else's: the dummy takes its place. */
+static void hold_dirty(struct svq_dev *dev, struct svq_queue *q)
+{
+    struct svq_pages *p = &dev->pages;
+    unsigned int n = 0;
+    uint32_t i;
+
+    for ( i = p->dirty; i != NONE; i = p->page[i].dirty_next )
+    {
+        struct svq_page *pg = &p->page[i];
+
+        if ( want(pg) != SVQ_DUMMY || !is_visible(pg->have) )
+            continue;
+
+        fill(dev, &dev->op[n++], pg, pg->have, SVQ_DUMMY);
+        if ( n == SVQ_PAGE_BATCH )
+        {
+            take_away(dev, q, n);
+            n = 0;
+        }
+    }
+
+    if ( n )
+        take_away(dev, q, n);
+}
+
+/*
+ * What was revoked is beyond the backend's reach now: let go of it.  Leaves on
+ * the dirty list what the backend is to gain.
+ */
+static void release_dirty(struct svq_dev *dev, struct svq_queue *q)
+{
+    struct svq_pages *p = &dev->pages;
+    uint32_t i, next, keep = NONE;
+    unsigned int n = 0;
+
+    for ( i = p->dirty; i != NONE; i = next )
     {
         struct svq_page *pg = &p->page[i];
         enum svq_access to = want(pg);
 
         next = pg->dirty_next;
 
-        if ( to > pg->have )
+        if ( is_gain(pg->have, to) )
         {
             pg->dirty_next = keep;
             keep = i;
@@ -249,7 +355,7 @@ enum svq_error svq_pages_commit(struct svq_dev *dev, struct svq_queue *q)
 
         pg->dirty = false;
 
-        if ( to == SVQ_NONE && pg->have != SVQ_NONE )
+        if ( to == SVQ_NONE && is_visible(pg->have) )
         {
             fill(dev, &dev->op[n++], pg, pg->have, SVQ_NONE);
             p->nr_mapped--;
@@ -260,6 +366,8 @@ enum svq_error svq_pages_commit(struct svq_dev *dev, struct svq_queue *q)
                 n = 0;
             }
         }
+        else if ( to == SVQ_NONE && pg->have == SVQ_DUMMY )
+            p->nr_dummy--;
 
         pg->have = (uint8_t)to;
         if ( to == SVQ_NONE )
@@ -269,7 +377,17 @@ enum svq_error svq_pages_commit(struct svq_dev *dev, struct svq_queue *q)
     if ( n )
         svq_env_release(dev, dev->op, n);
 
-    for ( i = keep, n = 0; i != NONE; i = next )
+    p->dirty = keep;
+}
+
+static enum svq_error grant_dirty(struct svq_dev *dev, struct svq_queue *q)
+{
+    struct svq_pages *p = &dev->pages;
+    enum svq_error err = SVQ_ERR_NONE;
+    unsigned int n = 0;
+    uint32_t i, next;
+
+    for ( i = p->dirty; i != NONE; i = next )
     {
         struct svq_page *pg = &p->page[i];
 
@@ -278,7 +396,8 @@ enum svq_error svq_pages_commit(struct svq_dev *dev, struct svq_queue *q)
         if ( err != SVQ_ERR_NONE )
             continue;
 
-        fill(dev, &dev->op[n++], pg, pg->have, want(pg));
+        /* For the environment a dummy is as good as nothing. */
+        fill(dev, &dev->op[n++], pg, is_visible(pg->have) ? pg->have : SVQ_NONE, want(pg));
         if ( n == SVQ_PAGE_BATCH )
         {
             err = grant(dev, q, n);
@@ -292,6 +411,18 @@ enum svq_error svq_pages_commit(struct svq_dev *dev, struct svq_queue *q)
     p->dirty = NONE;
 
     return err;
+}
+
+enum svq_error svq_pages_commit(struct svq_dev *dev, struct svq_queue *q)
+{
+    if ( dev->pages.dirty == NONE )
+        return SVQ_ERR_NONE;
+
+    revoke_dirty(dev, q);
+    hold_dirty(dev, q);
+    release_dirty(dev, q);
+
+    return grant_dirty(dev, q);
 }
 
 /*
@@ -315,6 +446,7 @@ static unsigned int scan(struct svq_dev *dev, enum svq_access lo, enum svq_acces
         pg->dirty = false;
         pg->readers = 0;
         pg->writers = 0;
+        pg->held = 0;
 
         if ( pg->have == SVQ_NONE )
             del(p, pg);
@@ -328,7 +460,7 @@ static unsigned int scan(struct svq_dev *dev, enum svq_access lo, enum svq_acces
 bool svq_pages_take_away(struct svq_dev *dev)
 {
     struct svq_pages *p = &dev->pages;
-    unsigned int i, n;
+    unsigned int n;
 
     p->dirty = NONE;
 
@@ -340,21 +472,7 @@ bool svq_pages_take_away(struct svq_dev *dev)
 
     n = scan(dev, SVQ_RO, SVQ_RW, SVQ_DUMMY);
     if ( n )
-    {
-        svq_env_take_away(dev, dev->op, n);
-        dev->queue[0].stats.flushes++;
-    }
-
-    for ( i = 0; i < n; i++ )
-    {
-        struct svq_page *pg = &p->page[dev->op[i].record];
-
-        pg->have = SVQ_DUMMY;
-        pg->frame = SVQ_NO_FRAME;
-        p->nr_mapped--;
-        p->nr_dummy++;
-        dev->queue[0].stats.revokes++;
-    }
+        take_away(dev, &dev->queue[0], n);
 
     if ( p->scan == p->nr )
         p->scan = 0;

@@ -22,8 +22,15 @@ bool svq_pages_take(struct svq_pages *p, uint64_t gfn, bool write);
 void svq_pages_put(struct svq_pages *p, uint64_t gfn, bool write);
 
 /*
- * Make the backend's access what takes and puts since the last commit ask for.
- * On return everything that was put and is not covered by another buffer in
+ * The buffer goes, but the device may still be using it: unless other buffers
+ * want the page, the backend's dummy takes its place.  Until it is unheld.
+ */
+void svq_pages_hold(struct svq_pages *p, uint64_t gfn, bool write);
+void svq_pages_unhold(struct svq_pages *p, uint64_t gfn);
+
+/*
+ * Make the backend's access what takes, puts and holds since the last commit
+ * ask for.  On return everything that was put or held and is not covered by another buffer in
  * flight is inaccessible, flush included.  Counts into q's statistics.
  * On an error the device must be failed.
  */

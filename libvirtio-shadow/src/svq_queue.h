@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Shadow virtqueues: chains go from the driver's available ring to the shadow
- * one, and back from the shadow used ring to the driver's.
+ * Virtqueues: chains go from the driver's ring to the shadow ring, and back.
  */
 #ifndef SVQ_QUEUE_H
 #define SVQ_QUEUE_H
@@ -18,8 +17,11 @@ enum svq_error svq_queue_ready(struct svq_dev *dev, struct svq_queue *q);
 /* Let go of the driver's ring and forget its registers. */
 void svq_queue_reset(struct svq_dev *dev, struct svq_queue *q);
 
-/* DRIVER_OK: empty shadow rings, nothing in flight. */
-void svq_queue_start(struct svq_queue *q);
+/* The queue goes live: empty shadow rings, nothing in flight. */
+void svq_queue_start(struct svq_dev *dev, struct svq_queue *q);
+
+/* No more work on what is in flight, which the caller takes away. */
+void svq_queue_stop(struct svq_queue *q);
 
 /*
  * Make what the driver has made available available to the backend, for about
@@ -30,5 +32,32 @@ enum svq_error svq_queue_fetch(struct svq_dev *dev, struct svq_queue *q, unsigne
 
 /* The way back.  Sets q->collect if there is more to do. */
 enum svq_error svq_queue_collect(struct svq_dev *dev, struct svq_queue *q, unsigned int *budget);
+
+/* Something was given back: have stalled queues go on for which it is enough. */
+void svq_queue_wake(struct svq_dev *dev);
+
+/*
+ * QueueReset (2.6.1, 4.2.2.1) of a live queue, while others go on.
+ *
+ * What is in flight is taken away at once, but a device process may still be
+ * working on it, and would not notice if that memory came back in another
+ * buffer: so the reset is over for the driver only when the backend has said
+ * that it stopped.
+ */
+void svq_queue_begin_reset(struct svq_queue *q);
+
+/* The backend has stopped using the queue.  False if nobody had asked it to. */
+bool svq_queue_reset_acked(struct svq_queue *q, uint32_t generation);
+
+/* A part of the work that a reset takes, as above. */
+enum svq_error svq_queue_reset_step(struct svq_dev *dev, struct svq_queue *q,
+                                    unsigned int *budget);
+
+/* Is there some to do? */
+static inline bool svq_queue_reset_busy(const struct svq_queue *q)
+{
+    return q->reset == SVQ_RESET_TAKING || q->reset == SVQ_RESET_CLEARING ||
+           (q->reset == SVQ_RESET_WAITING && q->reset_acked);
+}
 
 #endif /* SVQ_QUEUE_H */

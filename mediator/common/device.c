@@ -117,12 +117,16 @@ static struct vsh_device *make_place(struct domain *d, unsigned int id)
     return s;
 }
 
-static void set_up_core(struct vsh_device *s,
-                        const struct xen_virtio_shadow_create *c)
+static int set_up_core(struct vsh_device *s,
+                       const struct xen_virtio_shadow_create *c)
 {
-    uint8_t *frame[SVQ_WINDOW_FRAMES_MAX];
+    /* Too many for the stack. */
+    uint8_t **frame = xvmalloc_array(uint8_t *, s->nr_frames);
     struct svq_dev *dev = &s->dev;
     unsigned int i;
+
+    if ( !frame )
+        return -ENOMEM;
 
     dev->nr_queues = c->nr_queues;
     dev->nr_banks = c->nr_banks;
@@ -136,9 +140,12 @@ static void set_up_core(struct vsh_device *s,
         frame[i] = __map_domain_page_global(s->frame[i].pg);
 
     svq_dev_init(dev, frame);
+    xvfree(frame);
 
     dev->info->frontend = s->frontend->domain_id;
     dev->info->device = s->id;
+
+    return 0;
 }
 
 /* Give back what a device that is not open (any more) has besides its place. */
@@ -165,7 +172,9 @@ static int set_up(struct vsh_device *s, struct domain *be,
     if ( rc )
         return rc;
 
-    set_up_core(s, c);
+    rc = set_up_core(s, c);
+    if ( rc )
+        return rc;
 
     /* Its reference goes to the device. */
     get_knownalive_domain(be);

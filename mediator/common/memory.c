@@ -3,6 +3,7 @@
  * Memory of a device: all of it is allocated, and accounted, at creation.
  */
 #include <xen/domain_page.h>
+#include <xen/random.h>
 #include <xen/xvmalloc.h>
 
 #include <vsh.h>
@@ -42,18 +43,32 @@ void vsh_free_page(struct page_info *pg)
 static int alloc_queue(struct vsh_device *s, struct svq_queue *q,
                        unsigned int size)
 {
-    unsigned int words = DIV_ROUND_UP(size, 32);
+    unsigned int entries = SVQ_TABLE_ENTRIES(size);
 
     q->max_size = size;
     q->slot = xvzalloc_array(struct svq_slot, size);
     q->chain = xvzalloc_array(struct svq_desc, size);
     q->done = xvzalloc_array(struct svq_done, size);
-    q->busy = xvzalloc_array(uint32_t, words);
+    q->order = xvzalloc_array(uint16_t, size);
+    q->busy = xvzalloc_array(uint32_t, SVQ_BUSY_WORDS);
+    q->tables.seg = xvzalloc_array(struct svq_seg, entries);
 
     s->bytes += size * (sizeof(*q->slot) + sizeof(*q->chain) +
-                        sizeof(*q->done)) + words * sizeof(*q->busy);
+                        sizeof(*q->done) + sizeof(*q->order)) +
+                SVQ_BUSY_WORDS * sizeof(*q->busy) +
+                entries * sizeof(*q->tables.seg);
 
-    return q->slot && q->chain && q->done && q->busy ? 0 : -ENOMEM;
+    return q->slot && q->chain && q->done && q->order && q->busy &&
+           q->tables.seg ? 0 : -ENOMEM;
+}
+
+/* Room for one indirect table of the driver. */
+static int alloc_table(struct vsh_device *s, unsigned int size)
+{
+    s->dev.table = xvzalloc_array(struct svq_desc, size);
+    s->bytes += size * sizeof(*s->dev.table);
+
+    return s->dev.table ? 0 : -ENOMEM;
 }
 
 static int alloc_records(struct vsh_device *s, unsigned int nr)
@@ -61,6 +76,7 @@ static int alloc_records(struct vsh_device *s, unsigned int nr)
     struct svq_pages *p = &s->dev.pages;
 
     p->nr = nr;
+    p->key = ((uint64_t)get_random() << 32) | get_random();
     p->page = xvmalloc_array(struct svq_page, nr);
     p->bucket = xvmalloc_array(uint32_t, nr);
 
@@ -111,6 +127,9 @@ int vsh_memory_alloc(struct vsh_device *s, unsigned int nr_queues,
     if ( !rc )
         rc = alloc_records(s, svq_page_records(nr_queues, queue_size));
 
+    if ( !rc )
+        rc = alloc_table(s, queue_size);
+
     for ( i = 0; i < nr_queues && !rc; i++ )
         rc = alloc_queue(s, &s->dev.queue[i], queue_size);
 
@@ -128,8 +147,12 @@ void vsh_memory_free(struct vsh_device *s)
         XVFREE(q->slot);
         XVFREE(q->chain);
         XVFREE(q->done);
+        XVFREE(q->order);
         XVFREE(q->busy);
+        XVFREE(q->tables.seg);
     }
+
+    XVFREE(s->dev.table);
 
     XVFREE(s->dev.pages.page);
     XVFREE(s->dev.pages.bucket);

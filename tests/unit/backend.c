@@ -3,6 +3,8 @@
 #include "backend.h"
 #include "driver.h"
 
+uint64_t be_features = BE_FEATURES;
+
 static struct {
     uint16_t avail_seen, used_idx;
 } queue[VSH_MAX_QUEUES];
@@ -52,7 +54,7 @@ void be_describe(void)
     m->version = VSH_ABI_VERSION;
     m->device_id = 2;
     m->vendor_id = 0x4b4d4551;
-    m->device_features = BE_FEATURES;
+    m->device_features = be_features;
     m->nr_queues = be_info()->nr_queues;
     m->queue_size = be_info()->queue[0].max_size;
     m->config_len = BE_CONFIG_LEN;
@@ -109,12 +111,25 @@ int be_ack(void)
     return be_request(VSH_REQ_RESET_ACK);
 }
 
+int be_queue_ack(unsigned int q)
+{
+    be_mailbox()->version = VSH_ABI_VERSION;
+    be_mailbox()->queue = q;
+    be_mailbox()->generation = be_info()->queue[q].generation;
+    return be_request(VSH_REQ_QUEUE_ACK);
+}
+
+void be_begin_queue(unsigned int q)
+{
+    queue[q].avail_seen = queue[q].used_idx = 0;
+}
+
 void be_begin(void)
 {
     unsigned int q;
 
     for (q = 0; q < VSH_MAX_QUEUES; q++)
-        queue[q].avail_seen = queue[q].used_idx = 0;
+        be_begin_queue(q);
 }
 
 bool be_next(unsigned int q, unsigned int *head)
@@ -157,6 +172,47 @@ void be_used_idx(unsigned int q, uint16_t idx)
 void be_used_flags(unsigned int q, uint16_t flags)
 {
     put(be_info()->queue[q].used + SVQ_USED_FLAGS, &flags, sizeof(flags));
+}
+
+void be_avail_event(unsigned int q, uint16_t event)
+{
+    put(be_info()->queue[q].used + SVQ_USED_AVAIL_EVENT(be_size(q)), &event, sizeof(event));
+}
+
+uint16_t be_used_event(unsigned int q)
+{
+    uint16_t event;
+
+    get(be_info()->queue[q].avail + SVQ_AVAIL_USED_EVENT(be_size(q)), &event, sizeof(event));
+    return event;
+}
+
+unsigned int be_size(unsigned int q)
+{
+    return be_info()->queue[q].size;
+}
+
+unsigned int be_chain(unsigned int q, unsigned int head, struct svq_desc chain[])
+{
+    uint64_t table = be_info()->queue[q].desc;
+    unsigned int size = be_size(q), nr = 0, i = head;
+    struct svq_desc d;
+
+    for (;;) {
+        assert_true(i < size);
+        get(table + i * sizeof(d), &d, sizeof(d));
+        if (d.flags & SVQ_DESC_F_INDIRECT) {
+            assert_int_equal(d.flags, SVQ_DESC_F_INDIRECT);
+            table = d.addr;
+            size = d.len / sizeof(d);
+            i = 0;
+            continue;
+        }
+        chain[nr++] = d;
+        if (!(d.flags & SVQ_DESC_F_NEXT))
+            return nr;
+        i = d.next;
+    }
 }
 
 void be_put(unsigned int q, uint32_t id, uint32_t len)

@@ -13,6 +13,9 @@
 #define BE_APERTURE0    0x200000ULL     /* gfn */
 #define BE_APERTURE1    0x300000ULL
 
+/* What be_describe() says: BE_FEATURES, unless a test says else. */
+extern uint64_t be_features;
+
 const struct vsh_info *be_info(void);
 struct vsh_mailbox *be_mailbox(void);
 
@@ -27,13 +30,21 @@ int be_request_only(uint32_t request);
 int be_attach(void);        /* be_describe(), VSH_REQ_ATTACH */
 int be_ack(void);           /* VSH_REQ_RESET_ACK of the generation that the info page shows */
 
+int be_queue_ack(unsigned int q);   /* VSH_REQ_QUEUE_ACK, likewise */
+
 /* Queues; be_begin() when the device has (re)started. */
 void be_begin(void);
+void be_begin_queue(unsigned int q);
 bool be_next(unsigned int q, unsigned int *head);
 struct svq_desc be_desc(unsigned int q, unsigned int i);
 void be_used_elem(unsigned int q, unsigned int at, uint32_t id, uint32_t len);
 void be_used_idx(unsigned int q, uint16_t idx);
 void be_used_flags(unsigned int q, uint16_t flags);
+void be_avail_event(unsigned int q, uint16_t event);
+uint16_t be_used_event(unsigned int q);
+unsigned int be_size(unsigned int q);
+/* The whole chain at a head, tables and all: its buffers' number. */
+unsigned int be_chain(unsigned int q, unsigned int head, struct svq_desc chain[]);
 void be_put(unsigned int q, uint32_t id, uint32_t len);     /* element and idx, no kick */
 void be_kick(unsigned int q);                               /* and run */
 void be_kick_only(unsigned int q);

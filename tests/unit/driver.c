@@ -3,6 +3,7 @@
 #include "driver.h"
 
 struct drv_queue drv_queue[VSH_MAX_QUEUES];
+uint64_t drv_ring_features;
 
 uint32_t drv_read(uint32_t reg)
 {
@@ -56,7 +57,7 @@ void drv_probe(void)
     drv_reset();
     add_status(SVQ_STATUS_ACKNOWLEDGE);
     add_status(SVQ_STATUS_DRIVER);
-    drv_accept(drv_offered());
+    drv_accept((drv_offered() & ~DRV_RING_FEATURES) | drv_ring_features);
     add_status(SVQ_STATUS_FEATURES_OK);
 }
 

@@ -31,7 +31,16 @@ void drv_reset(void);
 uint64_t drv_offered(void);
 void drv_accept(uint64_t features);
 
-/* Reset, ACKNOWLEDGE, DRIVER, all features that are offered, FEATURES_OK. */
+/* Features of the ring that drv_probe() accepts: none at first, so that tests ask for them. */
+#define DRV_RING_FEATURES                                                                          \
+    ((1ULL << SVQ_F_INDIRECT_DESC) | (1ULL << SVQ_F_EVENT_IDX) | (1ULL << SVQ_F_RING_PACKED) |     \
+     (1ULL << SVQ_F_IN_ORDER) | (1ULL << SVQ_F_RING_RESET))
+extern uint64_t drv_ring_features;
+
+/*
+ * Reset, ACKNOWLEDGE, DRIVER, the features of the device type that are offered
+ * and drv_ring_features, FEATURES_OK.
+ */
 void drv_probe(void);
 
 /* Queue registers, rings zeroed, QueueReady.  True if it reads back as ready. */

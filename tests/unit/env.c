@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "backend.h"
+#include "driver.h"
 #include "env_internal.h"
 
 struct env *env;
@@ -298,10 +300,30 @@ void env_check_visible(const char *when)
     env->nr_active = kept;
 }
 
+/* A queue that is not live has nothing in flight, or is about to have it taken away. */
+static void check_resets(void)
+{
+    unsigned int i;
+
+    for (i = 0; i < env->dev.nr_queues; i++) {
+        const struct svq_queue *q = &env->dev.queue[i];
+
+        if (env->dev.state == VSH_STATE_RUNNING && !env->dev.taking_away && !q->live &&
+            q->reset != SVQ_RESET_TAKING)
+            env_drop_flights_of(i);
+        if (q->reset != SVQ_RESET_NONE)
+            assert_int_equal(env->dev.info->queue[i].size, 0);
+        if (!q->live)
+            env->look_again[i] = env->look_again_used[i] = false;
+        assert_int_equal(env->dev.info->queue[i].generation, q->generation);
+    }
+}
+
 void env_check(void)
 {
     const struct svq_dev *dev = &env->dev;
 
+    check_resets();
     env_check_visible("between steps");
 
     assert_false(dev->info->seq & 1);
@@ -325,6 +347,7 @@ void env_check_records(void)
             unused++;
             continue;
         }
+        assert_true(pg->held == 0 || pg->have != SVQ_NONE);
         mapped += reachable(pg->have);
         dummy += pg->have == SVQ_DUMMY;
         assert_false(pg->dirty);
@@ -344,6 +367,7 @@ void env_check_records(void)
 void env_run(void)
 {
     const struct svq_dev *dev = &env->dev;
+    unsigned int i;
     bool more;
 
     env->steps = 0;
@@ -354,6 +378,9 @@ void env_run(void)
     } while (more);
 
     /* At rest. */
+    for (i = 0; i < dev->nr_queues; i++)
+        ENV_CHECK(!env->look_again[i] && !env->look_again_used[i],
+                  "an event was asked for, and nobody looked again");
     assert_int_equal(dev->info->state, dev->state);
     assert_int_equal(dev->info->generation, dev->generation);
     if (dev->state != VSH_STATE_RUNNING)
@@ -370,7 +397,9 @@ static void alloc_queue(struct svq_queue *q, unsigned int size)
     q->slot = alloc_dirty(size, sizeof(*q->slot));
     q->chain = alloc_dirty(size, sizeof(*q->chain));
     q->done = alloc_dirty(size, sizeof(*q->done));
-    q->busy = alloc_dirty((size + 31) / 32, sizeof(*q->busy));
+    q->order = alloc_dirty(size, sizeof(*q->order));
+    q->busy = alloc_dirty(SVQ_BUSY_WORDS, sizeof(*q->busy));
+    q->tables.seg = alloc_dirty(SVQ_TABLE_ENTRIES(size), sizeof(*q->tables.seg));
 }
 
 void env_create(const struct env_opts *opts)
@@ -395,9 +424,14 @@ void env_create(const struct env_opts *opts)
         env->place[i] = alloc(dev->bank[i].size / PAGE, sizeof(struct env_place));
     }
 
-    for (i = 0; i < queues; i++)
+    for (i = 0; i < queues; i++) {
         alloc_queue(&dev->queue[i], size);
+        env->table_used[i] = alloc(SVQ_TABLE_ENTRIES(size), 1);
+    }
+    dev->table = alloc_dirty(size, sizeof(*dev->table));
+    dev->withheld = opts->withheld;
 
+    dev->pages.key = 0x5ca1ab1e0ddba11ULL;
     dev->pages.nr = opts->records ? opts->records : svq_page_records(queues, size);
     dev->pages.page = alloc_dirty(dev->pages.nr, sizeof(*dev->pages.page));
     dev->pages.bucket = alloc_dirty(dev->pages.nr, sizeof(*dev->pages.bucket));
@@ -463,8 +497,12 @@ void env_destroy(void)
         free(env->dev.queue[i].slot);
         free(env->dev.queue[i].chain);
         free(env->dev.queue[i].done);
+        free(env->dev.queue[i].order);
         free(env->dev.queue[i].busy);
+        free(env->dev.queue[i].tables.seg);
+        free(env->table_used[i]);
     }
+    free(env->dev.table);
     for (i = 0; i < env->nr_window; i++)
         free(env->window[i]);
     free(env->window);
@@ -488,5 +526,7 @@ int env_test_cleanup(void **state)
 {
     (void)state;
     env_destroy();
+    drv_ring_features = 0;
+    be_features = BE_FEATURES;
     return 0;
 }

@@ -57,14 +57,16 @@ struct env_place {          /* one gfn of the aperture */
 };
 
 struct env_flight {
-    unsigned int driver_head, nr;
+    unsigned int id, nr;        /* the driver's: head, or buffer id */
+    unsigned int table, table_nr;   /* entries of the shadow table; 0: none */
+    uint64_t number;            /* in the order of publication */
     uint64_t writable;
     struct svq_desc desc[];
 };
 
-/* Where in shared memory a pointer points. */
+/* Where in shared memory a pointer points.  ENV_TABLE: what svq_env_read() reads. */
 enum env_area {
-    ENV_ELSEWHERE, ENV_DESC, ENV_AVAIL, ENV_USED,
+    ENV_ELSEWHERE, ENV_TABLE, ENV_DESC, ENV_AVAIL, ENV_USED,
     ENV_SHADOW_DESC, ENV_SHADOW_AVAIL, ENV_SHADOW_USED, ENV_MAILBOX, ENV_INFO
 };
 
@@ -80,6 +82,7 @@ struct env_opts {           /* 0 means the default */
     unsigned int banks;     /* 2 */
     uint64_t bank0, bank1;  /* bytes: 64 MiB, 16 MiB */
     uint32_t records;       /* of pages, a power of two; svq_page_records() */
+    uint64_t withheld;      /* feature bits, as the administrator wants */
 };
 
 struct env {
@@ -101,6 +104,9 @@ struct env {
 
     struct env_flight *flight[VSH_MAX_QUEUES][VSH_MAX_QUEUE_SIZE];
     unsigned int nr_flights;
+    uint64_t published, returned[VSH_MAX_QUEUES];   /* numbers of flights */
+    uint8_t *table_used[VSH_MAX_QUEUES];    /* entries of shadow tables in flight */
+    unsigned int table_reads;               /* calls of svq_env_read() */
 
     /* Fail a grant once, after so many more pages, with this error; -1: never. */
     int grants_left;
@@ -113,6 +119,8 @@ struct env {
     void (*on_used)(unsigned int queue);
 
     bool rmb, wmb, mb;              /* seen since what they must follow */
+    bool look_again[VSH_MAX_QUEUES];        /* kicks were asked for: the ring must be read */
+    bool look_again_used[VSH_MAX_QUEUES];   /* ... calls: the shadow used ring */
     bool copied;                    /* the mailbox was, and its copy not yet used */
 
     unsigned int grants, upgrades, revokes, downgrades, flushes, taken_away;

@@ -30,42 +30,96 @@ static void cover(const struct env_flight *f, int by)
 
 static void end_flight(unsigned int queue, unsigned int slot)
 {
-    cover(env->flight[queue][slot], -1);
-    free(env->flight[queue][slot]);
+    struct env_flight *f = env->flight[queue][slot];
+
+    cover(f, -1);
+    memset(env->table_used[queue] + f->table, 0, f->table_nr);
+    free(f);
     env->flight[queue][slot] = NULL;
     env->nr_flights--;
 }
 
+void env_drop_flights_of(unsigned int queue)
+{
+    unsigned int i;
+
+    for (i = 0; i < VSH_MAX_QUEUE_SIZE && env->nr_flights; i++)
+        if (env->flight[queue][i])
+            end_flight(queue, i);
+    env->returned[queue] = env->published;
+}
+
 void env_drop_flights(void)
 {
-    unsigned int q, i;
+    unsigned int q;
 
-    for (q = 0; q < env->dev.nr_queues && env->nr_flights; q++)
-        for (i = 0; i < VSH_MAX_QUEUE_SIZE; i++)
-            if (env->flight[q][i])
-                end_flight(q, i);
+    for (q = 0; q < env->dev.nr_queues; q++)
+        env_drop_flights_of(q);
+}
+
+/* Where a shadow table begins, as the backend finds it: in this queue's part of the window. */
+static unsigned int table_of(unsigned int queue, const struct svq_desc *d)
+{
+    const struct svq_queue *q = &env->dev.queue[queue];
+    uint64_t das = VSH_WINDOW_DAS;
+    unsigned int entries = SVQ_TABLE_ENTRIES(q->max_size);
+
+    /* The last part of each queue. */
+    das += (VSH_FRAME_FIRST_QUEUE + (queue + 1) * svq_queue_frames(q->max_size) -
+            svq_part_frames(q->max_size, SVQ_PART_TABLES)) * PAGE;
+
+    ENV_CHECK(d->flags == SVQ_DESC_F_INDIRECT, "a table's descriptor with other flags");
+    ENV_CHECK(env->dev.info->driver_features & (1ULL << SVQ_F_INDIRECT_DESC),
+              "the device does not do tables");
+    ENV_CHECK(d->len && d->len % 16 == 0, "a table of %u bytes", d->len);
+    ENV_CHECK(d->addr >= das && (d->addr - das) % 16 == 0, "a table elsewhere");
+    ENV_CHECK((d->addr - das + d->len) / 16 <= entries, "a table that is too long");
+    return (unsigned int)((d->addr - das) / 16);
+}
+
+static const struct svq_desc *table_entry(const struct svq_queue *q, unsigned int i)
+{
+    const uint8_t *page = q->tables.page[i / 256];
+
+    return (const struct svq_desc *)(page + i % 256 * 16);
 }
 
 static void begin_flight(unsigned int queue, unsigned int slot)
 {
     const struct svq_queue *q = &env->dev.queue[queue];
-    struct env_flight *f = malloc(sizeof(*f) + q->size * sizeof(f->desc[0]));
-    unsigned int i = slot, nr = 0;
+    struct env_flight *f = malloc(sizeof(*f) + q->shadow_size * sizeof(f->desc[0]));
+    const struct svq_desc *d;
+    unsigned int i = slot, nr = 0, limit = q->shadow_size;
+    bool table = false;
 
     assert_non_null(f);
-    assert_true(slot < q->size);
+    assert_true(slot < q->shadow_size);
     assert_null(env->flight[queue][slot]);
 
     env->flight[queue][slot] = f;
     env->nr_flights++;
-    f->driver_head = q->slot[slot].driver_head;
+    f->id = q->slot[slot].id;
+    f->number = ++env->published;
     f->writable = 0;
     f->nr = 0;
+    f->table = f->table_nr = 0;
+
+    d = shadow(&q->shadow_desc, slot * 16);
+    if (d->flags & SVQ_DESC_F_INDIRECT) {
+        f->table = table_of(queue, d);
+        f->table_nr = limit = d->len / 16;
+        for (i = 0; i < f->table_nr; i++) {
+            ENV_CHECK(!env->table_used[queue][f->table + i], "a table on top of another");
+            env->table_used[queue][f->table + i] = 1;
+        }
+        table = true;
+        i = 0;
+    }
 
     do {
-        const struct svq_desc *d = shadow(&q->shadow_desc, i * 16);
+        d = table ? table_entry(q, f->table + i) : shadow(&q->shadow_desc, i * 16);
 
-        ENV_CHECK(nr < q->size && i < q->size, "a shadow chain leaves the table");
+        ENV_CHECK(nr < limit && nr < q->size && i < limit, "a shadow chain leaves its table");
         ENV_CHECK(d->len && !(d->flags & ~(SVQ_DESC_F_NEXT | SVQ_DESC_F_WRITE)),
                   "a shadow descriptor was not checked");
         f->desc[nr] = *d;
@@ -80,6 +134,21 @@ static void begin_flight(unsigned int queue, unsigned int slot)
     cover(f, 1);
 }
 
+/*
+ * The model knows of returns when the driver does.  With VIRTIO_F_IN_ORDER, or
+ * while a queue is being reset, the core may know earlier.
+ */
+static bool is_exact(void)
+{
+    unsigned int i;
+
+    for (i = 0; i < env->dev.nr_queues; i++)
+        if (env->dev.queue[i].in_order || env->dev.queue[i].reset != SVQ_RESET_NONE)
+            return false;
+
+    return true;
+}
+
 /* Every page of what is in flight can be used, unless the backend broke it. */
 static void check_granted(const struct env_flight *f)
 {
@@ -87,11 +156,20 @@ static void check_granted(const struct env_flight *f)
 
     for (i = 0; i < f->nr && !env->tampered; i++) {
         uint64_t addr = f->desc[i].addr / PAGE * PAGE;
+        uint8_t least = f->desc[i].flags & SVQ_DESC_F_WRITE ? SVQ_RW : SVQ_RO;
 
-        for (; addr < f->desc[i].addr + f->desc[i].len; addr += PAGE)
-            ENV_CHECK(env_entry(addr) == (env_page(addr)->writers ? SVQ_RW : SVQ_RO),
+        for (; addr < f->desc[i].addr + f->desc[i].len; addr += PAGE) {
+            uint8_t most = env_page(addr)->writers ? SVQ_RW : SVQ_RO, is = env_entry(addr);
+
+            ENV_CHECK(is == most || (!is_exact() && (is == SVQ_RO || is == SVQ_RW) && is >= least),
                       "published before it is granted: %llx", (unsigned long long)addr);
+        }
     }
+}
+
+static uint16_t shadow_entry(const struct svq_queue *q, uint16_t i)
+{
+    return *(uint16_t *)shadow(&q->shadow_avail, SVQ_AVAIL_RING(i & (q->shadow_size - 1u)));
 }
 
 void env_published(unsigned int queue, uint16_t from, uint16_t to)
@@ -100,15 +178,43 @@ void env_published(unsigned int queue, uint16_t from, uint16_t to)
     uint16_t i;
 
     ENV_CHECK(env->dev.state == VSH_STATE_RUNNING, "published while not running");
+    ENV_CHECK(q->live, "published on a queue that is not live");
 
     for (i = from; i != to; i++)
-        begin_flight(queue, *(uint16_t *)shadow(&q->shadow_avail,
-                                                SVQ_AVAIL_RING(i & (q->size - 1u))));
+        begin_flight(queue, shadow_entry(q, i));
     for (i = from; i != to; i++)
-        check_granted(env->flight[queue][*(uint16_t *)shadow(
-            &q->shadow_avail, SVQ_AVAIL_RING(i & (q->size - 1u)))]);
+        check_granted(env->flight[queue][shadow_entry(q, i)]);
 
     env_check_visible("at the shadow available idx");
+}
+
+static void return_one(unsigned int queue, uint32_t id, uint32_t len)
+{
+    const struct svq_queue *q = &env->dev.queue[queue];
+    const struct env_flight *f = NULL;
+    unsigned int slot;
+
+    for (slot = 0; slot < q->shadow_size; slot++) {
+        f = env->flight[queue][slot];
+        if (f && f->id == id)
+            break;
+    }
+
+    ENV_CHECK(slot < q->shadow_size, "%u is returned, but not in flight", id);
+    ENV_CHECK(len <= f->writable, "a used length beyond the buffers");
+    if (q->in_order)
+        ENV_CHECK(f->number > env->returned[queue], "returned out of order");
+    env->returned[queue] = f->number;
+    end_flight(queue, slot);
+}
+
+/* Design invariant: returned only after the backend's access is gone, TLB included. */
+static void check_returned(unsigned int queue)
+{
+    ENV_CHECK(env->dev.queue[queue].live, "returned on a queue that is not live");
+    if (env->on_used)
+        env->on_used(queue);
+    env_check_visible("when the driver is told of a return");
 }
 
 void env_returned(unsigned int queue, uint16_t from, uint16_t to)
@@ -116,25 +222,11 @@ void env_returned(unsigned int queue, uint16_t from, uint16_t to)
     const struct svq_queue *q = &env->dev.queue[queue];
     uint16_t i;
 
-    for (i = from; i != to; i++) {
-        uint32_t id = *(uint32_t *)svq_mem_at(&q->used, SVQ_USED_ID(i & (q->size - 1u)));
-        uint32_t len = *(uint32_t *)svq_mem_at(&q->used, SVQ_USED_LEN(i & (q->size - 1u)));
-        unsigned int slot;
+    for (i = from; i != to; i++)
+        return_one(queue, *(uint32_t *)svq_mem_at(&q->used, SVQ_USED_ID(i & (q->size - 1u))),
+                   *(uint32_t *)svq_mem_at(&q->used, SVQ_USED_LEN(i & (q->size - 1u))));
 
-        for (slot = 0; slot < q->size; slot++)
-            if (env->flight[queue][slot] && env->flight[queue][slot]->driver_head == id)
-                break;
-
-        ENV_CHECK(slot < q->size, "head %u is returned, but not in flight", id);
-        ENV_CHECK(len <= env->flight[queue][slot]->writable, "a used length beyond the buffers");
-        end_flight(queue, slot);
-    }
-
-    if (env->on_used)
-        env->on_used(queue);
-
-    /* Design invariant: returned only after the backend's access is gone, TLB included. */
-    env_check_visible("at the driver's used idx");
+    check_returned(queue);
 }
 
 /* ---- The port ---- */
@@ -210,30 +302,74 @@ void env_barrier(enum env_barrier barrier)
         env->mb = env->rmb = env->wmb = true;
 }
 
+/* The core reads where the next available chain would be. */
+static void looked(unsigned int queue)
+{
+    ENV_CHECK(!env->look_again[queue] || env->mb,
+              "2.7.10, 2.8.21: kicks are asked for, and no barrier before the ring is read");
+    env->look_again[queue] = false;
+    env->rmb = false;
+}
+
+static void after_packed_read(struct env_where w, size_t bytes)
+{
+    const struct svq_queue *q = &env->dev.queue[w.queue];
+
+    if (w.area == ENV_AVAIL) {
+        assert_int_equal(w.off, 0);
+        assert_int_equal(bytes, 4);
+        ENV_CHECK(env->mb, "2.8.22: event flags are read without a barrier after the descriptor's");
+    } else if (w.area == ENV_USED)
+        fail_msg("the core reads the device's event suppression structure");
+    else if (w.off == q->last_avail * 16u + 14)
+        looked(w.queue);
+    else
+        ENV_CHECK(env->rmb, "2.8.21: a descriptor is read without a barrier after its flags");
+}
+
+static void after_split_read(struct env_where w)
+{
+    const struct svq_queue *q = &env->dev.queue[w.queue];
+
+    if (w.area == ENV_DESC)
+        ENV_CHECK(env->rmb, "2.7.13: a descriptor is read without a barrier after the idx");
+    else if (w.area == ENV_USED)
+        fail_msg("the core reads the driver's used ring");
+    else if (w.off == SVQ_AVAIL_IDX)
+        looked(w.queue);
+    else if (w.off == SVQ_AVAIL_FLAGS || w.off == SVQ_AVAIL_USED_EVENT(q->size)) {
+        ENV_CHECK(env->mb, "2.7.7: flags are read without a barrier after the idx");
+        ENV_CHECK(q->event_idx == (w.off != SVQ_AVAIL_FLAGS), "the wrong one is looked at");
+    } else
+        ENV_CHECK(env->rmb, "2.7.13: an entry is read without a barrier after the idx");
+}
+
 void env_after_read(const volatile void *p, size_t bytes)
 {
     struct env_where w = env_where(p);
+    const struct svq_queue *q = &env->dev.queue[w.queue];
 
     switch (w.area) {
     case ENV_AVAIL:
-        if (w.off == SVQ_AVAIL_IDX)
-            env->rmb = false;
-        else if (w.off == SVQ_AVAIL_FLAGS)
-            ENV_CHECK(env->mb, "2.7.7: flags are read without a barrier after the idx");
-        else
-            ENV_CHECK(env->rmb, "2.7.13: an entry is read without a barrier after the idx");
-        break;
-
     case ENV_DESC:
-        ENV_CHECK(env->rmb, "2.7.13: a descriptor is read without a barrier after the idx");
+    case ENV_USED:
+        ENV_CHECK(q->live, "the ring of a queue that is not live is read");
+        if (q->packed)
+            after_packed_read(w, bytes);
+        else
+            after_split_read(w);
         break;
 
     case ENV_SHADOW_USED:
-        if (w.off == SVQ_USED_IDX)
+        if (w.off == SVQ_USED_IDX) {
+            ENV_CHECK(!env->look_again_used[w.queue] || env->mb,
+                      "2.7.7: calls are asked for, and no barrier before the ring is read");
+            env->look_again_used[w.queue] = false;
             env->rmb = false;
-        else if (w.off == SVQ_USED_FLAGS)
+        } else if (w.off == SVQ_USED_FLAGS || w.off == SVQ_USED_AVAIL_EVENT(q->shadow_size)) {
             ENV_CHECK(env->mb, "2.7.10: flags are read without a barrier after the idx");
-        else
+            ENV_CHECK(q->shadow_event_idx == (w.off != SVQ_USED_FLAGS), "the wrong one is looked at");
+        } else
             ENV_CHECK(env->rmb, "2.7.8: an element is read without a barrier after the idx");
         break;
 
@@ -249,29 +385,79 @@ void env_after_read(const volatile void *p, size_t bytes)
         env->on_read(w, (void *)(uintptr_t)p, bytes);
 }
 
+/* A used descriptor: its flags come last. */
+static void before_packed_desc(struct env_where w, const volatile void *p, uint64_t val)
+{
+    const struct svq_packed_desc *d;
+
+    if (w.off % 16 != 14) {
+        ENV_CHECK(w.off % 16 == 8 || w.off % 16 == 12, "more than len, id and flags is written");
+        env->wmb = false;
+        return;
+    }
+
+    ENV_CHECK(env->wmb, "the flags of a used descriptor are written without a barrier");
+    ENV_CHECK(!(val & SVQ_PACKED_F_AVAIL) == !(val & SVQ_PACKED_F_USED), "not marked as used");
+    d = (const void *)((uintptr_t)p - 14);
+    ENV_CHECK(!!(val & SVQ_DESC_F_WRITE) == !!d->len, "WRITE does not say whether len counts");
+    ENV_CHECK(!(val & ~(SVQ_PACKED_F_AVAIL | SVQ_PACKED_F_USED | SVQ_DESC_F_WRITE)), "odd flags");
+    return_one(w.queue, d->id, d->len);
+    check_returned(w.queue);
+    env->mb = env->wmb = false;
+}
+
+static void before_used_write(struct env_where w, const volatile void *p, size_t bytes,
+                              uint64_t val)
+{
+    const struct svq_queue *q = &env->dev.queue[w.queue];
+
+    if (q->packed && w.off == SVQ_EVENT_FLAGS) {
+        ENV_CHECK(env->wmb, "the flags of the event come before the event");
+        assert_int_equal(val, SVQ_EVENT_F_DESC);
+        env->mb = false;
+    } else if (w.off == (q->packed ? SVQ_EVENT_OFF_WRAP : SVQ_USED_AVAIL_EVENT(q->size))) {
+        assert_int_equal(bytes, 2);
+        ENV_CHECK(q->event_idx, "an event, which was not negotiated");
+        env->look_again[w.queue] = true;
+        env->mb = env->wmb = false;
+    } else if (w.off == SVQ_USED_IDX) {
+        assert_int_equal(bytes, 2);
+        ENV_CHECK(env->wmb, "the used idx moves without a barrier");
+        env_returned(w.queue, *(const volatile uint16_t *)p, (uint16_t)val);
+        env->mb = env->wmb = false;
+    } else {
+        assert_int_equal(bytes, 4);
+        env->wmb = false;
+    }
+}
+
 void env_before_write(const volatile void *p, size_t bytes, uint64_t val)
 {
     struct env_where w = env_where(p);
+    const struct svq_queue *q = &env->dev.queue[w.queue];
 
     switch (w.area) {
     case ENV_SHADOW_AVAIL:
-        assert_int_equal(w.off, SVQ_AVAIL_IDX);
         assert_int_equal(bytes, 2);
+        if (w.off == SVQ_AVAIL_USED_EVENT(q->shadow_size)) {
+            ENV_CHECK(q->shadow_event_idx, "an event, which was not negotiated");
+            env->look_again_used[w.queue] = true;
+            env->mb = false;
+            break;
+        }
+        assert_int_equal(w.off, SVQ_AVAIL_IDX);
         ENV_CHECK(env->wmb, "the shadow idx moves without a barrier");
         env_published(w.queue, *(const volatile uint16_t *)p, (uint16_t)val);
         env->mb = env->wmb = false;
         break;
 
     case ENV_USED:
-        if (w.off == SVQ_USED_IDX) {
-            assert_int_equal(bytes, 2);
-            ENV_CHECK(env->wmb, "the used idx moves without a barrier");
-            env_returned(w.queue, *(const volatile uint16_t *)p, (uint16_t)val);
-            env->mb = env->wmb = false;
-        } else {
-            assert_int_equal(bytes, 4);
-            env->wmb = false;
-        }
+        before_used_write(w, p, bytes, val);
+        break;
+
+    case ENV_DESC:
+        ENV_CHECK(q->packed, "a descriptor of a split ring is written");
+        before_packed_desc(w, p, val);
         break;
 
     case ENV_INFO:
@@ -347,6 +533,26 @@ void svq_env_ring_put(struct svq_dev *dev, struct svq_mem *mem)
         mem->page[n] = NULL;
     }
     mem->nr = 0;
+}
+
+int svq_env_read(struct svq_dev *dev, uint64_t addr, void *buf, uint32_t len)
+{
+    struct env_page *pg = env_page(addr);
+    uint8_t *from;
+
+    assert_ptr_equal(dev, &env->dev);
+    ENV_CHECK(len && addr % PAGE + len <= PAGE, "more than one page at a time");
+    ENV_CHECK(env->rmb, "2.7.13: a table is read without a barrier after the idx");
+    env->table_reads++;
+
+    if (pg->kind != ENV_RAM)
+        return -1;
+
+    from = env_frame_data(env_frame_of(pg)) + addr % PAGE;
+    (memcpy)(buf, from, len);
+    if (env->on_read)
+        env->on_read((struct env_where){ ENV_TABLE, 0, (uint32_t)(addr % PAGE) }, from, len);
+    return 0;
 }
 
 /* Checks what every op must fulfil and finds its place. */
@@ -491,10 +697,13 @@ void svq_env_release(struct svq_dev *dev, const struct svq_page_op *op, unsigned
 
 void svq_env_take_away(struct svq_dev *dev, struct svq_page_op *op, unsigned int nr)
 {
-    unsigned int i;
+    unsigned int i, resets = 0;
 
     assert_in_range(nr, 1, SVQ_PAGE_BATCH);
-    ENV_CHECK(dev->state != VSH_STATE_RUNNING || dev->reset_pending, "taken from a live device");
+    for (i = 0; i < dev->nr_queues; i++)
+        resets += dev->queue[i].reset != SVQ_RESET_NONE;
+    ENV_CHECK(dev->state != VSH_STATE_RUNNING || dev->reset_pending || resets,
+              "taken from a live device");
 
     for (i = 0; i < nr; i++) {
         struct env_place *pl = place_of(dev, &op[i]);

@@ -25,6 +25,7 @@ void env_list(struct env_place *place);
 void env_check_visible(const char *when);
 
 void env_drop_flights(void);
+void env_drop_flights_of(unsigned int queue);
 void env_published(unsigned int queue, uint16_t from, uint16_t to);
 void env_returned(unsigned int queue, uint16_t from, uint16_t to);
 

@@ -333,7 +333,7 @@ static void control_without_a_new_seq_does_nothing(void)
 
 static void unknown_requests_are_refused(void)
 {
-    static const uint32_t unknown[] = { VSH_REQ_NONE, VSH_REQ_DETACH + 1, 0x101, ~0U };
+    static const uint32_t unknown[] = { VSH_REQ_NONE, VSH_REQ_QUEUE_ACK + 1, 0x101, ~0U };
     unsigned int i;
 
     up_with(1);

@@ -398,7 +398,7 @@ static void last_free_slot_is_used(void)
     drv_read_buffer(0, SIZE - 1, BUF(40), 100);
     drv_assert_alive();
     assert_int_equal(env->nr_flights, 2);
-    assert_int_equal(env->dev.queue[0].nr_free, 0);
+    assert_int_equal(env->dev.queue[0].ring_free, 0);
 }
 
 static void order_readable_then_writable_is_accepted(void)

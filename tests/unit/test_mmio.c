@@ -114,19 +114,74 @@ static void there_are_no_shared_memory_regions(void)
 
 /* ---- Features ---- */
 
-static void offered_features_are_the_device_types_and_version_1(void)
+/* Ring features that the device need not know of; those that it has to take part in. */
+#define OUR_FEATURES    ((1ULL << SVQ_F_EVENT_IDX) | (1ULL << SVQ_F_RING_PACKED) |                 \
+                         (1ULL << SVQ_F_IN_ORDER))
+
+static bool goes_through(unsigned int bit)
+{
+    return bit < 24 || bit > 49 || bit == SVQ_F_VERSION_1 || bit == SVQ_F_INDIRECT_DESC ||
+           bit == SVQ_F_RING_RESET;
+}
+
+static void offered_features_are_the_device_types_and_the_rings(void)
 {
     unsigned int bit;
 
     for (bit = 0; bit < 64; bit++) {
-        bool through = bit < 24 || bit > 49 || bit == SVQ_F_VERSION_1;
+        bool through = goes_through(bit);
 
         env_create(&(struct env_opts){ 0 });
         be_describe();
         be_mailbox()->device_features = (1ULL << SVQ_F_VERSION_1) | (1ULL << bit);
         assert_int_equal(be_request(VSH_REQ_ATTACH), VSH_ERR_NONE);
         assert_int_equal(drv_offered(),
-                         (1ULL << SVQ_F_VERSION_1) | (through ? 1ULL << bit : 0));
+                         (1ULL << SVQ_F_VERSION_1) | OUR_FEATURES | (through ? 1ULL << bit : 0));
+        env_release();
+        env_destroy();
+    }
+}
+
+static void nothing_is_offered_before_the_device_is_described(void)
+{
+    env_create(&(struct env_opts){ 0 });
+    assert_int_equal(drv_offered(), 0);
+}
+
+static void withheld_features_reach_neither_side(void)
+{
+    be_features = BE_FEATURES | DRV_RING_FEATURES;
+    env_create(&(struct env_opts){ .withheld = DRV_RING_FEATURES });
+    assert_int_equal(be_attach(), VSH_ERR_NONE);
+    assert_int_equal(drv_offered(), BE_FEATURES);
+    drv_start(0);
+    assert_int_equal(be_info()->driver_features, BE_FEATURES);
+}
+
+/* What the device process sees are the features of the shadow rings. */
+static void device_sees_the_features_of_the_shadow_rings(void)
+{
+    const uint64_t ev = 1ULL << SVQ_F_EVENT_IDX, ind = 1ULL << SVQ_F_INDIRECT_DESC;
+    const struct {
+        uint64_t device, driver, shadow;
+    } cases[] = {
+        { 0, 0, 0 },
+        { 0, OUR_FEATURES, 0 },
+        { ev, 0, ev },
+        { ev, ev, ev },
+        { ind, 0, 0 },
+        { ind, ind, ind },
+        { ev | ind, ind | OUR_FEATURES, ev | ind },
+        { DRV_RING_FEATURES, DRV_RING_FEATURES, ev | ind },
+    };
+    unsigned int i;
+
+    for (i = 0; i < COUNT(cases); i++) {
+        be_features = BE_FEATURES | cases[i].device;
+        drv_ring_features = cases[i].driver;
+        up(&(struct env_opts){ 0 });
+        assert_int_equal(be_info()->driver_features, BE_FEATURES | cases[i].shadow);
+        assert_int_equal(env->dev.driver_features, BE_FEATURES | cases[i].driver);
         env_release();
         env_destroy();
     }
@@ -169,7 +224,7 @@ static void features_ok_is_refused_unless_the_set_is_offered(void)
     try_features(0, false);                 /* legacy */
     try_features(BE_FEATURES & ~v1, false);
     for (bit = 0; bit < 64; bit++)
-        try_features(v1 | (1ULL << bit), (BE_FEATURES >> bit) & 1);
+        try_features(v1 | (1ULL << bit), ((BE_FEATURES | OUR_FEATURES) >> bit) & 1);
 }
 
 static void features_cannot_change_after_features_ok(void)
@@ -684,7 +739,10 @@ static const struct CMUnitTest tests[] = {
     TEST(offsets_beyond_the_device_read_as_zero),
     TEST(read_only_registers_ignore_writes_and_others_read_as_zero),
     TEST(there_are_no_shared_memory_regions),
-    TEST(offered_features_are_the_device_types_and_version_1),
+    TEST(offered_features_are_the_device_types_and_the_rings),
+    TEST(nothing_is_offered_before_the_device_is_described),
+    TEST(withheld_features_reach_neither_side),
+    TEST(device_sees_the_features_of_the_shadow_rings),
     TEST(feature_selectors_out_of_range_select_nothing),
     TEST(features_ok_is_refused_unless_the_set_is_offered),
     TEST(features_cannot_change_after_features_ok),

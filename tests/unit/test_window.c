@@ -38,6 +38,8 @@ static void writable_are_exactly_mailbox_and_used(void)
                 assert_false(svq_window_writable(size, frame++));
             for (f = 0; f < svq_part_frames(size, SVQ_PART_USED); f++)
                 assert_true(svq_window_writable(size, frame++));
+            for (f = 0; f < svq_part_frames(size, SVQ_PART_TABLES); f++)
+                assert_false(svq_window_writable(size, frame++));
         }
         assert_int_equal(frame, svq_window_frames(VSH_MAX_QUEUES, size));
     }
@@ -73,6 +75,8 @@ static void info_page_describes_the_window(void)
             next += svq_part_frames(sizes[i], SVQ_PART_AVAIL) * PAGE;
             assert_int_equal(info->queue[q].used, next);
             next += svq_part_frames(sizes[i], SVQ_PART_USED) * PAGE;
+            assert_int_equal(env->dev.queue[q].tables.das, next);
+            next += svq_part_frames(sizes[i], SVQ_PART_TABLES) * PAGE;
         }
         assert_int_equal(next, VSH_WINDOW_DAS + info->nr_frames * PAGE);
         assert_int_equal(info->nr_frames, env->nr_window);

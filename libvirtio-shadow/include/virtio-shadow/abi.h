@@ -12,8 +12,10 @@
  *   then per queue:  descriptors   read-only
  *                    available     read-only
  *                    used          writable
+ *                    tables        read-only
  *
- * Each part of a queue starts on a frame of its own; the offsets are in the
+ * The tables are the indirect descriptor tables that descriptors of the queue
+ * point to; their place follows from the descriptors.  Each part of a queue starts on a frame of its own; the offsets are in the
  * info page.  A writable frame is a promise to the backend only: Xen reads a
  * value from it once, into private memory, and validates the copy.
  *
@@ -55,12 +57,20 @@
 #define VSH_STATE_FAILED        4u  /* DEVICE_NEEDS_RESET; waits for the driver */
 #define VSH_STATE_GONE          5u  /* the frontend is gone: detach */
 
-/* One virtqueue, as the device process is to see it. */
+/*
+ * One virtqueue, as the device process is to see it.  A split virtqueue with
+ * size a power of two, whatever the driver's is.
+ *
+ * A queue that is live goes away (size 0) and comes back on its own, while the
+ * device is RUNNING, if VIRTIO_F_RING_RESET was offered by the device and is
+ * used: generation moves when it goes.  Stop the queue, then VSH_REQ_QUEUE_ACK;
+ * it comes back, with its indices at 0, no earlier than that.
+ */
 struct vsh_queue_info {
     uint32_t event_channel; /* port in the frontend domain, to be bound */
     uint32_t max_size;      /* descriptors that the window has room for */
     uint32_t size;          /* descriptors in use; 0 if the queue is not live */
-    uint32_t pad;
+    uint32_t generation;    /* moves with every reset of the live queue alone */
     uint64_t desc;          /* device address space */
     uint64_t avail;
     uint64_t used;
@@ -88,7 +98,7 @@ struct vsh_info {
     uint32_t generation;        /* moves with every driver reset of a live device */
     uint32_t reply_seq;         /* last request that was carried out ... */
     int32_t  reply_error;       /* ... and how it ended: 0 or VSH_ERR_* */
-    uint64_t driver_features;   /* negotiated; valid in VSH_STATE_RUNNING */
+    uint64_t driver_features;   /* for the device; valid in VSH_STATE_RUNNING */
     uint32_t device_status;     /* the virtio device status */
     uint32_t nr_banks;
     struct vsh_bank bank[VSH_MAX_BANKS];
@@ -104,13 +114,14 @@ struct vsh_info {
 #define VSH_REQ_CONFIG          2u  /* config space has changed */
 #define VSH_REQ_RESET_ACK       3u  /* the device has stopped; generation says when */
 #define VSH_REQ_DETACH          4u  /* the device process has gone away */
+#define VSH_REQ_QUEUE_ACK       5u  /* one queue has stopped; its generation says when */
 
 /* info.reply_error; negative, and not errno values, so that each side has its own names */
 #define VSH_ERR_NONE            0
 #define VSH_ERR_REQUEST         (-1)    /* unknown request or version */
 #define VSH_ERR_STATE           (-2)    /* not in this state */
 #define VSH_ERR_DEVICE_ID       (-3)    /* 0 is no device */
-#define VSH_ERR_QUEUES          (-4)    /* none, or more than nr_queues */
+#define VSH_ERR_QUEUES          (-4)    /* none, or more than nr_queues; no such queue */
 #define VSH_ERR_QUEUE_SIZE      (-5)    /* not a power of two, or above max_size */
 #define VSH_ERR_CONFIG          (-6)    /* config_len above VSH_CONFIG_SIZE */
 #define VSH_ERR_FEATURES        (-7)    /* VIRTIO_F_VERSION_1 is missing */
@@ -120,14 +131,14 @@ struct vsh_mailbox {
     uint32_t version;           /* VSH_ABI_VERSION */
     uint32_t request;           /* VSH_REQ_* */
     uint32_t request_seq;
-    uint32_t generation;        /* for VSH_REQ_RESET_ACK: info.generation that was seen */
+    uint32_t generation;        /* that was seen; RESET_ACK: the device's, QUEUE_ACK: the queue's */
     uint32_t device_id;         /* virtio device type */
     uint32_t vendor_id;
     uint64_t device_features;
     uint32_t nr_queues;
     uint32_t queue_size;        /* largest, for every queue */
     uint32_t config_len;        /* bytes of config that are meant */
-    uint32_t pad;
+    uint32_t queue;             /* for VSH_REQ_QUEUE_ACK */
     uint64_t aperture_gfn[VSH_MAX_BANKS];   /* the backend's gfn at which it shows bank n */
     uint8_t  config[VSH_CONFIG_SIZE];
 };

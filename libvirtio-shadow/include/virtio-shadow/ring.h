@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Formats of the split virtqueue, VIRTIO 1.4 section 2.7, and the constants
- * of the virtio-mmio transport, section 4.2.  Little-endian throughout.
+ * Formats of the split and the packed virtqueue, VIRTIO 1.4 sections 2.7 and
+ * 2.8, and the constants of the virtio-mmio transport, section 4.2.
+ * Little-endian throughout.
  */
 #ifndef VIRTIO_SHADOW_RING_H
 #define VIRTIO_SHADOW_RING_H
@@ -22,22 +23,44 @@ struct svq_desc {
 #define SVQ_AVAIL_ALIGN         2u
 #define SVQ_USED_ALIGN          4u
 
-/* 2.7.6 The Virtqueue Available Ring: flags, idx, ring[], used_event */
+/* 2.7.6 The Virtqueue Available Ring: flags, idx, ring[n], used_event */
 #define SVQ_AVAIL_FLAGS         0u
 #define SVQ_AVAIL_IDX           2u
 #define SVQ_AVAIL_RING(i)       (4u + 2u * (i))
+#define SVQ_AVAIL_USED_EVENT(n) (4u + 2u * (n))
 #define SVQ_AVAIL_BYTES(n)      (6u + 2u * (n))
 #define SVQ_AVAIL_F_NO_INTERRUPT 1u
 
-/* 2.7.8 The Virtqueue Used Ring: flags, idx, ring[] of { id, len }, avail_event */
+/* 2.7.8 The Virtqueue Used Ring: flags, idx, ring[n] of { id, len }, avail_event */
 #define SVQ_USED_FLAGS          0u
 #define SVQ_USED_IDX            2u
 #define SVQ_USED_ID(i)          (4u + 8u * (i))
 #define SVQ_USED_LEN(i)         (8u + 8u * (i))
+#define SVQ_USED_AVAIL_EVENT(n) (4u + 8u * (n))
 #define SVQ_USED_BYTES(n)       (6u + 8u * (n))
 #define SVQ_USED_F_NO_NOTIFY    1u
 
 #define SVQ_DESC_BYTES(n)       (16u * (n))
+
+/* 2.8 Packed Virtqueues: one ring of descriptors, which both sides write. */
+struct svq_packed_desc {
+    uint64_t addr;
+    uint32_t len;
+    uint16_t id;        /* of the buffer; in the last descriptor of a list */
+    uint16_t flags;     /* SVQ_DESC_F_*, and: */
+};
+
+#define SVQ_PACKED_F_AVAIL      (1u << 7)
+#define SVQ_PACKED_F_USED       (1u << 15)
+
+/* 2.8.14 Event Suppression Structure: offset and wrap counter, flags */
+#define SVQ_EVENT_OFF_WRAP      0u
+#define SVQ_EVENT_FLAGS         2u
+#define SVQ_EVENT_BYTES         4u
+#define SVQ_EVENT_ALIGN         4u
+#define SVQ_EVENT_F_ENABLE      0u
+#define SVQ_EVENT_F_DISABLE     1u
+#define SVQ_EVENT_F_DESC        2u
 
 /* 2.1 Device Status Field */
 #define SVQ_STATUS_ACKNOWLEDGE  1u
@@ -50,7 +73,12 @@ struct svq_desc {
 /* 6 Reserved Feature Bits */
 #define SVQ_F_FIRST_RESERVED    24u
 #define SVQ_F_LAST_RESERVED     49u
+#define SVQ_F_INDIRECT_DESC     28u
+#define SVQ_F_EVENT_IDX         29u
 #define SVQ_F_VERSION_1         32u
+#define SVQ_F_RING_PACKED       34u
+#define SVQ_F_IN_ORDER          35u
+#define SVQ_F_RING_RESET        40u
 
 /* 4.2.2 MMIO Device Register Layout */
 #define SVQ_MMIO_MAGIC          0x000u
@@ -79,6 +107,7 @@ struct svq_desc {
 #define SVQ_MMIO_SHM_LEN_HIGH   0x0b4u
 #define SVQ_MMIO_SHM_BASE_LOW   0x0b8u
 #define SVQ_MMIO_SHM_BASE_HIGH  0x0bcu
+#define SVQ_MMIO_QUEUE_RESET    0x0c0u
 #define SVQ_MMIO_CONFIG_GEN     0x0fcu
 #define SVQ_MMIO_CONFIG         0x100u
 #define SVQ_MMIO_SIZE           0x200u

@@ -53,16 +53,33 @@
 #define SVQ_RING_FRAMES         (SVQ_DESC_BYTES(SVQ_QUEUE_MAX) / SVQ_PAGE_SIZE + 1)
 
 /*
+ * Entries of shadow indirect tables that a queue has, per descriptor: 64 KiB
+ * for a queue of 256.  At least 16 of the longest tables fit, so that a chain
+ * can wait for others but never for ever.
+ */
+#define SVQ_TABLE_PER_DESC      16u
+#define SVQ_TABLE_ENTRIES(n)    (SVQ_TABLE_PER_DESC * (n))
+#define SVQ_TABLE_FRAMES        (SVQ_DESC_BYTES(SVQ_TABLE_ENTRIES(SVQ_QUEUE_MAX)) / SVQ_PAGE_SIZE)
+
+/* They are handed out in granules of so many entries: 64 bytes. */
+#define SVQ_TABLE_GRANULE       4u
+#define SVQ_TABLE_WORDS         (SVQ_TABLE_ENTRIES(SVQ_QUEUE_MAX) / SVQ_TABLE_GRANULE / 32u)
+
+/* Ids of chains in flight: 2.8 lets a driver choose any 16 bits. */
+#define SVQ_BUSY_WORDS          ((1u << 16) / 32u)
+
+/*
  * The window (abi.h): frames of the parts of queue q, for queues of queue_size
  * descriptors (a power of two, at most SVQ_QUEUE_MAX).
  */
-enum svq_part { SVQ_PART_DESC, SVQ_PART_AVAIL, SVQ_PART_USED, SVQ_PARTS };
+enum svq_part { SVQ_PART_DESC, SVQ_PART_AVAIL, SVQ_PART_USED, SVQ_PART_TABLES, SVQ_PARTS };
 
 static inline uint32_t svq_part_frames(uint32_t queue_size, enum svq_part part)
 {
     uint32_t bytes = part == SVQ_PART_DESC ? SVQ_DESC_BYTES(queue_size) :
                      part == SVQ_PART_AVAIL ? SVQ_AVAIL_BYTES(queue_size) :
-                                              SVQ_USED_BYTES(queue_size);
+                     part == SVQ_PART_USED ? SVQ_USED_BYTES(queue_size) :
+                                             SVQ_DESC_BYTES(SVQ_TABLE_ENTRIES(queue_size));
 
     return (bytes + SVQ_PAGE_MASK) >> SVQ_PAGE_SHIFT;
 }
@@ -71,7 +88,8 @@ static inline uint32_t svq_queue_frames(uint32_t queue_size)
 {
     return svq_part_frames(queue_size, SVQ_PART_DESC) +
            svq_part_frames(queue_size, SVQ_PART_AVAIL) +
-           svq_part_frames(queue_size, SVQ_PART_USED);
+           svq_part_frames(queue_size, SVQ_PART_USED) +
+           svq_part_frames(queue_size, SVQ_PART_TABLES);
 }
 
 static inline uint32_t svq_window_frames(uint32_t nr_queues, uint32_t queue_size)
@@ -80,17 +98,21 @@ static inline uint32_t svq_window_frames(uint32_t nr_queues, uint32_t queue_size
 }
 
 /* The largest window that the limits of the ABI allow. */
-#define SVQ_WINDOW_FRAMES_MAX   (VSH_FRAME_FIRST_QUEUE + VSH_MAX_QUEUES * (4u + 1u + 3u))
+#define SVQ_WINDOW_FRAMES_MAX                                                                      \
+    (VSH_FRAME_FIRST_QUEUE + VSH_MAX_QUEUES * (4u + 1u + 3u + SVQ_TABLE_FRAMES))
 
 /* May the backend write this frame of the window?  The mailbox and used rings. */
 static inline bool svq_window_writable(uint32_t queue_size, uint32_t frame)
 {
+    uint32_t used = svq_part_frames(queue_size, SVQ_PART_DESC) +
+                    svq_part_frames(queue_size, SVQ_PART_AVAIL);
+
     if ( frame < VSH_FRAME_FIRST_QUEUE )
         return frame == VSH_FRAME_MAILBOX;
 
-    return (frame - VSH_FRAME_FIRST_QUEUE) % svq_queue_frames(queue_size) >=
-           svq_part_frames(queue_size, SVQ_PART_DESC) +
-           svq_part_frames(queue_size, SVQ_PART_AVAIL);
+    frame = (frame - VSH_FRAME_FIRST_QUEUE) % svq_queue_frames(queue_size);
+
+    return frame >= used && frame - used < svq_part_frames(queue_size, SVQ_PART_USED);
 }
 
 /*
@@ -114,13 +136,16 @@ enum svq_error {
     /* the driver's doing */
     SVQ_ERR_AVAIL_IDX,      /* 2.7.6: idx jumps by more than the queue size */
     SVQ_ERR_HEAD,           /* 2.7.6: ring entry beyond the descriptor table */
-    SVQ_ERR_HEAD_BUSY,      /* 2.7.13: head offered again while in flight */
+    SVQ_ERR_HEAD_BUSY,      /* 2.7.13: head, or buffer id, offered again while in flight */
     SVQ_ERR_NEXT,           /* 2.7.5: next beyond the descriptor table */
     SVQ_ERR_CHAIN_LONG,     /* 2.7.5: longer than the queue size, or a loop */
     SVQ_ERR_CHAIN_BYTES,    /* 2.7.5: more than 2^32 bytes */
     SVQ_ERR_CHAIN_PAGES,    /* more than SVQ_CHAIN_PAGES pages */
     SVQ_ERR_ORDER,          /* 2.7.4.2: readable after writable */
     SVQ_ERR_INDIRECT,       /* 2.7.5.3: INDIRECT, which was not negotiated */
+    SVQ_ERR_TABLE,          /* 2.7.5.3: an indirect table of no, half or too many descriptors */
+    SVQ_ERR_TABLE_LINK,     /* 2.7.5.3, 2.8.19: INDIRECT in a table, or where NEXT links */
+    SVQ_ERR_CHAIN_PART,     /* 2.8.6: a list that is available in part only */
     SVQ_ERR_FLAGS,          /* 2.7.5: flags that mean nothing */
     SVQ_ERR_LEN,            /* a buffer of no bytes */
     SVQ_ERR_ADDR,           /* outside guest RAM, or wrapping */
@@ -186,10 +211,10 @@ struct svq_page {
     uint64_t frame;
     uint16_t readers;           /* buffers in flight that the device reads */
     uint16_t writers;           /* ... and that it writes */
+    uint16_t held;              /* buffers of queues being reset that a device may still use */
     uint8_t have;               /* enum svq_access in force */
-    bool dirty;                 /* on the dirty list */
-    bool in_use;                /* not on the free list */
-    uint8_t pad;
+    bool dirty : 1;             /* on the dirty list */
+    bool in_use : 1;            /* not on the free list */
     uint32_t hash_next;         /* of the bucket, or of the free list */
     uint32_t dirty_next;
 };
@@ -199,6 +224,8 @@ struct svq_pages {
     struct svq_page *page;      /* nr of them */
     uint32_t *bucket;           /* nr of them; nr is a power of two */
     uint32_t nr;
+    uint64_t key;               /* what the frontend cannot know */
+    uint64_t multiplier;
     uint32_t free;              /* head of the free list */
     uint32_t nr_free;
     uint32_t dirty;             /* head of the dirty list */
@@ -207,25 +234,60 @@ struct svq_pages {
     uint32_t scan;              /* progress of taking away, and of clearing */
 };
 
-/* One shadow descriptor. */
-struct svq_slot {
+/* A buffer of a chain in flight, or a part of one. */
+struct svq_seg {
     uint64_t addr;
     uint32_t len;
-    uint16_t next;              /* in the chain, or in the free list */
-    uint16_t write;
-    /* valid in the head of a chain */
-    uint16_t count;             /* descriptors of the chain; 0: not a head */
-    uint16_t driver_head;
-    uint32_t writable;          /* bytes that the device may have written */
+    uint32_t write;             /* the device writes it */
 };
 
+/* No table belongs to this chain. */
+#define SVQ_NO_TABLE            0xffffu
+
+/* One shadow descriptor. */
+struct svq_slot {
+    struct svq_seg seg;         /* unless it points to a table */
+    uint16_t next;              /* in the chain, or in the free list */
+    /* valid in the head of a chain */
+    uint16_t count;             /* segments of the chain; 0: not a head */
+    uint16_t table;             /* first entry of its table, or SVQ_NO_TABLE */
+    uint16_t id;                /* the driver's: head, or buffer id */
+    uint16_t ring_descs;        /* descriptors of the driver's ring that it takes */
+    bool done;                  /* the backend has returned it, the driver has not got it yet */
+    uint32_t writable;          /* bytes that the device may have written */
+    uint32_t len;               /* used length, once done */
+};
+
+/* A chain on its way back to the driver. */
 struct svq_done {
-    uint32_t id, len;
+    uint16_t id, ring_descs;
+    uint32_t len;
+};
+
+/*
+ * Shadow indirect tables of a queue.  Xen's own knowledge of what it wrote into
+ * them is in seg, entry by entry: the tables themselves are for the backend.
+ */
+struct svq_tables {
+    uint8_t *page[SVQ_TABLE_FRAMES];
+    struct svq_seg *seg;        /* allocated by the environment */
+    uint64_t das;               /* of entry 0 */
+    uint32_t words;             /* of used that are in use */
+    uint32_t hint;              /* word to look at first */
+    uint32_t used[SVQ_TABLE_WORDS];     /* bitmap of granules */
 };
 
 struct svq_queue_stats {
     uint64_t kicks, requests, returned, grants, revokes, flushes, rejected,
-             notifications, interrupts;
+             notifications, interrupts, tables_copied;
+};
+
+/* Where a queue's own reset (2.6.1) has got to. */
+enum svq_queue_reset {
+    SVQ_RESET_NONE,
+    SVQ_RESET_TAKING,           /* dummies take the place of what is in flight */
+    SVQ_RESET_WAITING,          /* for the backend's VSH_REQ_QUEUE_ACK */
+    SVQ_RESET_CLEARING          /* the dummies go */
 };
 
 struct svq_queue {
@@ -233,7 +295,9 @@ struct svq_queue {
     struct svq_slot *slot;
     struct svq_desc *chain;     /* private copy of the chain being looked at */
     struct svq_done *done;      /* returned, waiting for the flush */
-    uint32_t *busy;             /* bitmap: driver heads in flight */
+    uint16_t *order;            /* slots of chains, in the order they were made available */
+    uint32_t *busy;             /* bitmap: ids of chains that the driver has not got back */
+    struct svq_tables tables;
     struct svq_mem shadow_desc, shadow_avail, shadow_used;
 
     /* The driver's registers, 4.2.2. */
@@ -242,19 +306,42 @@ struct svq_queue {
     uint16_t max_size;
     bool ready;
 
-    struct svq_mem desc, avail, used;   /* valid while ready */
+    /* What was negotiated; valid while ready. */
+    bool packed, indirect, in_order;
+    bool event_idx;             /* with the driver */
+    bool shadow_event_idx;      /* with the device */
 
-    uint16_t last_avail;        /* next entry of the driver's available ring */
-    uint16_t used_idx;          /* of the driver's used ring */
+    /* The driver's ring; pages valid while ready.  Packed: avail, used are 2.8.14's. */
+    struct svq_mem desc, avail, used;
+    uint16_t last_avail;        /* next entry of the available ring; packed: next descriptor */
+    uint16_t avail_seen;        /* split: idx that was read and checked last */
+    uint16_t used_idx;          /* of the used ring; packed: next descriptor to write */
+    uint16_t kick_event;        /* what we have asked the driver to kick for ... */
+    bool kick_event_valid;      /* ... if we have */
+    bool avail_wrap, used_wrap; /* packed: wrap counters, 2.8.1 */
+    uint16_t head_flags;        /* packed: of the descriptor at last_avail, as it was read */
+    uint16_t ring_free;         /* descriptors that no chain in flight takes */
+
+    /* The shadow ring. */
+    uint16_t shadow_size;       /* a power of two, not below size */
     uint16_t shadow_avail_idx;
     uint16_t last_shadow_used;
+    uint16_t shadow_used_seen;  /* idx that was read and checked last */
+    uint16_t call_event;        /* what we have asked the backend to call for */
     uint16_t free;              /* head of the free slots */
-    uint16_t nr_free;
-    uint16_t in_flight;         /* chains */
+    uint16_t in_flight;         /* chains that the backend has */
+    uint16_t order_head, order_tail;    /* of order[]: next to come, next to go back */
 
+    bool live;                  /* the backend has the queue */
     bool fetch;                 /* the driver's available ring may hold news */
     bool collect;               /* the shadow used ring may */
-    bool stalled;               /* waits for page records, or slots */
+    bool stalled;               /* waits for page records, or room for its table */
+    uint32_t need_pages, need_entries;  /* of the chain that waits */
+
+    uint8_t reset;              /* enum svq_queue_reset */
+    bool reset_acked;
+    uint16_t reset_scan;        /* slot that is next in TAKING or CLEARING */
+    uint32_t generation;        /* moves with each reset of the live queue */
 
     struct svq_queue_stats stats;
 };
@@ -264,6 +351,8 @@ struct svq_dev {
     uint32_t nr_queues;
     uint32_t nr_banks;
     struct vsh_bank bank[VSH_MAX_BANKS];
+    uint64_t withheld;                  /* feature bits of queues that neither side gets */
+    struct svq_desc *table;             /* private copy of a driver's indirect table */
     struct svq_queue queue[VSH_MAX_QUEUES];
     struct svq_pages pages;
     struct vsh_info *info;              /* window frame 0 */
@@ -280,6 +369,7 @@ struct svq_dev {
 
     /* Registers, 4.2.2. */
     uint64_t driver_features;
+    uint64_t shadow_features;           /* what the device process is to go by */
     uint32_t dev_feat_sel, drv_feat_sel, queue_sel;
     uint32_t status, int_status, config_gen;
 
@@ -307,9 +397,12 @@ struct svq_dev {
  *
  * The environment provides, in an otherwise zeroed *dev: nr_queues, nr_banks
  * and bank[] (page aligned, not overlapping, below VSH_WINDOW_DAS); for each
- * queue max_size (the same power of two for all), slot, chain, done (max_size
- * of each) and busy (max_size bits); pages.page, pages.bucket and pages.nr
- * (svq_page_records()).  It writes the event channels, frontend and device
+ * queue max_size (the same power of two for all), slot, chain, done, order
+ * (max_size of each), busy (SVQ_BUSY_WORDS) and tables.seg (as many as
+ * SVQ_TABLE_ENTRIES(max_size)); table (max_size); pages.page, pages.bucket,
+ * pages.nr (svq_page_records()) and pages.key (random).  It may set withheld, to offer less than there
+ * is: bits of SVQ_F_INDIRECT_DESC, SVQ_F_EVENT_IDX, SVQ_F_RING_PACKED,
+ * SVQ_F_IN_ORDER, SVQ_F_RING_RESET.  It writes the event channels, frontend and device
  * into the zeroed info page itself.
  *
  * frame[]: the core's pointers to the frames of the window, which has
@@ -372,6 +465,13 @@ bool svq_dev_release(struct svq_dev *dev);
  */
 int svq_env_ring_get(struct svq_dev *dev, uint64_t addr, uint32_t bytes, struct svq_mem *mem);
 void svq_env_ring_put(struct svq_dev *dev, struct svq_mem *mem);
+
+/*
+ * Copy len bytes at guest-physical addr into buf.  They are inside a RAM bank
+ * and in one page.  That must be plain RAM owned by the frontend: negative if
+ * it is not.
+ */
+int svq_env_read(struct svq_dev *dev, uint64_t addr, void *buf, uint32_t len);
 
 /*
  * Give the backend access to pages.  op[].from is SVQ_NONE, op[].to SVQ_RO or

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The shadow ring.  Descriptors, available ring and tables can be written by
+ * Xen only.  The used ring is the backend's, and is read like a driver's ring.
+ * What is in flight is known from q->slot and q->tables.seg, which nobody else
+ * sees.
+ */
+#include "svq_ring.h"
+#include "svq_shadow.h"
+#include "svq_tables.h"
+
+static void zero(const struct svq_mem *m)
+{
+    unsigned int i;
+
+    for ( i = 0; i < m->nr; i++ )
+        memset(m->page[i], 0, SVQ_PAGE_SIZE);
+}
+
+void svq_shadow_start(struct svq_queue *q)
+{
+    unsigned int i;
+
+    /* The tables need not be: nothing points to what is in them. */
+    zero(&q->shadow_desc);
+    zero(&q->shadow_avail);
+    zero(&q->shadow_used);
+
+    /* 2.7: a power of two.  max_size is one, so this does not go beyond it. */
+    for ( q->shadow_size = 1; q->shadow_size < q->size; )
+        q->shadow_size = (uint16_t)(q->shadow_size * 2);
+
+    for ( i = 0; i < q->shadow_size; i++ )
+    {
+        q->slot[i].count = 0;
+        q->slot[i].done = false;
+        q->slot[i].next = (uint16_t)(i + 1);
+    }
+
+    svq_tables_init(&q->tables, q->max_size);
+
+    q->free = 0;
+    q->in_flight = 0;
+    q->shadow_avail_idx = 0;
+    q->last_shadow_used = 0;
+    q->shadow_used_seen = 0;
+    /* As it is in the ring of zeroes. */
+    q->call_event = 0;
+}
+
+bool svq_shadow_fits(const struct svq_queue *q, const struct svq_chain *c)
+{
+    return !c->indirect || svq_tables_fit(&q->tables, c->nr);
+}
+
+static void fill(struct svq_desc *to, struct svq_seg *seg, const struct svq_desc *from, bool more,
+                 uint16_t next)
+{
+    seg->addr = from->addr;
+    seg->len = from->len;
+    seg->write = from->flags & SVQ_DESC_F_WRITE;
+
+    to->addr = from->addr;
+    to->len = from->len;
+    to->flags = (uint16_t)((from->flags & SVQ_DESC_F_WRITE) | (more ? SVQ_DESC_F_NEXT : 0));
+    to->next = more ? next : 0;
+}
+
+/* One slot, which points to a table. */
+static void put_table(struct svq_queue *q, const struct svq_chain *c, unsigned int slot)
+{
+    struct svq_tables *t = &q->tables;
+    unsigned int first = svq_tables_alloc(t, c->nr), i;
+    struct svq_desc *d = svq_mem_at(&q->shadow_desc, slot * (uint32_t)sizeof(*d));
+
+    for ( i = 0; i < c->nr; i++ )
+        fill(svq_tables_at(t, first + i), &t->seg[first + i], &q->chain[i], i + 1 < c->nr,
+             (uint16_t)(i + 1));
+
+    d->addr = t->das + first * sizeof(*d);
+    d->len = (uint32_t)(c->nr * sizeof(*d));
+    d->flags = SVQ_DESC_F_INDIRECT;
+    d->next = 0;
+
+    q->slot[slot].table = (uint16_t)first;
+    q->free = q->slot[slot].next;
+    q->stats.tables_copied++;
+}
+
+/* As many slots as it has descriptors. */
+static void put_direct(struct svq_queue *q, const struct svq_chain *c, unsigned int head)
+{
+    unsigned int i = head, n;
+
+    for ( n = 0; n < c->nr; n++ )
+    {
+        struct svq_slot *s = &q->slot[i];
+
+        fill(svq_mem_at(&q->shadow_desc, i * (uint32_t)sizeof(struct svq_desc)), &s->seg,
+             &q->chain[n], n + 1 < c->nr, s->next);
+        i = s->next;
+    }
+
+    q->slot[head].table = SVQ_NO_TABLE;
+    q->free = (uint16_t)i;
+}
+
+void svq_shadow_put(struct svq_queue *q, const struct svq_chain *c)
+{
+    unsigned int head = q->free, at = q->shadow_avail_idx & (q->shadow_size - 1U);
+    struct svq_slot *s = &q->slot[head];
+
+    /*
+     * There are slots: a chain takes no more of them than of descriptors of the
+     * driver's ring, and of those there are not more.
+     */
+    if ( c->indirect )
+        put_table(q, c, head);
+    else
+        put_direct(q, c, head);
+
+    s->count = (uint16_t)c->nr;
+    s->id = c->id;
+    s->ring_descs = c->ring_descs;
+    s->done = false;
+    /* 2^32 bytes exactly do not fit a used length anyway: clamp. */
+    s->writable = c->writable > 0xffffffffU ? 0xffffffffU : (uint32_t)c->writable;
+
+    *(uint16_t *)svq_mem_at(&q->shadow_avail, SVQ_AVAIL_RING(at)) = (uint16_t)head;
+    q->shadow_avail_idx++;
+    q->in_flight++;
+}
+
+/* Does the backend want to know that the available idx is not old any more? */
+static bool notification_wanted(const struct svq_queue *q, uint16_t old)
+{
+    if ( q->shadow_event_idx )
+    {
+        uint16_t *event = svq_mem_at(&q->shadow_used, SVQ_USED_AVAIL_EVENT(q->shadow_size));
+
+        return svq_need_event(svq_read_once(*event), q->shadow_avail_idx, old);
+    }
+
+    return !(svq_read_once(*(uint16_t *)svq_mem_at(&q->shadow_used, SVQ_USED_FLAGS)) &
+             SVQ_USED_F_NO_NOTIFY);
+}
+
+void svq_shadow_publish(struct svq_dev *dev, struct svq_queue *q, unsigned int nr)
+{
+    uint16_t *idx = svq_mem_at(&q->shadow_avail, SVQ_AVAIL_IDX);
+
+    q->stats.requests += nr;
+
+    /* The backend sees descriptors and entries before the idx that covers them. */
+    svq_wmb();
+    svq_write_once(*idx, q->shadow_avail_idx);
+
+    /* 2.7.10: either it sees the new idx, or we see that it wants to be told. */
+    svq_mb();
+    if ( notification_wanted(q, (uint16_t)(q->shadow_avail_idx - nr)) )
+    {
+        q->stats.notifications++;
+        svq_env_notify(dev, (int)(q - dev->queue));
+    }
+}
+
+enum svq_error svq_shadow_look(struct svq_queue *q)
+{
+    uint16_t idx = svq_read_once(*(uint16_t *)svq_mem_at(&q->shadow_used, SVQ_USED_IDX));
+
+    if ( (uint16_t)(idx - q->last_shadow_used) > q->in_flight )
+        return SVQ_ERR_USED_IDX;
+
+    q->shadow_used_seen = idx;
+
+    /* Elements are read only after the idx that covers them. */
+    svq_rmb();
+
+    return SVQ_ERR_NONE;
+}
+
+enum svq_error svq_shadow_next(struct svq_queue *q, unsigned int *slot, uint32_t *len)
+{
+    unsigned int at = q->last_shadow_used & (q->shadow_size - 1U), id;
+    const struct svq_slot *s;
+
+    id = svq_read_once(*(uint32_t *)svq_mem_at(&q->shadow_used, SVQ_USED_ID(at)));
+    *len = svq_read_once(*(uint32_t *)svq_mem_at(&q->shadow_used, SVQ_USED_LEN(at)));
+
+    if ( id >= q->shadow_size )
+        return SVQ_ERR_USED_ID;
+
+    id = svq_nospec(id, (unsigned int)q->shadow_size);
+    s = &q->slot[id];
+    if ( !s->count || s->done )
+        return SVQ_ERR_USED_ID;
+
+    /* 2.7.8.2: underestimating is allowed, so a liar's length is cut down. */
+    if ( *len > s->writable )
+        *len = s->writable;
+
+    *slot = id;
+    q->last_shadow_used++;
+    q->in_flight--;
+
+    return SVQ_ERR_NONE;
+}
+
+bool svq_shadow_enable_calls(struct svq_queue *q)
+{
+    uint16_t *event = svq_mem_at(&q->shadow_avail, SVQ_AVAIL_USED_EVENT(q->shadow_size));
+
+    if ( !q->shadow_event_idx || q->call_event == q->last_shadow_used )
+        return false;
+
+    q->call_event = q->last_shadow_used;
+    svq_write_once(*event, q->call_event);
+
+    /* 2.7.7: either the backend sees the new event, or we see its new idx. */
+    svq_mb();
+
+    return true;
+}
+
+void svq_shadow_free_table(struct svq_queue *q, unsigned int head)
+{
+    struct svq_slot *s = &q->slot[head];
+
+    if ( s->table == SVQ_NO_TABLE )
+        return;
+
+    svq_tables_free(&q->tables, s->table, s->count);
+    /* What is left of the chain is one slot. */
+    s->table = SVQ_NO_TABLE;
+    s->count = 1;
+}
+
+void svq_shadow_free(struct svq_queue *q, unsigned int head)
+{
+    unsigned int i = head, n;
+
+    for ( n = q->slot[head].count; n > 1; n-- )
+        i = q->slot[i].next;
+
+    q->slot[i].next = q->free;
+    q->free = (uint16_t)head;
+    q->slot[head].count = 0;
+    q->slot[head].done = false;
+}
