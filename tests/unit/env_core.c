@@ -84,6 +84,22 @@ static const struct svq_desc *table_entry(const struct svq_queue *q, unsigned in
     return (const struct svq_desc *)(page + i % 256 * 16);
 }
 
+/* VIRTIO_F_IN_ORDER: tables come free when the backend returns them, before the driver knows. */
+static void forget_tables(unsigned int queue)
+{
+    const struct svq_queue *q = &env->dev.queue[queue];
+    unsigned int i;
+
+    for (i = 0; i < q->shadow_size; i++) {
+        struct env_flight *f = env->flight[queue][i];
+
+        if (f && f->table_nr && q->slot[i].done) {
+            memset(env->table_used[queue] + f->table, 0, f->table_nr);
+            f->table_nr = 0;
+        }
+    }
+}
+
 static void begin_flight(unsigned int queue, unsigned int slot)
 {
     const struct svq_queue *q = &env->dev.queue[queue];
@@ -106,6 +122,8 @@ static void begin_flight(unsigned int queue, unsigned int slot)
 
     d = shadow(&q->shadow_desc, slot * 16);
     if (d->flags & SVQ_DESC_F_INDIRECT) {
+        if (q->in_order)
+            forget_tables(queue);
         f->table = table_of(queue, d);
         f->table_nr = limit = d->len / 16;
         for (i = 0; i < f->table_nr; i++) {

@@ -54,8 +54,8 @@
 
 /*
  * Entries of shadow indirect tables that a queue has, per descriptor: 64 KiB
- * for a queue of 256.  At least 16 of the longest tables fit, so that a chain
- * can wait for others but never for ever.
+ * for a queue of 256.  16 of the longest tables fit (or one for every
+ * descriptor), so that a chain can wait for others but never for ever.
  */
 #define SVQ_TABLE_PER_DESC      16u
 #define SVQ_TABLE_ENTRIES(n)    (SVQ_TABLE_PER_DESC * (n))

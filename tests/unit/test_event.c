@@ -1,0 +1,541 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * VIRTIO_F_EVENT_IDX on both sides, on split and packed rings (2.7.7, 2.7.10,
+ * 2.8.10), and VIRTIO_F_IN_ORDER.
+ */
+#include "backend.h"
+#include "driver.h"
+#include "ring.h"
+
+#define EVENT_IDX   (1ULL << SVQ_F_EVENT_IDX)
+#define PACKED      (1ULL << SVQ_F_RING_PACKED)
+#define IN_ORDER    (1ULL << SVQ_F_IN_ORDER)
+
+static const struct ring_buf buf = { BUF(0), 100, true };
+
+/* driver: ring features; device: EVENT_IDX or nothing. */
+static void up_with(uint64_t driver, uint64_t device, unsigned int size)
+{
+    be_features = BE_FEATURES | device;
+    drv_ring_features = driver;
+    env_create(&(struct env_opts){ .size = 64 });
+    assert_int_equal(be_attach(), VSH_ERR_NONE);
+    drv_start(size);
+    be_begin();
+    ring_begin_all();
+    ring_enable_interrupt(0);
+    drv_assert_alive();
+}
+
+static void add(void)
+{
+    assert_true(ring_add(0, &buf, 1, RING_DIRECT) >= 0);
+}
+
+static bool get(void)
+{
+    unsigned int id;
+    uint32_t len;
+
+    return ring_get(0, &id, &len);
+}
+
+/* For each kind of driver's ring. */
+static void each(void (*test)(uint64_t features))
+{
+    test(EVENT_IDX);
+    env_release();
+    env_destroy();
+    test(EVENT_IDX | PACKED);
+}
+
+/* ---- Kicks ---- */
+
+static void kicks(uint64_t features)
+{
+    unsigned int n;
+
+    up_with(features, 0, 11 & ~(features & PACKED ? 0u : 3u));
+    for (n = 0; n < 200; n++) {
+        /* What comes first after a rest is kicked for, what comes with it is not. */
+        add();
+        assert_true(ring_wants_kick(0));
+        add();
+        assert_false(ring_wants_kick(0));
+        add();
+        assert_false(ring_wants_kick(0));
+        drv_kick(0);
+        assert_int_equal(env->nr_flights, 3);
+        be_serve(0, 1);
+        be_serve(0, 1);
+        be_serve(0, 1);
+        while (get())
+            ;
+    }
+    drv_assert_alive();
+}
+
+static void first_of_a_batch_is_kicked_for(void)
+{
+    each(kicks);
+}
+
+static unsigned int armed;
+static bool wanted;
+
+/* The driver makes something available just after the core has looked for the last time. */
+static void add_after_the_look(struct env_where w, void *p, size_t bytes)
+{
+    bool look = ring[0].packed ? w.area == ENV_DESC && w.off % 16 == 14
+                               : w.area == ENV_AVAIL && w.off == SVQ_AVAIL_IDX;
+
+    (void)p;
+    (void)bytes;
+    if (!look || !armed || --armed)
+        return;
+    add();
+    wanted = ring_wants_kick(0);
+}
+
+static void race(uint64_t features)
+{
+    unsigned int n, k;
+
+    up_with(features, 0, 8);
+    for (n = 0; n < 60; n++)
+        for (k = 1; k < 4; k++) {
+            unsigned int before;
+
+            add();
+            ring_wants_kick(0);
+            before = (unsigned int)env->dev.queue[0].stats.requests;
+            env->on_read = add_after_the_look;
+            armed = k;
+            wanted = false;
+            drv_kick(0);
+            env->on_read = NULL;
+            if (!armed) {
+                /* Either it has been seen, or its kick will come. */
+                assert_true(wanted || env->dev.queue[0].stats.requests == before + 2);
+                if (wanted)
+                    drv_kick(0);
+                assert_int_equal(env->dev.queue[0].stats.requests, before + 2);
+            }
+            while (env->dev.queue[0].in_flight)
+                be_serve(0, 1);
+            while (get())
+                ;
+        }
+    drv_assert_alive();
+}
+
+static void no_kick_is_lost_to_a_race(void)
+{
+    each(race);
+}
+
+static void without_the_feature_no_event_is_written(void)
+{
+    uint32_t event;
+
+    up_with(0, 0, 8);
+    env_write16(drv_queue[0].used + SVQ_USED_AVAIL_EVENT(8), 0x1234);
+    add();
+    drv_kick(0);
+    assert_int_equal(env_read16(drv_queue[0].used + SVQ_USED_AVAIL_EVENT(8)), 0x1234);
+    env_release();
+    env_destroy();
+
+    up_with(PACKED, 0, 8);
+    add();
+    drv_kick(0);
+    env_read(drv_queue[0].used, &event, 4);
+    assert_int_equal(event, 0);
+}
+
+/* ---- Interrupts ---- */
+
+static void interrupts(uint64_t features)
+{
+    unsigned int n, i, before;
+
+    up_with(features, 0, 8);
+    for (n = 0; n < 200; n++) {
+        for (i = 0; i < 6; i++)
+            add();
+        ring_delay_interrupt(0, n % 6);
+        drv_kick(0);
+        for (i = 0; i < 6; i++) {
+            before = env->interrupts;
+            be_serve(0, 1);
+            /* With the one that is asked for, and only with that. */
+            assert_int_equal(env->interrupts - before, i == n % 6);
+        }
+        for (i = 0; i < 6; i++)
+            assert_true(get());
+        assert_false(get());
+    }
+    drv_assert_alive();
+}
+
+static void interrupt_comes_with_the_buffer_that_is_asked_for(void)
+{
+    each(interrupts);
+}
+
+static void batches(uint64_t features)
+{
+    unsigned int n, i, before, from, to;
+
+    /* Several at once: the event may lie anywhere among them, or outside. */
+    up_with(features, 0, features & PACKED ? 7 : 8);
+    for (n = 0; n < 300; n++) {
+        unsigned int nr = 1 + n % 6, ask = n / 6 % 8, head;
+
+        for (i = 0; i < nr; i++)
+            add();
+        ring_delay_interrupt(0, ask % ring[0].size);
+        drv_kick(0);
+        for (i = 0; i < nr; i++) {
+            head = be_take(0);
+            be_put(0, head, 1);
+        }
+        before = env->interrupts;
+        be_kick(0);
+        from = 0;
+        to = nr;
+        assert_int_equal(env->interrupts - before,
+                         ask % ring[0].size >= from && ask % ring[0].size < to);
+        while (get())
+            ;
+    }
+    drv_assert_alive();
+}
+
+static void interrupt_comes_if_a_batch_passes_the_event(void)
+{
+    each(batches);
+}
+
+static void interrupts_can_be_disabled_altogether(void)
+{
+    unsigned int n, before;
+    const uint64_t features[] = { 0, EVENT_IDX, PACKED, PACKED | EVENT_IDX };
+    unsigned int k;
+
+    for (k = 0; k < COUNT(features); k++) {
+        up_with(features[k], 0, 8);
+        ring_disable_interrupt(0);
+        before = env->interrupts;
+        for (n = 0; n < 50; n++) {
+            add();
+            drv_kick(0);
+            be_serve(0, 1);
+            assert_true(get());
+        }
+        assert_int_equal(env->interrupts, before);
+        ring_enable_interrupt(0);
+        add();
+        drv_kick(0);
+        be_serve(0, 1);
+        assert_int_equal(env->interrupts, before + 1);
+        env_release();
+        env_destroy();
+    }
+}
+
+static void packed_flags_without_the_feature(void)
+{
+    unsigned int flags, before;
+
+    /* 2.8.10: DESC is valid only with VIRTIO_F_EVENT_IDX: interrupt rather than not. */
+    for (flags = 0; flags < 4; flags++) {
+        uint32_t event = flags << 16 | 5;
+
+        up_with(PACKED, 0, 8);
+        env_write(drv_queue[0].avail, &event, sizeof(event));
+        add();
+        drv_kick(0);
+        before = env->interrupts;
+        be_serve(0, 1);
+        assert_int_equal(env->interrupts - before, flags != SVQ_EVENT_F_DISABLE);
+        env_release();
+        env_destroy();
+    }
+}
+
+/* ---- The backend ---- */
+
+static void backend_is_notified_when_it_asks(void)
+{
+    unsigned int n, i, before;
+
+    up_with(0, EVENT_IDX, 8);
+    for (n = 0; n < 100; n++) {
+        uint16_t idx = (uint16_t)(6 * n);
+
+        be_avail_event(0, (uint16_t)(idx + n % 6));
+        /* Its old way of saying so counts for nothing. */
+        be_used_flags(0, SVQ_USED_F_NO_NOTIFY);
+        for (i = 0; i < 6; i++) {
+            before = env->notify[0];
+            add();
+            drv_kick(0);
+            assert_int_equal(env->notify[0] - before, i == n % 6);
+        }
+        for (i = 0; i < 6; i++)
+            be_serve(0, 1);
+        while (get())
+            ;
+    }
+    drv_assert_alive();
+}
+
+static void backend_is_asked_for_the_next_call(void)
+{
+    unsigned int n, head[3];
+
+    up_with(0, EVENT_IDX, 8);
+    assert_int_equal(be_used_event(0), 0);
+    for (n = 0; n < 70000; n += 3) {
+        add();
+        add();
+        add();
+        drv_kick(0);
+        head[0] = be_take(0);
+        head[1] = be_take(0);
+        head[2] = be_take(0);
+        be_return(0, head[1], 1);
+        assert_int_equal(be_used_event(0), (uint16_t)(n + 1));
+        be_put(0, head[0], 1);
+        be_return(0, head[2], 1);
+        assert_int_equal(be_used_event(0), (uint16_t)(n + 3));
+        while (get())
+            ;
+    }
+    drv_assert_alive();
+}
+
+static unsigned int late_head;
+
+static void return_after_the_look(struct env_where w, void *p, size_t bytes)
+{
+    (void)p;
+    (void)bytes;
+    if (w.area != ENV_SHADOW_USED || w.off != SVQ_USED_IDX || !armed || --armed)
+        return;
+    /* Its event is that of the last time, so it does not call. */
+    be_put(0, late_head, 1);
+}
+
+static void no_call_is_lost_to_a_race(void)
+{
+    unsigned int n, head;
+
+    up_with(0, EVENT_IDX, 8);
+    for (n = 0; n < 50; n++) {
+        add();
+        add();
+        drv_kick(0);
+        head = be_take(0);
+        late_head = be_take(0);
+        be_put(0, head, 1);
+        armed = 1;
+        env->on_read = return_after_the_look;
+        be_kick(0);
+        env->on_read = NULL;
+        assert_int_equal(env->dev.queue[0].in_flight, 0);
+        assert_true(get());
+        assert_true(get());
+    }
+    drv_assert_alive();
+}
+
+static void without_the_feature_the_backend_sees_no_event(void)
+{
+    unsigned int n;
+
+    up_with(EVENT_IDX, 0, 8);
+    for (n = 0; n < 10; n++) {
+        unsigned int before = env->notify[0];
+
+        be_avail_event(0, 0x4000);
+        add();
+        drv_kick(0);
+        assert_int_equal(env->notify[0], before + 1);
+        be_serve(0, 1);
+        assert_int_equal(be_used_event(0), 0);
+        assert_true(get());
+    }
+}
+
+/* Whatever is in these fields costs notifications, and nothing else. */
+static void hostile_events_harm_nobody_else(void)
+{
+    unsigned int n;
+
+    up_with(EVENT_IDX | PACKED, EVENT_IDX, 7);
+    for (n = 0; n < 500; n++) {
+        uint32_t event = n * 0x9e3779b1u;
+
+        env_write(drv_queue[0].avail, &event, sizeof(event));
+        be_avail_event(0, (uint16_t)(event >> 8));
+        add();
+        drv_kick(0);
+        be_serve(0, 1);
+        assert_true(get());
+    }
+    drv_assert_alive();
+}
+
+/* ---- VIRTIO_F_IN_ORDER ---- */
+
+static void in_order(uint64_t features)
+{
+    unsigned int head[4], i;
+
+    up_with(features | IN_ORDER, 0, 8);
+    for (i = 0; i < 4; i++) {
+        struct ring_buf b = { BUF(i), 100 + i, true };
+
+        ring_add(0, &b, 1, RING_DIRECT);
+    }
+    drv_kick(0);
+    for (i = 0; i < 4; i++)
+        head[i] = be_take(0);
+
+    /* Held back, but the backend's access is gone. */
+    be_return(0, head[2], 102);
+    assert_int_equal(env_access(BUF(2)), SVQ_NONE);
+    assert_int_equal(env_visible(), 3);
+    assert_false(get());
+    be_return(0, head[1], 101);
+    assert_false(get());
+    assert_int_equal(env->dev.queue[0].stats.returned, 0);
+
+    be_return(0, head[0], 100);
+    for (i = 0; i < 3; i++) {
+        unsigned int id;
+        uint32_t len;
+
+        assert_true(ring_get(0, &id, &len));
+        assert_int_equal(len, 100 + i);
+    }
+    assert_false(get());
+    be_return(0, head[3], 103);
+    assert_true(get());
+    assert_int_equal(env->dev.queue[0].stats.returned, 4);
+    drv_assert_alive();
+}
+
+static void returns_wait_for_those_before_them(void)
+{
+    each(in_order);
+    env_release();
+    env_destroy();
+    in_order(0);
+}
+
+static void chain_held_back_cannot_be_returned_again(void)
+{
+    unsigned int head[2];
+
+    up_with(IN_ORDER, 0, 8);
+    add();
+    add();
+    drv_kick(0);
+    head[0] = be_take(0);
+    head[1] = be_take(0);
+    be_return(0, head[1], 1);
+    be_return(0, head[1], 1);
+    drv_assert_failed(SVQ_ERR_USED_ID, 0);
+    (void)head[0];
+}
+
+static void chain_held_back_still_takes_its_descriptors(void)
+{
+    unsigned int head[8], i;
+
+    up_with(IN_ORDER, 0, 8);
+    for (i = 0; i < 8; i++)
+        drv_desc(0, i, BUF(i), 8, SVQ_DESC_F_WRITE, 0);
+    for (i = 0; i < 8; i++)
+        drv_offer(0, i);
+    drv_kick(0);
+    for (i = 0; i < 8; i++)
+        head[i] = be_take(0);
+    for (i = 7; i > 0; i--)
+        be_return(0, head[i], 1);
+    assert_int_equal(env->dev.queue[0].in_flight, 1);
+    drv_submit(0, 5);
+    drv_assert_failed(SVQ_ERR_HEAD_BUSY, 0);
+}
+
+static void used_idx_may_not_count_what_is_held_back(void)
+{
+    unsigned int i, head;
+
+    up_with(IN_ORDER, 0, 8);
+    for (i = 0; i < 3; i++)
+        add();
+    drv_kick(0);
+    head = be_take(0);
+    (void)head;
+    be_return(0, be_take(0), 1);
+    be_return(0, be_take(0), 1);
+    be_used_idx(0, 4);
+    be_kick(0);
+    drv_assert_failed(SVQ_ERR_USED_IDX, 0);
+}
+
+static void order_holds_over_many_wraps(void)
+{
+    unsigned int n, i, head[8];
+
+    up_with(IN_ORDER | PACKED, 0, 7);
+    for (n = 0; n < 10000; n++) {
+        unsigned int nr = 1 + n % 7;
+
+        for (i = 0; i < nr; i++) {
+            struct ring_buf b = { BUF(i), 1 + i, true };
+
+            ring_add(0, &b, 1, RING_DIRECT);
+        }
+        drv_kick(0);
+        for (i = 0; i < nr; i++)
+            head[i] = be_take(0);
+        for (i = nr; i--;)
+            be_put(0, head[i], 100);
+        be_kick(0);
+        for (i = 0; i < nr; i++) {
+            unsigned int id;
+            uint32_t len;
+
+            assert_true(ring_get(0, &id, &len));
+            assert_int_equal(len, 1 + i);
+        }
+    }
+    drv_assert_alive();
+}
+
+static const struct CMUnitTest tests[] = {
+    TEST(first_of_a_batch_is_kicked_for),
+    TEST(no_kick_is_lost_to_a_race),
+    TEST(without_the_feature_no_event_is_written),
+    TEST(interrupt_comes_with_the_buffer_that_is_asked_for),
+    TEST(interrupt_comes_if_a_batch_passes_the_event),
+    TEST(interrupts_can_be_disabled_altogether),
+    TEST(packed_flags_without_the_feature),
+    TEST(backend_is_notified_when_it_asks),
+    TEST(backend_is_asked_for_the_next_call),
+    TEST(no_call_is_lost_to_a_race),
+    TEST(without_the_feature_the_backend_sees_no_event),
+    TEST(hostile_events_harm_nobody_else),
+    TEST(returns_wait_for_those_before_them),
+    TEST(chain_held_back_cannot_be_returned_again),
+    TEST(chain_held_back_still_takes_its_descriptors),
+    TEST(used_idx_may_not_count_what_is_held_back),
+    TEST(order_holds_over_many_wraps),
+};
+
+TEST_MAIN(tests)
