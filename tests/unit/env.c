@@ -305,12 +305,12 @@ static void check_resets(void)
 {
     unsigned int i;
 
+    if (env->dev.state == VSH_STATE_RUNNING && !env->dev.taking_away)
+        env_drop_reset_flights();
+
     for (i = 0; i < env->dev.nr_queues; i++) {
         const struct svq_queue *q = &env->dev.queue[i];
 
-        if (env->dev.state == VSH_STATE_RUNNING && !env->dev.taking_away && !q->live &&
-            q->reset != SVQ_RESET_TAKING)
-            env_drop_flights_of(i);
         if (q->reset != SVQ_RESET_NONE)
             assert_int_equal(env->dev.info->queue[i].size, 0);
         if (!q->live)

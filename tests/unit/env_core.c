@@ -49,6 +49,15 @@ void env_drop_flights_of(unsigned int queue)
     env->returned[queue] = env->published;
 }
 
+void env_drop_reset_flights(void)
+{
+    unsigned int i;
+
+    for (i = 0; i < env->dev.nr_queues; i++)
+        if (!env->dev.queue[i].live && env->dev.queue[i].reset != SVQ_RESET_TAKING)
+            env_drop_flights_of(i);
+}
+
 void env_drop_flights(void)
 {
     unsigned int q;
@@ -197,6 +206,7 @@ void env_published(unsigned int queue, uint16_t from, uint16_t to)
 
     ENV_CHECK(env->dev.state == VSH_STATE_RUNNING, "published while not running");
     ENV_CHECK(q->live, "published on a queue that is not live");
+    env_drop_reset_flights();
 
     for (i = from; i != to; i++)
         begin_flight(queue, shadow_entry(q, i));

@@ -26,6 +26,8 @@ void env_check_visible(const char *when);
 
 void env_drop_flights(void);
 void env_drop_flights_of(unsigned int queue);
+/* Of queues that are not live, and whose pages have been taken away. */
+void env_drop_reset_flights(void);
 void env_published(unsigned int queue, uint16_t from, uint16_t to);
 void env_returned(unsigned int queue, uint16_t from, uint16_t to);
 

@@ -58,7 +58,7 @@ uint64_t ring_table(unsigned int q, unsigned int id)
 {
     uint64_t offset = ring[q].size <= 512 ? PAGE - 2 * 16 : 0;
 
-    return RING_TABLES + ((uint64_t)q * ring[q].size + id) * 16 * KIB + offset;
+    return RING_TABLES + ((uint64_t)q * VSH_MAX_QUEUE_SIZE + id) * 16 * KIB + offset;
 }
 
 static void put_table(const struct ring *r, uint64_t table, const struct ring_buf *buf,
