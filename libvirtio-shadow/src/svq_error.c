@@ -9,14 +9,14 @@ const char *svq_error_text(enum svq_error err)
     case SVQ_ERR_NONE:          return "no error";
     case SVQ_ERR_AVAIL_IDX:     return "available idx jumped by more than the queue size";
     case SVQ_ERR_HEAD:          return "available entry beyond the descriptor table";
-    case SVQ_ERR_HEAD_BUSY:     return "descriptor, or its id, made available again while in flight";
+    case SVQ_ERR_HEAD_BUSY:     return "descriptor or id made available again while in flight";
     case SVQ_ERR_NEXT:          return "next beyond the descriptor table";
     case SVQ_ERR_CHAIN_LONG:    return "chain longer than the queue, or a loop";
     case SVQ_ERR_CHAIN_BYTES:   return "chain of more than 2^32 bytes";
     case SVQ_ERR_CHAIN_PAGES:   return "chain of more pages than can be granted at once";
     case SVQ_ERR_ORDER:         return "readable descriptor after a writable one";
     case SVQ_ERR_INDIRECT:      return "indirect descriptor, which was not negotiated";
-    case SVQ_ERR_TABLE:         return "indirect table of no, half or too many descriptors";
+    case SVQ_ERR_TABLE:         return "indirect table of no, half or too many entries";
     case SVQ_ERR_TABLE_LINK:    return "indirect descriptor in a table, or in a linked list";
     case SVQ_ERR_CHAIN_PART:    return "list of descriptors of which a part is not available";
     case SVQ_ERR_FLAGS:         return "unknown descriptor flags";

@@ -17,11 +17,6 @@ static bool has(const struct svq_dev *dev, unsigned int feature)
     return dev->driver_features & (1ULL << feature);
 }
 
-static void spend(unsigned int *budget, unsigned int work)
-{
-    *budget -= work < *budget ? work : *budget;
-}
-
 static bool ring_part_get(struct svq_dev *dev, uint64_t addr, uint32_t bytes, uint32_t align,
                           struct svq_mem *mem)
 {
@@ -150,7 +145,7 @@ static enum svq_error fetch_one(struct svq_dev *dev, struct svq_queue *q, unsign
         return SVQ_ERR_OVERCOMMIT;
 
     /* Also for a chain that has to wait: it was looked at, page by page. */
-    spend(budget, c.work);
+    svq_spend(budget, c.work);
 
     if ( !svq_shadow_fits(q, &c) || !svq_buffers_take(&dev->pages, q, c.nr) )
     {
@@ -277,7 +272,7 @@ static enum svq_error collect_one(struct svq_dev *dev, struct svq_queue *q,
     if ( err != SVQ_ERR_NONE )
         return err;
 
-    spend(budget, svq_buffers_end(&dev->pages, q, slot, SVQ_BUFFERS_PUT));
+    svq_spend(budget, svq_buffers_end(&dev->pages, q, slot, SVQ_BUFFERS_PUT));
     svq_shadow_free_table(q, slot);
 
     if ( q->in_order )
@@ -337,82 +332,4 @@ enum svq_error svq_queue_collect(struct svq_dev *dev, struct svq_queue *q, unsig
         svq_queue_wake(dev);
 
     return err != SVQ_ERR_NONE ? err : commit_err;
-}
-
-/* ---- Reset of a live queue ---- */
-
-void svq_queue_begin_reset(struct svq_queue *q)
-{
-    q->live = false;
-    q->fetch = false;
-    q->collect = false;
-    q->stalled = false;
-    q->generation++;
-    q->reset = SVQ_RESET_TAKING;
-    q->reset_acked = false;
-    q->reset_scan = 0;
-}
-
-bool svq_queue_reset_acked(struct svq_queue *q, uint32_t generation)
-{
-    if ( q->reset == SVQ_RESET_NONE || q->reset_acked || q->generation != generation )
-        return false;
-
-    q->reset_acked = true;
-
-    return true;
-}
-
-/* Walk over the slots of chains that the backend had, from where the last step ended. */
-static bool walk(struct svq_dev *dev, struct svq_queue *q, enum svq_buffers_end how,
-                 unsigned int *budget)
-{
-    for ( ; q->reset_scan < q->shadow_size && *budget; q->reset_scan++ )
-    {
-        const struct svq_slot *s = &q->slot[q->reset_scan];
-
-        spend(budget, s->count && !s->done
-                      ? svq_buffers_end(&dev->pages, q, q->reset_scan, how) : 1);
-    }
-
-    if ( q->reset_scan < q->shadow_size )
-        return false;
-
-    q->reset_scan = 0;
-
-    return true;
-}
-
-enum svq_error svq_queue_reset_step(struct svq_dev *dev, struct svq_queue *q,
-                                    unsigned int *budget)
-{
-    enum svq_error err = SVQ_ERR_NONE;
-    bool over;
-
-    if ( q->reset == SVQ_RESET_TAKING )
-    {
-        over = walk(dev, q, SVQ_BUFFERS_HOLD, budget);
-        err = svq_pages_commit(dev, q);
-        if ( over )
-        {
-            q->in_flight = 0;
-            q->reset = SVQ_RESET_WAITING;
-        }
-    }
-
-    if ( err == SVQ_ERR_NONE && q->reset == SVQ_RESET_WAITING && q->reset_acked )
-        q->reset = SVQ_RESET_CLEARING;
-
-    if ( err == SVQ_ERR_NONE && q->reset == SVQ_RESET_CLEARING )
-    {
-        over = walk(dev, q, SVQ_BUFFERS_UNHOLD, budget);
-        err = svq_pages_commit(dev, q);
-        if ( over )
-        {
-            svq_queue_reset(dev, q);
-            svq_queue_wake(dev);
-        }
-    }
-
-    return err;
 }

@@ -7,6 +7,12 @@
 
 #include <virtio-shadow/svq.h>
 
+/* Work that was done, in units of SVQ_BUDGET. */
+static inline void svq_spend(unsigned int *budget, unsigned int work)
+{
+    *budget -= work < *budget ? work : *budget;
+}
+
 /*
  * QueueReady was written with 1 (4.2.3.2): check the ring that the driver
  * describes and get hold of its pages.  SVQ_ERR_RING if it is no valid ring in
@@ -37,7 +43,7 @@ enum svq_error svq_queue_collect(struct svq_dev *dev, struct svq_queue *q, unsig
 void svq_queue_wake(struct svq_dev *dev);
 
 /*
- * QueueReset (2.6.1, 4.2.2.1) of a live queue, while others go on.
+ * svq_reset.c: QueueReset (2.6.1, 4.2.2.1) of a live queue, while others go on.
  *
  * What is in flight is taken away at once, but a device process may still be
  * working on it, and would not notice if that memory came back in another

@@ -396,7 +396,7 @@ void env_after_read(const volatile void *p, size_t bytes)
             env->rmb = false;
         } else if (w.off == SVQ_USED_FLAGS || w.off == SVQ_USED_AVAIL_EVENT(q->shadow_size)) {
             ENV_CHECK(env->mb, "2.7.10: flags are read without a barrier after the idx");
-            ENV_CHECK(q->shadow_event_idx == (w.off != SVQ_USED_FLAGS), "the wrong one is looked at");
+            ENV_CHECK(q->shadow_event_idx == (w.off != SVQ_USED_FLAGS), "the wrong one is read");
         } else
             ENV_CHECK(env->rmb, "2.7.8: an element is read without a barrier after the idx");
         break;

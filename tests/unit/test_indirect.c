@@ -18,7 +18,8 @@ static void up_with_size(unsigned int size)
     up(&(struct env_opts){ .size = size });
 }
 
-static void entry(unsigned int i, uint64_t addr, uint32_t len, unsigned int flags, unsigned int next)
+static void entry(unsigned int i, uint64_t addr, uint32_t len, unsigned int flags,
+                  unsigned int next)
 {
     struct svq_desc d = { addr, len, (uint16_t)flags, (uint16_t)next };
 

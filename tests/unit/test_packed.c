@@ -165,9 +165,11 @@ static void parts_are_aligned_as_2_8_10_1_says(void)
         drv_probe();
         assert_false(drv_setup_at(0, 8, RINGS + off, RINGS + 0x1000, RINGS + 0x2000));
         drv_probe();
-        assert_int_equal(drv_setup_at(0, 8, RINGS, RINGS + 0x1000 + off, RINGS + 0x2000), off % 4 == 0);
+        assert_int_equal(drv_setup_at(0, 8, RINGS, RINGS + 0x1000 + off, RINGS + 0x2000),
+                         off % 4 == 0);
         drv_probe();
-        assert_int_equal(drv_setup_at(0, 8, RINGS, RINGS + 0x1000, RINGS + 0x2000 + off), off % 4 == 0);
+        assert_int_equal(drv_setup_at(0, 8, RINGS, RINGS + 0x1000, RINGS + 0x2000 + off),
+                         off % 4 == 0);
     }
     /* To the last byte of RAM, and no further. */
     drv_probe();

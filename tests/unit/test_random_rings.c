@@ -583,7 +583,8 @@ static void run_seed(void **state)
     memset(was_live, 0, sizeof(was_live));
 
     random_features();
-    env_create(&(struct env_opts){ .queues = QUEUES, .size = SIZE, .records = s->number % 3 ? 0 : 256 });
+    env_create(&(struct env_opts){
+        .queues = QUEUES, .size = SIZE, .records = s->number % 3 ? 0 : 256 });
     assert_int_equal(be_attach(), VSH_ERR_NONE);
     start_all();
     for (q = 0; q < QUEUES; q++)
@@ -625,7 +626,8 @@ int main(int argc, char **argv)
         seeds[i].hostile = i >= SEEDS;
         snprintf(seeds[i].name, sizeof(seeds[i].name), "%s_%u",
                  seeds[i].hostile ? "hostile_seed" : "honest_seed", i);
-        tests[i] = (struct CMUnitTest){ seeds[i].name, run_seed, NULL, env_test_cleanup, &seeds[i] };
+        tests[i] =
+            (struct CMUnitTest){ seeds[i].name, run_seed, NULL, env_test_cleanup, &seeds[i] };
     }
     /* It looks back at all seeds, so there is no running it alone. */
     tests[i] = (struct CMUnitTest){ "seeds_got_somewhere", seeds_got_somewhere, NULL, NULL, NULL };

@@ -274,6 +274,29 @@ static void reset_of_a_queue_before_driver_ok_is_immediate(void)
     works(0);
 }
 
+/* DRIVER_OK was written, but the device still waits for the last run's end. */
+static void queue_enabled_before_the_device_runs_comes_with_the_others(void)
+{
+    up_with(0);
+    drv_reset();
+    drv_probe();
+    assert_true(drv_setup(0, 16));
+    drv_write(SVQ_MMIO_STATUS, DRV_OK);
+    assert_int_equal(be_info()->state, VSH_STATE_RESETTING);
+    write_reset(0);
+    assert_false(is_ready(0));
+    assert_true(drv_setup(0, 4));
+    assert_true(drv_setup(1, 8));
+    assert_int_equal(be_info()->queue[0].size, 0);
+    assert_int_equal(be_ack(), VSH_ERR_NONE);
+    be_begin();
+    assert_int_equal(be_info()->queue[0].size, 4);
+    assert_int_equal(be_info()->queue[1].size, 8);
+    works(0);
+    works(1);
+    drv_assert_alive();
+}
+
 static void queue_without_reset_cannot_be_enabled_late(void)
 {
     up(&(struct env_opts){ .queues = 2 });
@@ -516,6 +539,7 @@ static const struct CMUnitTest tests[] = {
     TEST(registers_wait_for_the_end_of_the_reset),
     TEST(values_other_than_1_do_nothing),
     TEST(reset_of_a_queue_before_driver_ok_is_immediate),
+    TEST(queue_enabled_before_the_device_runs_comes_with_the_others),
     TEST(queue_without_reset_cannot_be_enabled_late),
     TEST(kicks_and_calls_of_a_queue_being_reset_do_nothing),
     TEST(device_reset_ends_a_queue_reset),

@@ -400,10 +400,10 @@ struct svq_dev {
  * queue max_size (the same power of two for all), slot, chain, done, order
  * (max_size of each), busy (SVQ_BUSY_WORDS) and tables.seg (as many as
  * SVQ_TABLE_ENTRIES(max_size)); table (max_size); pages.page, pages.bucket,
- * pages.nr (svq_page_records()) and pages.key (random).  It may set withheld, to offer less than there
- * is: bits of SVQ_F_INDIRECT_DESC, SVQ_F_EVENT_IDX, SVQ_F_RING_PACKED,
- * SVQ_F_IN_ORDER, SVQ_F_RING_RESET.  It writes the event channels, frontend and device
- * into the zeroed info page itself.
+ * pages.nr (svq_page_records()) and pages.key (random).  It may set withheld, to
+ * offer less than there is: bits of SVQ_F_INDIRECT_DESC, SVQ_F_EVENT_IDX,
+ * SVQ_F_RING_PACKED, SVQ_F_IN_ORDER, SVQ_F_RING_RESET.  It writes the event
+ * channels, frontend and device into the zeroed info page itself.
  *
  * frame[]: the core's pointers to the frames of the window, which has
  * svq_window_frames(nr_queues, max_size) of them and outlives the device.
