@@ -22,8 +22,11 @@
 /* Not in the kernel's copy of the interface. */
 #define XENMEM_resource_virtio_shadow	3
 
-/* Both ring areas of every queue at its largest, info page and mailbox. */
-#define MAX_WINDOW_FRAMES	128
+/*
+ * More than the 578 that info page, mailbox, and rings and tables of every
+ * queue take at their largest.
+ */
+#define MAX_WINDOW_FRAMES	1024
 
 /* Xen writes the info page in one go: more tries than this never happen. */
 #define INFO_TRIES		1000
