@@ -3,9 +3,10 @@
 
 /*
  * Bits 24 to 49 concern queues, transport and negotiation. The mediator is the
- * transport and has the queues, so what the device can do there does not
- * matter, except that both must speak virtio 1.
+ * transport and has the queues, so what the device can do there matters only
+ * where the mediator uses it on the shadow virtqueues.
  */
+#define SHADOW_BITS (VIRTIO_F_VERSION_1 | VIRTIO_F_INDIRECT_DESC | VIRTIO_F_EVENT_IDX)
 #define FIRST_TRANSPORT_BIT 24
 #define LAST_TRANSPORT_BIT 49
 #define TRANSPORT_BITS                                                                             \
@@ -29,5 +30,5 @@ uint64_t features_offered(uint32_t device_type, uint64_t device_features)
     if (device_type == VIRTIO_ID_BLOCK) {
         features &= ~(VIRTIO_BLK_F_CONFIG_WCE | VIRTIO_BLK_F_SECURE_ERASE | VIRTIO_BLK_F_ZONED);
     }
-    return features | VIRTIO_F_VERSION_1;
+    return features | (device_features & SHADOW_BITS);
 }

@@ -48,7 +48,8 @@ struct chain {
     bool in_flight, known;
     uint64_t returned_ns;
     unsigned int nr;
-    struct buffer buffer[VSH_MAX_QUEUE_SIZE];
+    /* One more, for a table in the frontend's memory. */
+    struct buffer buffer[VSH_MAX_QUEUE_SIZE + 1];
 };
 
 struct queue {
@@ -97,23 +98,59 @@ static uint32_t load32(const uint8_t *p)
     return *(const volatile uint32_t *)p;
 }
 
+/* A place in the device address space, as it is mapped here; NULL if it is not. */
+static const volatile void *at_das(uint64_t das)
+{
+    if (das - dev.window.das < dev.window.size)
+        return dev.window.va + (das - dev.window.das);
+    for (unsigned int b = 0; b < dev.nr_banks; b++)
+        if (das - dev.bank[b].das < dev.bank[b].size)
+            return dev.bank[b].va + (das - dev.bank[b].das);
+    return NULL;
+}
+
+static void note_buffer(struct chain *c, uint64_t addr, uint32_t len)
+{
+    if (c->nr < sizeof(c->buffer) / sizeof(c->buffer[0]))
+        c->buffer[c->nr++] = (struct buffer){.addr = addr, .len = len};
+}
+
+/*
+ * Chains through the descriptors from i on, in a table of nr of them. Returns
+ * the descriptor that points to an indirect table, if there is one.
+ */
+static struct buffer note_descriptors(struct chain *c, const volatile struct svq_desc *table,
+                                      unsigned int nr, unsigned int i)
+{
+    for (unsigned int n = 0; n < nr; n++) {
+        uint64_t addr = table[i].addr;
+        uint32_t len = table[i].len;
+        uint16_t flags = table[i].flags;
+
+        /* A table in the window is none of the frontend's memory, but noting it does no harm. */
+        note_buffer(c, addr, len);
+        if (flags & SVQ_DESC_F_INDIRECT)
+            return (struct buffer){.addr = addr, .len = len};
+        if (!(flags & SVQ_DESC_F_NEXT))
+            break;
+        i = table[i].next % nr;
+    }
+    return (struct buffer){0};
+}
+
 /* What the chain at head covers, as the shadow descriptor table has it now. */
 static void note_chain(struct queue *q, uint16_t head)
 {
     struct chain *c = &q->chain[head % q->size];
-    uint16_t i = head % q->size;
+    const volatile void *table;
+    struct buffer indirect;
 
     c->nr = 0;
-    for (;;) {
-        const volatile struct svq_desc *d = &q->desc[i];
-        uint16_t flags = d->flags;
-
-        c->buffer[c->nr].addr = d->addr;
-        c->buffer[c->nr++].len = d->len;
-        if (!(flags & SVQ_DESC_F_NEXT) || c->nr == q->size)
-            break;
-        i = d->next % q->size;
-    }
+    indirect = note_descriptors(c, q->desc, q->size, head % q->size);
+    table = indirect.len >= sizeof(struct svq_desc) ? at_das(indirect.addr) : NULL;
+    /* A table in the frontend's memory may be gone by now. */
+    if (table && !sigsetjmp(fault_env, 1))
+        note_descriptors(c, table, indirect.len / sizeof(struct svq_desc), 0);
     c->in_flight = c->known = true;
 }
 
