@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Take the declarations that the mediator is built against out of xen-patches/,
+# so that the tests cannot drift away from them.
+#
+#   headers.sh <directory to write to>
+set -euo pipefail
+
+patches=$(cd "$(dirname "$0")/../../xen-patches" && pwd)
+out=$1
+mkdir -p "$out/generated"
+
+# The part of patch $1 that is about file $2.
+part()
+{
+    awk -v file="b/$2" '/^diff --git / { on = $4 == file } /^-- $/ { on = 0 } on' "$patches/$1"
+}
+
+# What the first hunk of that adds.
+added()
+{
+    part "$1" "$2" | awk '/^@@ / { hunk++ } hunk == 1 && /^\+/ { print substr($0, 2) }'
+}
+
+patch_with()
+{
+    grep -lF "+++ b/$1" "$patches"/[0-9]*.patch | sed 's,.*/,,'
+}
+
+emit()
+{
+    local file=$1 to=$2 needle=$3 patch
+
+    patch=$(patch_with "$file" | head -n 1)
+    {
+        echo "/* From xen-patches/$patch */"
+        added "$patch" "$file"
+    } > "$out/generated/$to"
+    grep -q "$needle" "$out/generated/$to" ||
+        { echo "$0: xen-patches/$patch does not add $needle to $file" >&2; exit 1; }
+}
+
+emit xen/include/public/domctl.h domctl-added.h 'struct xen_domctl_virtio_shadow '
+emit xen/include/xen/p2m-common.h p2m-common-added.h 'p2m_get_ram_pages'
+
+# The header that the patches make, patch by patch.
+rm -rf "$out/xen"
+mkdir -p "$out/xen"
+for patch in $(patch_with xen/include/xen/virtio-shadow.h); do
+    part "$patch" xen/include/xen/virtio-shadow.h | patch -s -p4 -d "$out/xen"
+done

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* Stand-in: all pages are mapped for good, as on arm64. */
+#ifndef STAND_IN_XEN_DOMAIN_PAGE_H
+#define STAND_IN_XEN_DOMAIN_PAGE_H
+
+#include <xen/mm.h>
+
+void *__map_domain_page_global(struct page_info *pg);
+void unmap_domain_page_global(const void *p);
+mfn_t domain_page_map_to_mfn(const void *p);
+void clear_domain_page(mfn_t mfn);
+
+#endif

@@ -1,0 +1,2 @@
+/* SPDX-License-Identifier: MIT */
+#define __ro_after_init

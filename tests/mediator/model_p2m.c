@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The p2m of each domain, with the operations of xen-patches/0002.  An entry
+ * that is changed stays in the TLB as it was until the next flush.
+ */
+#include <xen/domain_page.h>
+
+#include "model.h"
+
+unsigned int p2m_ipa_bits = 40;
+
+struct model_entry *model_at(struct domain *d, unsigned long gfn)
+{
+    assert_true(gfn < MODEL_P2M);
+    return &d->model->p2m[gfn];
+}
+
+static bool shows(const struct model_entry *e, mfn_t mfn)
+{
+    return p2m_is_foreign(e->type) && mfn_eq(e->mfn, mfn);
+}
+
+static void forget(struct domain *d, struct model_entry *e)
+{
+    /* The oldest is what counts: at most one change until the flush. */
+    if (!e->tlb_valid) {
+        e->tlb_valid = true;
+        e->tlb = e->mfn;
+        mfn_to_page(e->mfn)->stale++;
+        d->model->stale[d->model->nr_stale++] = (unsigned long)(e - d->model->p2m);
+    }
+}
+
+static void flush_locked(struct domain *d)
+{
+    d->model->flushes++;
+    while (d->model->nr_stale) {
+        struct model_entry *e = model_at(d, d->model->stale[--d->model->nr_stale]);
+
+        e->tlb_valid = false;
+        mfn_to_page(e->tlb)->stale--;
+    }
+}
+
+static bool clear(struct domain *d, gfn_t gfn, mfn_t mfn)
+{
+    struct model_entry *e = gfn_x(gfn) < MODEL_P2M ? model_at(d, gfn_x(gfn)) : NULL;
+
+    if (!e || !shows(e, mfn)) {
+        return false;
+    }
+    forget(d, e);
+    e->type = p2m_invalid;
+
+    return true;
+}
+
+static void write_entry(struct model_entry *e, mfn_t mfn, bool writable)
+{
+    e->type = writable ? p2m_map_foreign_rw : p2m_map_foreign_ro;
+    e->mfn = mfn;
+}
+
+int p2m_foreign_map(struct domain *d, struct p2m_foreign *f, unsigned int nr, mfn_t dummy)
+{
+    unsigned int i, k, dropped;
+    int rc = 0;
+
+    for (i = 0; i < nr; i++) {
+        f[i].done = false;
+    }
+
+    model_lock("p2m", RANK_P2M);
+
+    for (i = 0; i < nr && !rc; i++) {
+        struct model_entry *e;
+
+        if (d->is_dying) {
+            rc = -ESRCH;
+        } else if (gfn_x(f[i].gfn) >= MODEL_P2M) {
+            rc = -EINVAL;
+        } else if (model_fails()) {
+            rc = -ENOMEM;
+        }
+        if (rc) {
+            break;
+        }
+
+        e = model_at(d, gfn_x(f[i].gfn));
+        if (shows(e, dummy)) {
+            for (k = i, dropped = 0; k < nr; k++) {
+                dropped += clear(d, f[k].gfn, dummy);
+            }
+            flush_locked(d);
+            while (dropped--) {
+                put_page(mfn_to_page(dummy));
+            }
+        }
+
+        if (e->type != p2m_invalid) {
+            rc = -EEXIST;
+            break;
+        }
+
+        assert_true(mfn_to_page(f[i].mfn)->refs);
+        write_entry(e, f[i].mfn, f[i].writable);
+        f[i].done = true;
+    }
+
+    model_unlock("p2m");
+
+    return rc;
+}
+
+void p2m_foreign_unmap(struct domain *d, struct p2m_foreign *f, unsigned int nr)
+{
+    unsigned int i;
+
+    model_lock("p2m", RANK_P2M);
+    for (i = 0; i < nr; i++) {
+        f[i].done = clear(d, f[i].gfn, f[i].mfn);
+    }
+    model_unlock("p2m");
+}
+
+void p2m_foreign_protect(struct domain *d, struct p2m_foreign *f, unsigned int nr)
+{
+    unsigned int i;
+
+    model_lock("p2m", RANK_P2M);
+    for (i = 0; i < nr; i++) {
+        struct model_entry *e = gfn_x(f[i].gfn) < MODEL_P2M ? model_at(d, gfn_x(f[i].gfn)) : NULL;
+
+        f[i].done = e && shows(e, f[i].mfn);
+        if (f[i].done) {
+            forget(d, e);
+            write_entry(e, f[i].mfn, f[i].writable);
+        }
+    }
+    model_unlock("p2m");
+}
+
+void p2m_foreign_replace(struct domain *d, struct p2m_foreign *f, unsigned int nr, mfn_t dummy)
+{
+    unsigned int i;
+
+    model_lock("p2m", RANK_P2M);
+
+    for (i = 0; i < nr; i++) {
+        f[i].done = clear(d, f[i].gfn, f[i].mfn);
+    }
+    flush_locked(d);
+
+    for (i = 0; i < nr && !d->is_dying; i++) {
+        if (f[i].done) {
+            BUG_ON(!get_page(mfn_to_page(dummy), dom_xen));
+            write_entry(model_at(d, gfn_x(f[i].gfn)), dummy, true);
+        }
+    }
+
+    model_unlock("p2m");
+}
+
+void p2m_foreign_flush(struct domain *d)
+{
+    model_lock("p2m", RANK_P2M);
+    flush_locked(d);
+    model_unlock("p2m");
+}
+
+unsigned int p2m_get_ram_pages(struct domain *d, const gfn_t gfn[], struct page_info *pg[],
+                               unsigned int nr)
+{
+    unsigned int i;
+
+    model_lock("p2m", RANK_P2M);
+
+    for (i = 0; i < nr; i++) {
+        struct model_entry *e = gfn_x(gfn[i]) < MODEL_P2M ? model_at(d, gfn_x(gfn[i])) : NULL;
+
+        if (!e || e->type != p2m_ram_rw) {
+            break;
+        }
+        pg[i] = mfn_to_page(e->mfn);
+        if (!get_page(pg[i], d)) {
+            break;
+        }
+        if (pg[i]->special) {
+            put_page(pg[i]);
+            break;
+        }
+    }
+
+    model_unlock("p2m");
+
+    return i;
+}
+
+mfn_t p2m_lookup(struct domain *d, gfn_t gfn, p2m_type_t *t)
+{
+    struct model_entry *e;
+
+    model_lock("p2m", RANK_P2M);
+    model_unlock("p2m");
+
+    *t = p2m_invalid;
+    if (gfn_x(gfn) >= MODEL_P2M) {
+        return INVALID_MFN;
+    }
+    e = model_at(d, gfn_x(gfn));
+    *t = e->type;
+
+    return e->type == p2m_invalid ? INVALID_MFN : e->mfn;
+}
+
+void model_remove(struct domain *d, unsigned long gfn)
+{
+    struct model_entry *e = model_at(d, gfn);
+    p2m_type_t type = e->type;
+
+    if (type == p2m_invalid) {
+        return;
+    }
+
+    forget(d, e);
+    e->type = p2m_invalid;
+    flush_locked(d);
+
+    /* RAM: the domain gives the page up. */
+    if (p2m_is_foreign(type)) {
+        put_page(mfn_to_page(e->mfn));
+    } else if (get_page(mfn_to_page(e->mfn), d)) {
+        put_page_alloc_ref(mfn_to_page(e->mfn));
+        put_page(mfn_to_page(e->mfn));
+    }
+}
+
+void model_show(struct domain *d, unsigned long gfn, struct page_info *pg, p2m_type_t type)
+{
+    struct model_entry *e = model_at(d, gfn);
+
+    assert_int_equal(e->type, p2m_invalid);
+    assert_true(get_page(pg, pg->owner));
+    e->type = type;
+    e->mfn = page_to_mfn(pg);
+}
+
+void model_p2m_relinquish(struct domain *d)
+{
+    unsigned long gfn;
+
+    flush_locked(d);
+    for (gfn = 0; gfn < MODEL_P2M; gfn++) {
+        struct model_entry *e = model_at(d, gfn);
+
+        if (p2m_is_foreign(e->type)) {
+            e->type = p2m_invalid;
+            put_page(mfn_to_page(e->mfn));
+        }
+    }
+}
+
+void *model_access(struct domain *d, paddr_t addr, bool write)
+{
+    struct model_entry *e = model_at(d, PFN_DOWN(addr));
+
+    if (e->type == p2m_invalid || (write && e->type == p2m_map_foreign_ro)) {
+        return NULL;
+    }
+    return (uint8_t *)__map_domain_page_global(mfn_to_page(e->mfn)) + (addr & ~PAGE_MASK);
+}

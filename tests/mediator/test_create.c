@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: MIT */
+/* Making devices: what is refused, what it takes, and that failure leaves nothing. */
+#include "rig.h"
+
+extern const char model_option_name[];
+
+static void expect_nothing(const struct rig *r)
+{
+    assert_int_equal(model_ports(r->fe), 0);
+    assert_int_equal(model_irqs(r->fe), 0);
+    assert_int_equal(model.xen_pages, r->be->virtio_shadow && r->be->virtio_shadow->dummy ? 1 : 0);
+    assert_int_equal(r->be->refcnt, 1);
+    assert_int_equal(r->fe->refcnt, 2); /* itself, and its pages */
+    assert_true(!r->be->virtio_shadow || list_empty(&r->be->virtio_shadow->served));
+}
+
+static void refuse(struct rig *r, const struct xen_virtio_shadow_create *c, int rc)
+{
+    assert_int_equal(rig_create(r, c), rc);
+    expect_nothing(r);
+    assert_int_equal(r->fe->model->nr_handlers, 0);
+}
+
+#define REFUSE(rc, change)                                                                         \
+    do {                                                                                           \
+        struct xen_virtio_shadow_create c = rig_params(&r);                                        \
+        change;                                                                                    \
+        refuse(&r, &c, rc);                                                                        \
+    } while (0)
+
+static void option_off(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    assert_string_equal(model_option_name, "virtio-shadow");
+    rig_domains(&r);
+    opt_virtio_shadow = false;
+    REFUSE(-EOPNOTSUPP, (void)c);
+    assert_int_equal(rig_op(r.fe, XEN_DOMCTL_VIRTIO_SHADOW_DESTROY, 0), -EOPNOTSUPP);
+    assert_int_equal(rig_op(r.fe, XEN_DOMCTL_VIRTIO_SHADOW_REVOKE, 0), -EOPNOTSUPP);
+    assert_int_equal(rig_op(r.fe, XEN_DOMCTL_VIRTIO_SHADOW_STATS, 0), -EOPNOTSUPP);
+    assert_int_equal(virtio_shadow_window_check(r.fe, 0), -EOPNOTSUPP);
+    assert_int_equal(virtio_shadow_mmio_handlers(), 0);
+    assert_int_equal(model.xv_nr, 0);
+    assert_null(r.fe->virtio_shadow);
+    model_end();
+}
+
+static void bad_numbers(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_domains(&r);
+    REFUSE(-EINVAL, c.pad = 1);
+    REFUSE(-EOPNOTSUPP, c.policy = 0);
+    REFUSE(-EOPNOTSUPP, c.policy = XEN_VIRTIO_SHADOW_POLICY_GRANT + 1);
+    REFUSE(-EINVAL, c.nr_queues = 0);
+    REFUSE(-EINVAL, c.nr_queues = XEN_VIRTIO_SHADOW_MAX_QUEUES + 1);
+    REFUSE(-EINVAL, c.nr_queues = ~0U);
+    REFUSE(-EINVAL, c.queue_size = 0);
+    REFUSE(-EINVAL, c.queue_size = 48);
+    REFUSE(-EINVAL, c.queue_size = 2048);
+    REFUSE(-EINVAL, c.queue_size = 1U << 31);
+    REFUSE(-EINVAL, c.irq = 0);
+    REFUSE(-EINVAL, c.irq = 31);
+    REFUSE(-EINVAL, c.irq = 96);
+    REFUSE(-EINVAL, c.irq = ~0U);
+    r.id = XEN_VIRTIO_SHADOW_MAX_DEVICES;
+    REFUSE(-EINVAL, (void)c);
+    r.id = ~0U;
+    REFUSE(-EINVAL, (void)c);
+    model_end();
+}
+
+static void bad_places(void **state)
+{
+    const uint64_t limit = 1ULL << 40;
+    struct rig r;
+
+    (void)state;
+    rig_domains(&r);
+    REFUSE(-EINVAL, c.nr_banks = 0);
+    REFUSE(-EINVAL, c.nr_banks = XEN_VIRTIO_SHADOW_MAX_BANKS + 1);
+    REFUSE(-EINVAL, c.base += 0x100);
+    REFUSE(-EINVAL, c.base = limit);
+    REFUSE(-EINVAL, c.base = ~0x1ffULL);
+    REFUSE(-EINVAL, c.base = RIG_RAM);
+    REFUSE(-EINVAL, c.base = RIG_RAM + RIG_RAM_PAGES * PAGE_SIZE - 0x200);
+    REFUSE(-EINVAL, c.bank[0].size = 0);
+    REFUSE(-EINVAL, c.bank[0].size = 0x800);
+    REFUSE(-EINVAL, c.bank[0].base += 0x200);
+    REFUSE(-EINVAL, c.bank[0].base = limit);
+    REFUSE(-EINVAL, c.bank[0].size = limit - RIG_RAM + PAGE_SIZE);
+    REFUSE(-EINVAL, c.bank[0].size = -PAGE_SIZE);
+    REFUSE(-EINVAL, (c.bank[0].base = 0, c.bank[0].size = RIG_BASE + PAGE_SIZE));
+    REFUSE(-EINVAL, (c.nr_banks = 2, c.bank[1] = c.bank[0]));
+    REFUSE(-EINVAL, (c.nr_banks = 2, c.bank[1] = c.bank[0], c.bank[1].base -= PAGE_SIZE));
+    REFUSE(-EINVAL, (c.nr_banks = 2, c.bank[1].base = c.bank[0].base + c.bank[0].size - PAGE_SIZE,
+                     c.bank[1].size = PAGE_SIZE));
+    REFUSE(-EINVAL, (c.nr_banks = 2)); /* the second has no size */
+
+    /* Whatever the address size, never where the window is. */
+    p2m_ipa_bits = 48;
+    REFUSE(-EINVAL, c.bank[0].size = VSH_WINDOW_DAS);
+    p2m_ipa_bits = 40;
+    model_end();
+}
+
+static void places_at_their_limits(void **state)
+{
+    struct xen_virtio_shadow_create c;
+    struct rig r;
+
+    (void)state;
+    rig_domains(&r);
+    c = rig_params(&r);
+    c.nr_banks = 2;
+    c.bank[0].base = RIG_BASE + PAGE_SIZE;
+    c.bank[0].size = (1ULL << 40) - c.bank[0].base;
+    c.bank[1].base = 0;
+    c.bank[1].size = RIG_BASE;
+    assert_int_equal(rig_create(&r, &c), 0);
+    model_end();
+}
+
+static void bad_domains(void **state)
+{
+    struct domain *none;
+    struct rig r;
+
+    (void)state;
+    rig_domains(&r);
+    REFUSE(-ESRCH, c.backend = 99);
+    REFUSE(-EINVAL, c.backend = RIG_FE);
+
+    /* Registers cannot be set up in a domain that runs. */
+    r.fe->creation_finished = true;
+    REFUSE(-EBUSY, (void)c);
+    r.fe->creation_finished = false;
+
+    none = r.fe;
+    r.fe->max_vcpus = 0;
+    REFUSE(-EINVAL, (void)c);
+    r.fe->max_vcpus = 2;
+    r.fe->vcpu[0] = NULL;
+    REFUSE(-EINVAL, (void)c);
+    r.fe->vcpu[0] = &none->model->vcpus[0];
+
+    model_kill_begin(r.be);
+    REFUSE(-ESRCH, (void)c);
+    model_kill_wholly(r.be);
+    assert_true(r.be->model->freed);
+    REFUSE(-ESRCH, (r.be->refcnt = 1, (void)c)); /* for the count of it */
+    r.be->refcnt = 0;
+    model_kill_wholly(r.fe);
+    assert_true(r.fe->model->freed);
+    model_end();
+}
+
+static void dying_frontend(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_domains(&r);
+    model_kill_begin(r.fe);
+    REFUSE(-ESRCH, (void)c);
+    model_kill_wholly(r.fe);
+    model_end();
+}
+
+static void twice(void **state)
+{
+    struct xen_virtio_shadow_create c;
+    unsigned int pages, ports, xv;
+    struct rig r;
+
+    (void)state;
+    rig_domains(&r);
+    rig_device(&r, 3, 2, 64);
+    pages = model.xen_pages;
+    ports = model_ports(r.fe);
+    xv = model.xv_nr;
+    assert_int_equal(ports, 3);
+
+    c = rig_params(&r);
+    assert_int_equal(rig_create(&r, &c), -EEXIST);
+    c.irq++;
+    c.base += 0x200;
+    assert_int_equal(rig_create(&r, &c), -EEXIST);
+
+    /* Another one, with what the first has. */
+    r.id = 4;
+    c = rig_params(&r);
+    c.irq--;
+    assert_int_equal(rig_create(&r, &c), -EBUSY);
+    c = rig_params(&r);
+    c.base -= 0x200;
+    assert_int_equal(rig_create(&r, &c), -EEXIST);
+
+    assert_int_equal(model.xen_pages, pages);
+    assert_int_equal(model_ports(r.fe), ports);
+    assert_int_equal(model_irqs(r.fe), 1);
+    assert_int_equal(model.xv_nr, xv + 1); /* the place of device 4 */
+    assert_int_equal(r.be->refcnt, 2);
+    model_end();
+}
+
+/* A device that was destroyed can be made again where it was, not elsewhere. */
+static void again(void **state)
+{
+    struct xen_virtio_shadow_create c;
+    unsigned int xv, i;
+    struct rig r;
+
+    (void)state;
+    rig_domains(&r);
+    c = rig_params(&r);
+    rig_device(&r, 0, 1, 16);
+    assert_int_equal(rig_op(r.fe, XEN_DOMCTL_VIRTIO_SHADOW_DESTROY, 0), 0);
+    expect_nothing(&r);
+    assert_int_equal(rig_op(r.fe, XEN_DOMCTL_VIRTIO_SHADOW_DESTROY, 0), -ENOENT);
+    xv = model.xv_nr;
+
+    c.base += 0x200;
+    assert_int_equal(rig_create(&r, &c), -EBUSY);
+    expect_nothing(&r);
+
+    for (i = 0; i < 3; i++) {
+        rig_device(&r, 0, 2, 32);
+        rig_map_window(&r);
+        rig_attach(&r);
+        rig_driver_up(&r);
+        assert_int_equal(rig_op(r.fe, XEN_DOMCTL_VIRTIO_SHADOW_DESTROY, 0), 0);
+        assert_int_equal(r.fe->model->nr_handlers, 1);
+        assert_int_equal(model.xv_nr, xv);
+    }
+    expect_nothing(&r);
+
+    /* Registers of a device that is not there read as zero, as with no device. */
+    assert_int_equal(rig_read(&r, SVQ_MMIO_MAGIC), 0);
+    rig_write(&r, SVQ_MMIO_STATUS, 1);
+    assert_int_equal(rig_read(&r, SVQ_MMIO_STATUS), 0);
+    model_end();
+}
+
+/* Every step that can fail does so, one at a time. */
+static void unwound_at_every_step(void **state)
+{
+    unsigned int step, failures = 0;
+
+    (void)state;
+    for (step = 1;; step++) {
+        struct xen_virtio_shadow_create c;
+        struct rig r;
+        int rc;
+
+        model_start();
+        rig_domains(&r);
+        r.nr_queues = 2;
+        r.queue_size = 512;
+        c = rig_params(&r);
+        model.fail_at = step;
+        rc = rig_create(&r, &c);
+        model.fail_at = 0;
+
+        if (!model.failed) {
+            assert_int_equal(rc, 0);
+            model_end();
+            break;
+        }
+
+        failures++;
+        assert_true(rc == -ENOMEM || rc == -EBUSY || rc == -ENOSPC);
+        expect_nothing(&r);
+        assert_int_equal(r.fe->model->nr_handlers, 0);
+
+        /* The next try, and the ends of both domains, are not affected. */
+        if (step & 1) {
+            rig_device(&r, 0, 2, 512);
+            rig_map_window(&r);
+            rig_attach(&r);
+            rig_driver_up(&r);
+        }
+        model_end();
+    }
+
+    /* 2 + 2 * 5 pages and a dummy, 8 + 3 + 3 times memory, 3 ports, irq, registers. */
+    assert_true(failures >= 30);
+}
+
+static void no_ports_left(void **state)
+{
+    struct xen_virtio_shadow_create c;
+    unsigned int nr;
+
+    (void)state;
+    for (nr = 1; nr < 10; nr++) {
+        struct rig r;
+
+        model_start();
+        rig_domains(&r);
+        r.nr_queues = 8;
+        r.fe->model->nr_ports = nr; /* port 0 is none */
+        c = rig_params(&r);
+        assert_int_equal(rig_create(&r, &c), -ENOSPC);
+        expect_nothing(&r);
+        model_end();
+    }
+}
+
+/* The most devices that there can be, all with one backend. */
+static void all_devices(void **state)
+{
+    unsigned int id;
+    struct rig r;
+
+    (void)state;
+    rig_domains(&r);
+    for (id = 0; id < XEN_VIRTIO_SHADOW_MAX_DEVICES; id++) {
+        r.aperture = RIG_APERTURE;
+        rig_device(&r, id, 1, 16);
+        rig_map_window(&r);
+        assert_int_equal(rig_info(&r)->device, id);
+        assert_int_equal(rig_info(&r)->frontend, RIG_FE);
+    }
+    assert_int_equal(model_ports(r.fe), 2 * XEN_VIRTIO_SHADOW_MAX_DEVICES);
+    assert_int_equal(r.be->refcnt, 1 + XEN_VIRTIO_SHADOW_MAX_DEVICES);
+    model_end();
+}
+
+/* What a device takes is bounded by its configuration, said, and all of it. */
+static void memory(void **state)
+{
+    unsigned int nr_queues, size;
+
+    (void)state;
+    for (nr_queues = 1; nr_queues <= 8; nr_queues++) {
+        for (size = 1; size <= 1024; size *= 2) {
+            unsigned int per_256 = size > 256 ? size / 256 : 1;
+            struct xen_virtio_shadow_stats s;
+            size_t bytes;
+            struct rig r;
+
+            model_start();
+            rig_domains(&r);
+            rig_device(&r, 0, nr_queues, size);
+            s = rig_stats(&r);
+            assert_true(s.xen_kib <= 64 + 1024 * per_256 * nr_queues);
+
+            /* The domains' own: a struct for each and the dummy. */
+            bytes = model.xv_bytes + model.xen_pages * PAGE_SIZE;
+            bytes -= 2 * sizeof(struct virtio_shadow) + PAGE_SIZE;
+            assert_int_equal(s.xen_kib, DIV_ROUND_UP(bytes, 1024));
+
+            assert_int_equal(rig_op(r.fe, XEN_DOMCTL_VIRTIO_SHADOW_DESTROY, 0), 0);
+            assert_int_equal(model.xen_pages, 1);
+            assert_int_equal(model.xv_nr, 3);
+            model_end();
+        }
+    }
+}
+
+/* Whatever a driver and a device do later, nothing more is allocated. */
+static void nothing_is_allocated_later(void **state)
+{
+    unsigned int nr, pages, i;
+    struct rig r;
+
+    (void)state;
+    rig_running(&r, 1, 64);
+    nr = model.xv_nr;
+    pages = model.xen_pages;
+    /* Three runs of the core: p2m tables are the backend's, and may be needed. */
+    for (i = 0; i < 64; i++) {
+        rig_add(&r, 0, RIG_BUFFER(i * 16), 16 * PAGE_SIZE, true);
+    }
+    rig_kick(&r, 0);
+    assert_int_equal(rig_available(&r, 0), 64);
+    assert_int_equal(model.xv_nr, nr);
+    assert_int_equal(model.xen_pages, pages);
+    rig_return(&r, 0, 64, 0);
+    rig_call(&r, 0);
+    assert_int_equal(rig_used(&r, 0), 64);
+    rig_write(&r, SVQ_MMIO_STATUS, 0);
+    assert_int_equal(model.xv_nr, nr);
+    assert_int_equal(model.xen_pages, pages);
+    model_end();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        rig_test(option_off),
+        rig_test(bad_numbers),
+        rig_test(bad_places),
+        rig_test(places_at_their_limits),
+        rig_test(bad_domains),
+        rig_test(dying_frontend),
+        rig_test(twice),
+        rig_test(again),
+        rig_test(unwound_at_every_step),
+        rig_test(no_ports_left),
+        rig_test(all_devices),
+        rig_test(memory),
+        rig_test(nothing_is_allocated_later),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/* The toolstack's other calls: statistics, taking everything back, nonsense. */
+#include "rig.h"
+
+static int stats_from(struct domain *fe, unsigned int *id, struct xen_virtio_shadow_stats *to)
+{
+    struct xen_domctl_virtio_shadow op = {
+        .op = XEN_DOMCTL_VIRTIO_SHADOW_STATS, .id = *id, .u.stats.p = to};
+    bool copyback = false;
+    int rc = virtio_shadow_domctl(fe, &op, &copyback);
+
+    assert_false(model_locked());
+    assert_int_equal(copyback, !rc);
+    *id = op.id;
+    return rc;
+}
+
+static void devices_in_turn(void **state)
+{
+    struct xen_virtio_shadow_stats s;
+    unsigned int id;
+    struct rig r;
+
+    (void)state;
+    rig_domains(&r);
+    id = 0;
+    assert_int_equal(stats_from(r.fe, &id, &s), -ENOENT);
+    rig_device(&r, 2, 1, 16);
+    rig_device(&r, 31, 3, 32);
+
+    id = 0;
+    assert_int_equal(stats_from(r.fe, &id, &s), 0);
+    assert_int_equal(id, 2);
+    assert_int_equal(s.irq, RIG_IRQ + 2);
+    assert_int_equal(s.nr_queues, 1);
+    id = 3;
+    assert_int_equal(stats_from(r.fe, &id, &s), 0);
+    assert_int_equal(id, 31);
+    assert_int_equal(s.base, RIG_BASE + 31 * 0x200);
+    assert_int_equal(s.nr_queues, 3);
+    assert_int_equal(s.backend, RIG_BE);
+    assert_int_equal(s.policy, XEN_VIRTIO_SHADOW_POLICY_GRANT);
+    id = 32;
+    assert_int_equal(stats_from(r.fe, &id, &s), -ENOENT);
+    id = ~0U;
+    assert_int_equal(stats_from(r.fe, &id, &s), -ENOENT);
+    id = 0;
+    assert_int_equal(stats_from(r.be, &id, &s), -ENOENT);
+    id = 0;
+    assert_int_equal(stats_from(r.fe, &id, NULL), -EFAULT);
+
+    rig_op(r.fe, XEN_DOMCTL_VIRTIO_SHADOW_DESTROY, 2);
+    id = 0;
+    assert_int_equal(stats_from(r.fe, &id, &s), 0);
+    assert_int_equal(id, 31);
+    model_end();
+}
+
+static void counters(void **state)
+{
+    struct xen_virtio_shadow_stats s;
+    struct rig r;
+    unsigned int i;
+
+    (void)state;
+    rig_running(&r, 2, 16);
+    s = rig_stats(&r);
+    assert_int_equal(s.state, VSH_STATE_RUNNING);
+    assert_int_equal(s.device_id, 2);
+    assert_int_equal(s.device_status, 15);
+    assert_true(s.driver_features == 1ULL << SVQ_F_VERSION_1);
+    assert_int_equal(s.queue[1].size, 16);
+    assert_int_equal(s.queue[2].size, 0);
+
+    for (i = 0; i < 5; i++) {
+        rig_add(&r, 1, RIG_BUFFER(4 * i), 2 * PAGE_SIZE, true);
+        rig_kick(&r, 1);
+    }
+    s = rig_stats(&r);
+    assert_int_equal(s.queue[1].kicks, 5);
+    assert_int_equal(s.queue[1].requests, 5);
+    assert_int_equal(s.queue[1].in_flight, 5);
+    assert_int_equal(s.queue[1].grants, 10);
+    assert_int_equal(s.queue[1].notifications, 5);
+    assert_int_equal(s.pages_mapped, 10);
+    assert_int_equal(s.queue[0].kicks, 0);
+
+    rig_return(&r, 1, 5, 100);
+    rig_call(&r, 1);
+    s = rig_stats(&r);
+    assert_int_equal(s.queue[1].in_flight, 0);
+    assert_int_equal(s.queue[1].returned, 5);
+    assert_int_equal(s.queue[1].revokes, 10);
+    assert_int_equal(s.queue[1].flushes, 1);
+    assert_int_equal(s.queue[1].interrupts, 1);
+    assert_int_equal(s.pages_mapped, 0);
+    assert_int_equal(s.failures, 0);
+
+    r.queue[1].given += 7;
+    rig_return(&r, 1, 0, 0);
+    rig_call(&r, 1);
+    s = rig_stats(&r);
+    assert_int_equal(s.failures, 1);
+    assert_int_equal(s.last_error, SVQ_ERR_USED_IDX);
+    assert_int_equal(s.queue[1].rejected, 1);
+    assert_int_equal(s.queue[0].rejected, 0);
+    model_end();
+}
+
+static bool always(void)
+{
+    return true;
+}
+
+/* In parts, if others want the CPU; and each part gets on. */
+static void revoked_in_parts(void **state)
+{
+    unsigned int parts = 0, mapped, before = 300;
+    struct rig r;
+
+    (void)state;
+    rig_running(&r, 1, 16);
+    rig_add(&r, 0, RIG_BUFFER(0), 300 * PAGE_SIZE, true);
+    rig_kick(&r, 0);
+    model.preempt = always;
+    while (rig_op(r.fe, XEN_DOMCTL_VIRTIO_SHADOW_REVOKE, 0) == -ERESTART) {
+        mapped = rig_stats(&r).pages_mapped;
+        assert_true(mapped < before || !mapped);
+        before = mapped;
+        assert_true(++parts < 20);
+    }
+    assert_true(parts >= 300 / SVQ_PAGE_BATCH);
+    assert_int_equal(rig_stats(&r).pages_mapped, 0);
+    assert_int_equal(rig_stats(&r).failures, 1);
+    assert_int_equal(rig_stats(&r).last_error, SVQ_ERR_REVOKED);
+    assert_non_null(model_access(r.be, (r.aperture << PAGE_SHIFT) + 0x80000, true));
+    assert_false(rig_sees(&r, RIG_BUFFER(0), false));
+
+    /* Once more: nothing is left to take. */
+    assert_int_equal(rig_op(r.fe, XEN_DOMCTL_VIRTIO_SHADOW_REVOKE, 0), 0);
+    assert_int_equal(rig_stats(&r).failures, 1);
+    model_end();
+}
+
+static void revoke_of_nothing(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_domains(&r);
+    assert_int_equal(rig_op(r.fe, XEN_DOMCTL_VIRTIO_SHADOW_REVOKE, 0), -ENOENT);
+    assert_int_equal(rig_op(r.fe, XEN_DOMCTL_VIRTIO_SHADOW_REVOKE, ~0U), -ENOENT);
+    assert_int_equal(rig_op(r.fe, XEN_DOMCTL_VIRTIO_SHADOW_DESTROY, ~0U), -ENOENT);
+    rig_device(&r, 0, 1, 16);
+
+    /* Before there is a backend's device, it must not keep one out. */
+    assert_int_equal(rig_op(r.fe, XEN_DOMCTL_VIRTIO_SHADOW_REVOKE, 0), 0);
+    rig_map_window(&r);
+    rig_attach(&r);
+    rig_driver_up(&r);
+    assert_int_equal(rig_op(r.fe, 0, 0), -EOPNOTSUPP);
+    assert_int_equal(rig_op(r.fe, 5, 0), -EOPNOTSUPP);
+    assert_int_equal(rig_op(r.fe, ~0U, 0), -EOPNOTSUPP);
+    model_end();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        rig_test(devices_in_turn),
+        rig_test(counters),
+        rig_test(revoked_in_parts),
+        rig_test(revoke_of_nothing),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

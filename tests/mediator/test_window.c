@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT */
+/* What the backend maps: the window's frames, and which addresses are the device's. */
+#include "rig.h"
+
+static int map(struct rig *r, struct domain *who, unsigned int frame, unsigned long gfn)
+{
+    int rc;
+
+    current = who->vcpu[0];
+    rc = virtio_shadow_window_map(r->fe, r->id, frame, _gfn(gfn));
+    assert_false(model_locked());
+    return rc;
+}
+
+static unsigned int refs(struct rig *r, unsigned int frame)
+{
+    return rig_vsh(r)->frame[frame].pg->refs;
+}
+
+static void only_for_the_backend(void **state)
+{
+    struct domain *other;
+    struct rig r;
+
+    (void)state;
+    rig_domains(&r);
+    other = model_domain(7, 1);
+
+    /* The same answer for a device that is not there. */
+    current = r.be->vcpu[0];
+    assert_int_equal(virtio_shadow_window_check(r.fe, 0), -EPERM);
+    assert_int_equal(virtio_shadow_window_frames(r.fe, 0), 0);
+    assert_int_equal(map(&r, r.be, 0, RIG_WINDOW(0)), -EPERM);
+
+    rig_device(&r, 0, 1, 16);
+    current = other->vcpu[0];
+    assert_int_equal(virtio_shadow_window_check(r.fe, 0), -EPERM);
+    assert_int_equal(virtio_shadow_window_frames(r.fe, 0), 0);
+    assert_int_equal(map(&r, other, 0, RIG_WINDOW(0)), -EPERM);
+    current = r.fe->vcpu[0];
+    assert_int_equal(virtio_shadow_window_check(r.fe, 0), -EPERM);
+    assert_int_equal(map(&r, r.fe, 0, RIG_WINDOW(0)), -EPERM);
+
+    current = r.be->vcpu[0];
+    assert_int_equal(virtio_shadow_window_check(r.fe, 0), 0);
+    assert_int_equal(virtio_shadow_window_check(r.fe, 1), -EPERM);
+    assert_int_equal(virtio_shadow_window_check(r.fe, ~0U), -EPERM);
+    assert_int_equal(virtio_shadow_window_check(r.be, 0), -EPERM);
+    assert_int_equal(map(&r, r.be, 5, RIG_WINDOW(0)), -EINVAL);
+    assert_int_equal(map(&r, r.be, ~0U, RIG_WINDOW(0)), -EINVAL);
+    assert_int_equal(map(&r, r.be, 0, ~0UL), -EINVAL);
+    assert_int_equal(model_at(r.be, RIG_WINDOW(0))->type, p2m_invalid);
+
+    rig_op(r.fe, XEN_DOMCTL_VIRTIO_SHADOW_DESTROY, 0);
+    current = r.be->vcpu[0];
+    assert_int_equal(virtio_shadow_window_check(r.fe, 0), -EPERM);
+    assert_int_equal(map(&r, r.be, 0, RIG_WINDOW(0)), -EPERM);
+    model_end();
+}
+
+/* The mailbox and the used rings, and nothing else. */
+static void writable_frames(void **state)
+{
+    static const unsigned int sizes[] = {1, 16, 256, 512, 1024};
+    unsigned int i, f;
+
+    (void)state;
+    for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+        struct rig r;
+        unsigned int q;
+
+        model_start();
+        rig_domains(&r);
+        rig_device(&r, 0, 2, sizes[i]);
+        rig_map_window(&r);
+        for (f = 0; f < svq_window_frames(2, sizes[i]); f++) {
+            uint64_t das = VSH_WINDOW_DAS + f * PAGE_SIZE;
+            bool is_used = false;
+
+            for (q = 0; q < 2; q++) {
+                uint64_t used = rig_info(&r)->queue[q].used;
+
+                is_used |= das >= used && das < used + SVQ_USED_BYTES(sizes[i]);
+            }
+            assert_non_null(rig_window(&r, f, false));
+            assert_int_equal(!!rig_window(&r, f, true), f == VSH_FRAME_MAILBOX || is_used);
+        }
+        model_end();
+    }
+}
+
+static void mapped_twice_and_moved(void **state)
+{
+    unsigned int flushes;
+    struct rig r;
+
+    (void)state;
+    rig_domains(&r);
+    rig_device(&r, 0, 1, 16);
+    assert_int_equal(refs(&r, 1), 2);
+    assert_int_equal(map(&r, r.be, 1, 0xa000), 0);
+    assert_int_equal(refs(&r, 1), 3);
+
+    /* Where it is already: nothing happens. */
+    flushes = r.be->model->flushes;
+    assert_int_equal(map(&r, r.be, 1, 0xa000), 0);
+    assert_int_equal(refs(&r, 1), 3);
+    assert_int_equal(r.be->model->flushes, flushes);
+
+    /* Elsewhere: not in two places. */
+    assert_int_equal(map(&r, r.be, 1, 0xa100), 0);
+    assert_int_equal(refs(&r, 1), 3);
+    assert_int_equal(model_at(r.be, 0xa000)->type, p2m_invalid);
+    assert_int_equal(model_at(r.be, 0xa100)->type, p2m_map_foreign_rw);
+    assert_int_equal(r.be->model->flushes, flushes + 1);
+
+    /* On top of another frame, of RAM, and beyond the address space. */
+    assert_int_equal(map(&r, r.be, 0, 0xa100), -EEXIST);
+    model_populate(r.be, 0x10);
+    assert_int_equal(map(&r, r.be, 0, 0x10), -EEXIST);
+    assert_int_equal(map(&r, r.be, 0, MODEL_P2M), -EINVAL);
+    model.fail_at = 1;
+    assert_int_equal(map(&r, r.be, 0, 0xa101), -ENOMEM);
+    model.fail_at = 0;
+    assert_int_equal(refs(&r, 0), 2);
+    assert_int_equal(map(&r, r.be, 0, 0xa101), 0);
+    assert_int_equal(refs(&r, 0), 3);
+    model_end();
+}
+
+/* The backend does with its p2m what it likes. */
+static void removed_by_the_backend(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_domains(&r);
+    rig_device(&r, 0, 1, 16);
+    assert_int_equal(map(&r, r.be, 1, 0xa000), 0);
+    model_remove(r.be, 0xa000);
+    assert_int_equal(refs(&r, 1), 2);
+
+    /* To the same place again, and to another after RAM took the first. */
+    assert_int_equal(map(&r, r.be, 1, 0xa000), 0);
+    assert_int_equal(refs(&r, 1), 3);
+    model_remove(r.be, 0xa000);
+    model_populate(r.be, 0xa000);
+    assert_int_equal(map(&r, r.be, 1, 0xa000), -EEXIST);
+    assert_int_equal(refs(&r, 1), 2);
+    assert_int_equal(map(&r, r.be, 1, 0xa001), 0);
+    assert_int_equal(model_at(r.be, 0xa000)->type, p2m_ram_rw);
+
+    /* Another frame where the first was: closing finds neither confused. */
+    model_remove(r.be, 0xa001);
+    assert_int_equal(map(&r, r.be, 0, 0xa001), 0);
+    assert_int_equal(refs(&r, 1), 2);
+    assert_int_equal(rig_op(r.fe, XEN_DOMCTL_VIRTIO_SHADOW_DESTROY, 0), 0);
+    assert_int_equal(model.xen_pages, 1);
+    assert_int_equal(model_at(r.be, 0xa001)->type, p2m_map_foreign_rw);
+    assert_true(mfn_eq(model_at(r.be, 0xa001)->mfn, page_to_mfn(r.be->virtio_shadow->dummy)));
+    model_end();
+}
+
+/* A closed device leaves the dummy behind, and a new one takes its place. */
+static void dummies_where_the_window_was(void **state)
+{
+    unsigned int i;
+    struct rig r;
+
+    (void)state;
+    rig_domains(&r);
+    rig_device(&r, 0, 8, 1024);
+    rig_map_window(&r);
+    assert_int_equal(rig_op(r.fe, XEN_DOMCTL_VIRTIO_SHADOW_DESTROY, 0), 0);
+    assert_int_equal(model.xen_pages, 1);
+    assert_int_equal(r.be->virtio_shadow->dummy->refs, 2 + SVQ_WINDOW_FRAMES_MAX);
+    for (i = 0; i < SVQ_WINDOW_FRAMES_MAX; i++) {
+        assert_non_null(rig_window(&r, i, true));
+    }
+
+    rig_device(&r, 0, 8, 1024);
+    rig_map_window(&r);
+    assert_int_equal(r.be->virtio_shadow->dummy->refs, 2);
+    assert_null(rig_window(&r, 0, true));
+    model_end();
+}
+
+static bool shown(struct domain *d, unsigned long gfn)
+{
+    bool is = virtio_shadow_is_backend_gfn(d, _gfn(gfn));
+
+    assert_false(model_locked());
+    return is;
+}
+
+static void addresses_of_devices(void **state)
+{
+    const unsigned long w = RIG_WINDOW(0), a = RIG_APERTURE;
+    struct rig r, r2;
+
+    (void)state;
+    rig_domains(&r);
+    assert_false(shown(r.be, a));
+    rig_device(&r, 0, 1, 16);
+    assert_false(shown(r.be, a));
+    assert_false(shown(r.be, w));
+    assert_false(shown(r.be, 0));
+    rig_map_window(&r);
+    assert_true(shown(r.be, w));
+    assert_true(shown(r.be, w + 4));
+    assert_false(shown(r.be, w + 5));
+    assert_false(shown(r.be, a));
+    rig_attach(&r);
+    assert_true(shown(r.be, a));
+    assert_true(shown(r.be, a + RIG_RAM_PAGES - 1));
+    assert_false(shown(r.be, a + RIG_RAM_PAGES));
+    assert_false(shown(r.be, a - 1));
+    assert_false(shown(r.fe, a));
+    assert_false(shown(dom_xen, a));
+
+    /* The second device's, and the first's still. */
+    r2 = r;
+    rig_device(&r2, 1, 1, 16);
+    rig_map_window(&r2);
+    rig_attach(&r2);
+    assert_true(shown(r.be, a));
+    assert_true(shown(r.be, r2.aperture + RIG_RAM_PAGES - 1));
+    assert_true(shown(r.be, RIG_WINDOW(1)));
+
+    /* A process that is gone may have left a thread that accesses it: stays. */
+    assert_int_equal(rig_request(&r, VSH_REQ_DETACH), 0);
+    assert_true(shown(r.be, a));
+    r.aperture = 0xc000;
+    rig_attach(&r);
+    assert_false(shown(r.be, a));
+    assert_true(shown(r.be, 0xc000));
+
+    rig_op(r.fe, XEN_DOMCTL_VIRTIO_SHADOW_DESTROY, 0);
+    assert_false(shown(r.be, 0xc000));
+    assert_false(shown(r.be, w));
+    assert_true(shown(r.be, r2.aperture));
+    model_end();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        rig_test(only_for_the_backend),         rig_test(writable_frames),
+        rig_test(mapped_twice_and_moved),       rig_test(removed_by_the_backend),
+        rig_test(dummies_where_the_window_was), rig_test(addresses_of_devices),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
