@@ -165,7 +165,7 @@ static int set_up(struct vsh_attachment *att)
 	if (info.state == VSH_STATE_GONE)
 		return -ENODEV;
 
-	BUILD_BUG_ON(VSH_DEV_MAX_REGIONS != VSH_MAX_BANKS + 1);
+	BUILD_BUG_ON(VSH_MAX_BANKS + 1 != VSH_DEV_MAX_REGIONS);
 	ret = add_apertures(att, &info);
 	if (ret)
 		return ret;

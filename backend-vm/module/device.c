@@ -42,9 +42,10 @@ static int vsh_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
-/* NULL before VSH_DEV_ATTACH; pairs with the release in attach(). */
+/* NULL before VSH_DEV_ATTACH. */
 static struct vsh_attachment *attachment(struct vsh_file *f)
 {
+	/* Pairs with the release in attach(). */
 	return smp_load_acquire(&f->att);
 }
 
