@@ -95,7 +95,8 @@ static void start(struct fixture *f)
         };
     }
     /* Without EVENT_IDX: the test's rings ask for every notification. */
-    err = session_start(&f->session, f->session.features & ~VIRTIO_F_EVENT_IDX, regions, 2, f->queue, QUEUES);
+    err = session_start(&f->session, f->session.features & ~VIRTIO_F_EVENT_IDX, regions, 2,
+                        f->queue, QUEUES);
     if (err) {
         fail_msg("session_start: %d, %s", err, session_error(&f->session));
     }

@@ -8,10 +8,10 @@
 
 #include "env.h"
 
-#define BE_FEATURES     ((1ULL << SVQ_F_VERSION_1) | 0x00000246ULL)
-#define BE_CONFIG_LEN   60u
-#define BE_APERTURE0    0x200000ULL     /* gfn */
-#define BE_APERTURE1    0x300000ULL
+#define BE_FEATURES ((1ULL << SVQ_F_VERSION_1) | 0x00000246ULL)
+#define BE_CONFIG_LEN 60u
+#define BE_APERTURE0 0x200000ULL /* gfn */
+#define BE_APERTURE1 0x300000ULL
 
 /* What be_describe() says: BE_FEATURES, unless a test says else. */
 extern uint64_t be_features;
@@ -27,10 +27,10 @@ int be_request(uint32_t request);
 /* The same without svq_dev_run() after it. */
 int be_request_only(uint32_t request);
 
-int be_attach(void);        /* be_describe(), VSH_REQ_ATTACH */
-int be_ack(void);           /* VSH_REQ_RESET_ACK of the generation that the info page shows */
+int be_attach(void); /* be_describe(), VSH_REQ_ATTACH */
+int be_ack(void);    /* VSH_REQ_RESET_ACK of the generation that the info page shows */
 
-int be_queue_ack(unsigned int q);   /* VSH_REQ_QUEUE_ACK, likewise */
+int be_queue_ack(unsigned int q); /* VSH_REQ_QUEUE_ACK, likewise */
 
 /* Queues; be_begin() when the device has (re)started. */
 void be_begin(void);
@@ -45,10 +45,10 @@ uint16_t be_used_event(unsigned int q);
 unsigned int be_size(unsigned int q);
 /* The whole chain at a head, tables and all: its buffers' number. */
 unsigned int be_chain(unsigned int q, unsigned int head, struct svq_desc chain[]);
-void be_put(unsigned int q, uint32_t id, uint32_t len);     /* element and idx, no kick */
-void be_kick(unsigned int q);                               /* and run */
+void be_put(unsigned int q, uint32_t id, uint32_t len); /* element and idx, no kick */
+void be_kick(unsigned int q);                           /* and run */
 void be_kick_only(unsigned int q);
-void be_return(unsigned int q, uint32_t id, uint32_t len);  /* put and kick */
+void be_return(unsigned int q, uint32_t id, uint32_t len); /* put and kick */
 
 /* Take the next request, which must be there; the head. */
 unsigned int be_take(unsigned int q);

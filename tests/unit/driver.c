@@ -74,10 +74,9 @@ static void zero(uint64_t addr, uint64_t bytes)
             env_write(addr, zeroes, 1);
 }
 
-bool drv_setup_at(unsigned int q, unsigned int size, uint64_t desc, uint64_t avail,
-                  uint64_t used)
+bool drv_setup_at(unsigned int q, unsigned int size, uint64_t desc, uint64_t avail, uint64_t used)
 {
-    drv_queue[q] = (struct drv_queue){ .desc = desc, .avail = avail, .used = used, .size = size };
+    drv_queue[q] = (struct drv_queue){.desc = desc, .avail = avail, .used = used, .size = size};
 
     drv_write(SVQ_MMIO_QUEUE_SEL, q);
     drv_write(SVQ_MMIO_QUEUE_SIZE, size);
@@ -118,7 +117,7 @@ void drv_start(unsigned int size)
 void drv_desc(unsigned int q, unsigned int i, uint64_t addr, uint32_t len, unsigned int flags,
               unsigned int next)
 {
-    struct svq_desc d = { addr, len, (uint16_t)flags, (uint16_t)next };
+    struct svq_desc d = {addr, len, (uint16_t)flags, (uint16_t)next};
 
     env_write(drv_queue[q].desc + i * sizeof(d), &d, sizeof(d));
 }

@@ -8,10 +8,10 @@
 
 #include "env.h"
 
-#define DRV_RING_BYTES  0x10000ULL
+#define DRV_RING_BYTES 0x10000ULL
 
-#define DRV_OK  (SVQ_STATUS_ACKNOWLEDGE | SVQ_STATUS_DRIVER | SVQ_STATUS_FEATURES_OK |             \
-                 SVQ_STATUS_DRIVER_OK)
+#define DRV_OK                                                                                     \
+    (SVQ_STATUS_ACKNOWLEDGE | SVQ_STATUS_DRIVER | SVQ_STATUS_FEATURES_OK | SVQ_STATUS_DRIVER_OK)
 
 struct drv_queue {
     uint64_t desc, avail, used;
@@ -44,8 +44,7 @@ extern uint64_t drv_ring_features;
 void drv_probe(void);
 
 /* Queue registers, rings zeroed, QueueReady.  True if it reads back as ready. */
-bool drv_setup_at(unsigned int q, unsigned int size, uint64_t desc, uint64_t avail,
-                  uint64_t used);
+bool drv_setup_at(unsigned int q, unsigned int size, uint64_t desc, uint64_t avail, uint64_t used);
 bool drv_setup(unsigned int q, unsigned int size);
 
 /* drv_probe(), all queues of the device at their largest (or size), DRIVER_OK. */

@@ -10,10 +10,10 @@
 struct env *env;
 
 /* Frames are numbered from here, far from any gfn. */
-#define FRAME_BASE  0x700000ULL
+#define FRAME_BASE 0x700000ULL
 
 /* Steps in which the core has to finish whatever a test started. */
-#define MAX_STEPS   100000u
+#define MAX_STEPS 100000u
 
 static void *alloc(size_t nr, size_t bytes)
 {
@@ -56,7 +56,7 @@ static uint64_t new_frame(void)
         assert_non_null(env->frame);
     }
 
-    env->frame[env->nr_frames] = (struct env_frame){ .refs = 1 };
+    env->frame[env->nr_frames] = (struct env_frame){.refs = 1};
     return FRAME_BASE + env->nr_frames++;
 }
 
@@ -256,8 +256,7 @@ static struct env_page *page_of(const struct env_place *place)
     unsigned int b;
 
     for (b = 0; b < env->dev.nr_banks; b++)
-        if (place >= env->place[b] &&
-            place < env->place[b] + env->dev.bank[b].size / PAGE)
+        if (place >= env->place[b] && place < env->place[b] + env->dev.bank[b].size / PAGE)
             return &env->page[b][place - env->place[b]];
 
     fail_msg("a place in no bank");
@@ -281,14 +280,14 @@ void env_check_visible(const char *when)
         if (reachable(pl->access)) {
             ENV_CHECK(env_frame(pl->frame)->refs, "%s: a freed frame is mapped", when);
             ENV_CHECK(failing || pg->readers + pg->writers, "%s: mapped, but in no flight", when);
-            ENV_CHECK(pl->access == SVQ_RO || failing || pg->writers,
-                      "%s: writable, but only read", when);
+            ENV_CHECK(pl->access == SVQ_RO || failing || pg->writers, "%s: writable, but only read",
+                      when);
         }
         if (pl->tlb) {
             ENV_CHECK(env_frame(pl->tlb_frame)->refs, "%s: a freed frame is reachable", when);
             ENV_CHECK(failing || pg->readers + pg->writers, "%s: reachable through the TLB", when);
-            ENV_CHECK(pl->tlb == SVQ_RO || failing || pg->writers,
-                      "%s: writable through the TLB", when);
+            ENV_CHECK(pl->tlb == SVQ_RO || failing || pg->writers, "%s: writable through the TLB",
+                      when);
         }
 
         if (pl->access != SVQ_NONE || pl->tlb)
@@ -415,9 +414,9 @@ void env_create(const struct env_opts *opts)
 
     dev->nr_queues = queues;
     dev->nr_banks = opts->banks ? opts->banks : 2;
-    dev->bank[0] = (struct vsh_bank){ BANK0, opts->bank0 ? opts->bank0 : 64 * MIB };
+    dev->bank[0] = (struct vsh_bank){BANK0, opts->bank0 ? opts->bank0 : 64 * MIB};
     if (dev->nr_banks > 1)
-        dev->bank[1] = (struct vsh_bank){ BANK1, opts->bank1 ? opts->bank1 : 16 * MIB };
+        dev->bank[1] = (struct vsh_bank){BANK1, opts->bank1 ? opts->bank1 : 16 * MIB};
 
     for (i = 0; i < dev->nr_banks; i++) {
         env->page[i] = alloc(dev->bank[i].size / PAGE, sizeof(struct env_page));
@@ -474,8 +473,8 @@ void env_release(void)
             if (env->page[b][i].frame)
                 env_put(env->page[b][i].frame);
     for (i = 0; i < env->nr_frames; i++)
-        ENV_CHECK(!env->frame[i].refs, "%u references of frame %zu are left",
-                  env->frame[i].refs, i);
+        ENV_CHECK(!env->frame[i].refs, "%u references of frame %zu are left", env->frame[i].refs,
+                  i);
 }
 
 void env_destroy(void)

@@ -21,53 +21,61 @@
 
 #include <virtio-shadow/svq.h>
 
-#define KIB         (1ULL << 10)
-#define MIB         (1ULL << 20)
-#define GIB         (1ULL << 30)
-#define PAGE        ((uint64_t)SVQ_PAGE_SIZE)
+#define KIB (1ULL << 10)
+#define MIB (1ULL << 20)
+#define GIB (1ULL << 30)
+#define PAGE ((uint64_t)SVQ_PAGE_SIZE)
 
-#define BANK0       (1 * GIB)
-#define BANK1       (8 * GIB)
-#define RINGS       BANK0                   /* 64 KiB for each queue */
-#define BUFFERS     (BANK0 + 1 * MIB)
-#define BUF(n)      (BUFFERS + (uint64_t)(n) * PAGE)
+#define BANK0 (1 * GIB)
+#define BANK1 (8 * GIB)
+#define RINGS BANK0 /* 64 KiB for each queue */
+#define BUFFERS (BANK0 + 1 * MIB)
+#define BUF(n) (BUFFERS + (uint64_t)(n)*PAGE)
 
 /* What a guest frame number can be. */
 enum env_kind { ENV_RAM, ENV_FOREIGN, ENV_HOLE };
 
 /* What a place in the aperture can hold besides enum svq_access. */
-#define ENV_OTHER   (SVQ_DUMMY + 1)
+#define ENV_OTHER (SVQ_DUMMY + 1)
 
 struct env_frame {
-    uint8_t *data;          /* allocated when first used as a ring */
+    uint8_t *data; /* allocated when first used as a ring */
     unsigned int refs;
 };
 
-struct env_page {           /* one gfn of the guest */
-    uint64_t frame;         /* 0: nothing allocated yet */
+struct env_page {   /* one gfn of the guest */
+    uint64_t frame; /* 0: nothing allocated yet */
     uint8_t kind;
-    uint32_t readers, writers;  /* buffers in flight, by the model */
+    uint32_t readers, writers; /* buffers in flight, by the model */
 };
 
-struct env_place {          /* one gfn of the aperture */
+struct env_place { /* one gfn of the aperture */
     uint64_t frame, tlb_frame;
     uint8_t access;
-    uint8_t tlb;            /* the most that a stale TLB may still allow */
+    uint8_t tlb; /* the most that a stale TLB may still allow */
     bool listed;
 };
 
 struct env_flight {
-    unsigned int id, nr;        /* the driver's: head, or buffer id */
-    unsigned int table, table_nr;   /* entries of the shadow table; 0: none */
-    uint64_t number;            /* in the order of publication */
+    unsigned int id, nr;          /* the driver's: head, or buffer id */
+    unsigned int table, table_nr; /* entries of the shadow table; 0: none */
+    uint64_t number;              /* in the order of publication */
     uint64_t writable;
     struct svq_desc desc[];
 };
 
 /* Where in shared memory a pointer points.  ENV_TABLE: what svq_env_read() reads. */
 enum env_area {
-    ENV_ELSEWHERE, ENV_TABLE, ENV_DESC, ENV_AVAIL, ENV_USED,
-    ENV_SHADOW_DESC, ENV_SHADOW_AVAIL, ENV_SHADOW_USED, ENV_MAILBOX, ENV_INFO
+    ENV_ELSEWHERE,
+    ENV_TABLE,
+    ENV_DESC,
+    ENV_AVAIL,
+    ENV_USED,
+    ENV_SHADOW_DESC,
+    ENV_SHADOW_AVAIL,
+    ENV_SHADOW_USED,
+    ENV_MAILBOX,
+    ENV_INFO
 };
 
 struct env_where {
@@ -76,13 +84,13 @@ struct env_where {
     uint32_t off;
 };
 
-struct env_opts {           /* 0 means the default */
-    unsigned int queues;    /* 1 */
-    unsigned int size;      /* 16 */
-    unsigned int banks;     /* 2 */
-    uint64_t bank0, bank1;  /* bytes: 64 MiB, 16 MiB */
-    uint32_t records;       /* of pages, a power of two; svq_page_records() */
-    uint64_t withheld;      /* feature bits, as the administrator wants */
+struct env_opts {          /* 0 means the default */
+    unsigned int queues;   /* 1 */
+    unsigned int size;     /* 16 */
+    unsigned int banks;    /* 2 */
+    uint64_t bank0, bank1; /* bytes: 64 MiB, 16 MiB */
+    uint32_t records;      /* of pages, a power of two; svq_page_records() */
+    uint64_t withheld;     /* feature bits, as the administrator wants */
 };
 
 struct env {
@@ -95,18 +103,18 @@ struct env {
     struct env_frame *frame;
     size_t nr_frames, max_frames;
 
-    struct env_place **active;      /* places with access, or a stale one */
+    struct env_place **active; /* places with access, or a stale one */
     size_t nr_active, max_active;
 
     uint64_t aperture[VSH_MAX_BANKS];
     bool backend_dead;
-    bool tampered;                  /* the backend changed its p2m: pages may be missing */
+    bool tampered; /* the backend changed its p2m: pages may be missing */
 
     struct env_flight *flight[VSH_MAX_QUEUES][VSH_MAX_QUEUE_SIZE];
     unsigned int nr_flights;
-    uint64_t published, returned[VSH_MAX_QUEUES];   /* numbers of flights */
-    uint8_t *table_used[VSH_MAX_QUEUES];    /* entries of shadow tables in flight */
-    unsigned int table_reads;               /* calls of svq_env_read() */
+    uint64_t published, returned[VSH_MAX_QUEUES]; /* numbers of flights */
+    uint8_t *table_used[VSH_MAX_QUEUES];          /* entries of shadow tables in flight */
+    unsigned int table_reads;                     /* calls of svq_env_read() */
 
     /* Fail a grant once, after so many more pages, with this error; -1: never. */
     int grants_left;
@@ -114,20 +122,20 @@ struct env {
 
     /* Called after each read of shared memory, to change it. */
     void (*on_read)(struct env_where where, void *p, size_t bytes);
-    void (*on_copy)(void);          /* after the mailbox was copied */
+    void (*on_copy)(void); /* after the mailbox was copied */
     void (*on_flush)(void);
     void (*on_used)(unsigned int queue);
 
-    bool rmb, wmb, mb;              /* seen since what they must follow */
-    bool look_again[VSH_MAX_QUEUES];        /* kicks were asked for: the ring must be read */
-    bool look_again_used[VSH_MAX_QUEUES];   /* ... calls: the shadow used ring */
-    bool copied;                    /* the mailbox was, and its copy not yet used */
+    bool rmb, wmb, mb;                    /* seen since what they must follow */
+    bool look_again[VSH_MAX_QUEUES];      /* kicks were asked for: the ring must be read */
+    bool look_again_used[VSH_MAX_QUEUES]; /* ... calls: the shadow used ring */
+    bool copied;                          /* the mailbox was, and its copy not yet used */
 
     unsigned int grants, upgrades, revokes, downgrades, flushes, taken_away;
     unsigned int notify[VSH_MAX_QUEUES], notify_control, interrupts, reports;
     int report_queue;
     enum svq_error report_error;
-    unsigned int steps;             /* of the last env_run() */
+    unsigned int steps; /* of the last env_run() */
 };
 
 extern struct env *env;
@@ -158,13 +166,13 @@ uint16_t env_read16(uint64_t addr);
 
 struct env_page *env_page(uint64_t addr);
 void env_set_kind(uint64_t addr, enum env_kind kind);
-void env_replace(uint64_t addr);                    /* another frame behind this gfn */
-unsigned int env_refs(uint64_t addr);               /* beyond the guest's own */
+void env_replace(uint64_t addr);      /* another frame behind this gfn */
+unsigned int env_refs(uint64_t addr); /* beyond the guest's own */
 
 /* The most that the backend can do to the page at addr, by its p2m and a stale TLB. */
 enum svq_access env_access(uint64_t addr);
-uint8_t env_entry(uint64_t addr);                   /* by its p2m alone */
-unsigned int env_visible(void);                     /* pages of the guest it can reach */
+uint8_t env_entry(uint64_t addr); /* by its p2m alone */
+unsigned int env_visible(void);   /* pages of the guest it can reach */
 
 /* The backend changes its own p2m. */
 void env_backend_removes(uint64_t addr);
@@ -176,7 +184,10 @@ struct env_where env_where(const volatile void *p);
 typedef void env_test(void);
 void env_test_body(void **state);
 int env_test_cleanup(void **state);
-#define TEST(f) { #f, env_test_body, NULL, env_test_cleanup, (void *)(uintptr_t)(f) }
+#define TEST(f)                                                                                    \
+    {                                                                                              \
+#f, env_test_body, NULL, env_test_cleanup, (void *)(uintptr_t)(f)                          \
+    }
 
 /* The main program of a group: tests[].  argv[1]: a pattern for the names of those to run. */
 #define TEST_MAIN(tests)                                                                           \

@@ -75,7 +75,8 @@ static unsigned int table_of(unsigned int queue, const struct svq_desc *d)
 
     /* The last part of each queue. */
     das += (VSH_FRAME_FIRST_QUEUE + (queue + 1) * svq_queue_frames(q->max_size) -
-            svq_part_frames(q->max_size, SVQ_PART_TABLES)) * PAGE;
+            svq_part_frames(q->max_size, SVQ_PART_TABLES)) *
+           PAGE;
 
     ENV_CHECK(d->flags == SVQ_DESC_F_INDIRECT, "a table's descriptor with other flags");
     ENV_CHECK(env->dev.info->driver_features & (1ULL << SVQ_F_INDIRECT_DESC),
@@ -281,7 +282,7 @@ static bool inside(const volatile void *p, const struct svq_mem *m, uint32_t byt
 
 struct env_where env_where(const volatile void *p)
 {
-    struct env_where w = { ENV_ELSEWHERE, 0, 0 };
+    struct env_where w = {ENV_ELSEWHERE, 0, 0};
     uintptr_t at = (uintptr_t)p, info, mailbox;
     unsigned int i, max;
 
@@ -290,18 +291,18 @@ struct env_where env_where(const volatile void *p)
 
         w.queue = i;
         if (q->ready) {
-            w.area = inside(p, &q->avail, SVQ_AVAIL_BYTES(q->size), &w.off) ? ENV_AVAIL :
-                     inside(p, &q->desc, SVQ_DESC_BYTES(q->size), &w.off)   ? ENV_DESC :
-                     inside(p, &q->used, SVQ_USED_BYTES(q->size), &w.off)   ? ENV_USED :
-                                                                              ENV_ELSEWHERE;
+            w.area = inside(p, &q->avail, SVQ_AVAIL_BYTES(q->size), &w.off) ? ENV_AVAIL
+                     : inside(p, &q->desc, SVQ_DESC_BYTES(q->size), &w.off) ? ENV_DESC
+                     : inside(p, &q->used, SVQ_USED_BYTES(q->size), &w.off) ? ENV_USED
+                                                                            : ENV_ELSEWHERE;
             if (w.area != ENV_ELSEWHERE)
                 return w;
         }
         max = q->max_size;
-        w.area = inside(p, &q->shadow_used, SVQ_USED_BYTES(max), &w.off)   ? ENV_SHADOW_USED :
-                 inside(p, &q->shadow_avail, SVQ_AVAIL_BYTES(max), &w.off) ? ENV_SHADOW_AVAIL :
-                 inside(p, &q->shadow_desc, SVQ_DESC_BYTES(max), &w.off)   ? ENV_SHADOW_DESC :
-                                                                             ENV_ELSEWHERE;
+        w.area = inside(p, &q->shadow_used, SVQ_USED_BYTES(max), &w.off)     ? ENV_SHADOW_USED
+                 : inside(p, &q->shadow_avail, SVQ_AVAIL_BYTES(max), &w.off) ? ENV_SHADOW_AVAIL
+                 : inside(p, &q->shadow_desc, SVQ_DESC_BYTES(max), &w.off)   ? ENV_SHADOW_DESC
+                                                                             : ENV_ELSEWHERE;
         if (w.area != ENV_ELSEWHERE)
             return w;
     }
@@ -579,7 +580,7 @@ int svq_env_read(struct svq_dev *dev, uint64_t addr, void *buf, uint32_t len)
     from = env_frame_data(env_frame_of(pg)) + addr % PAGE;
     (memcpy)(buf, from, len);
     if (env->on_read)
-        env->on_read((struct env_where){ ENV_TABLE, 0, (uint32_t)(addr % PAGE) }, from, len);
+        env->on_read((struct env_where){ENV_TABLE, 0, (uint32_t)(addr % PAGE)}, from, len);
     return 0;
 }
 

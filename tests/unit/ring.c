@@ -5,8 +5,8 @@
 
 struct ring ring[VSH_MAX_QUEUES];
 
-#define AVAIL   SVQ_PACKED_F_AVAIL
-#define USED    SVQ_PACKED_F_USED
+#define AVAIL SVQ_PACKED_F_AVAIL
+#define USED SVQ_PACKED_F_USED
 
 static bool negotiated(unsigned int feature)
 {
@@ -71,11 +71,11 @@ static void put_table(const struct ring *r, uint64_t table, const struct ring_bu
 
         if (r->packed) {
             /* 2.8.7: other flags, and the id, are to be ignored. */
-            struct svq_packed_desc d = { buf[i].addr, buf[i].len, 0xdead, (uint16_t)flags };
+            struct svq_packed_desc d = {buf[i].addr, buf[i].len, 0xdead, (uint16_t)flags};
 
             env_write(table + i * sizeof(d), &d, sizeof(d));
         } else {
-            struct svq_desc d = { buf[i].addr, buf[i].len, (uint16_t)flags, (uint16_t)(i + 1) };
+            struct svq_desc d = {buf[i].addr, buf[i].len, (uint16_t)flags, (uint16_t)(i + 1)};
 
             if (i + 1 < nr)
                 d.flags |= SVQ_DESC_F_NEXT;
@@ -86,8 +86,7 @@ static void put_table(const struct ring *r, uint64_t table, const struct ring_bu
 
 /* ---- Split ---- */
 
-static int add_split(struct ring *r, const struct ring_buf *buf, unsigned int nr,
-                     enum ring_how how)
+static int add_split(struct ring *r, const struct ring_buf *buf, unsigned int nr, enum ring_how how)
 {
     unsigned int direct = how == RING_DIRECT ? nr : how == RING_MIXED ? 1 : 0;
     unsigned int descs = how == RING_DIRECT ? nr : direct + 1, i, at, head = r->first_free;
@@ -171,7 +170,7 @@ static int add_packed(struct ring *r, const struct ring_buf *buf, unsigned int n
     table = ring_table(r->queue, id);
 
     for (i = 0; i < descs; i++) {
-        struct svq_packed_desc d = { .flags = r->avail_wrap ? AVAIL : USED, .id = 0xbeef };
+        struct svq_packed_desc d = {.flags = r->avail_wrap ? AVAIL : USED, .id = 0xbeef};
 
         if (how == RING_DIRECT) {
             d.addr = buf[i].addr;
@@ -274,8 +273,8 @@ bool ring_wants_kick(unsigned int q)
         unsigned int steps = (uint16_t)(r->avail - r->kicked);
 
         if (r->event_idx)
-            wants = passed(env_read16(used + SVQ_USED_AVAIL_EVENT(r->size)), r->kicked, steps,
-                           0x10000);
+            wants =
+                passed(env_read16(used + SVQ_USED_AVAIL_EVENT(r->size)), r->kicked, steps, 0x10000);
         else
             wants = !(env_read16(used + SVQ_USED_FLAGS) & SVQ_USED_F_NO_NOTIFY);
         r->kicked = r->avail;

@@ -12,7 +12,7 @@
 #include "env.h"
 
 /* Indirect tables: room for the longest, for each id of each queue. */
-#define RING_TABLES     (BANK0 + 32 * MIB)
+#define RING_TABLES (BANK0 + 32 * MIB)
 uint64_t ring_table(unsigned int q, unsigned int id);
 
 struct ring_buf {
@@ -23,24 +23,24 @@ struct ring_buf {
 
 enum ring_how {
     RING_DIRECT,
-    RING_TABLE_ONLY,        /* all of it in a table */
-    RING_MIXED              /* split: one direct, the rest in a table */
+    RING_TABLE_ONLY, /* all of it in a table */
+    RING_MIXED       /* split: one direct, the rest in a table */
 };
 
 struct ring {
     unsigned int queue, size;
     bool packed, event_idx, in_order, indirect;
-    unsigned int free;              /* descriptors */
-    uint16_t ids[VSH_MAX_QUEUE_SIZE];       /* free ones, oldest first */
+    unsigned int free;                /* descriptors */
+    uint16_t ids[VSH_MAX_QUEUE_SIZE]; /* free ones, oldest first */
     unsigned int ids_first, ids_nr;
-    uint16_t descs[VSH_MAX_QUEUE_SIZE];     /* of the ring, by id; 0: not in flight */
+    uint16_t descs[VSH_MAX_QUEUE_SIZE]; /* of the ring, by id; 0: not in flight */
     /* split: free descriptors are linked by this */
     uint16_t next[VSH_MAX_QUEUE_SIZE], first_free;
-    uint16_t tail[VSH_MAX_QUEUE_SIZE];      /* last descriptor, by head */
-    uint16_t avail, used;           /* indices; packed: places */
+    uint16_t tail[VSH_MAX_QUEUE_SIZE]; /* last descriptor, by head */
+    uint16_t avail, used;              /* indices; packed: places */
     bool avail_wrap, used_wrap;
-    uint16_t kicked;                /* avail at the last kick that was considered */
-    unsigned int since_kick;        /* packed: descriptors since then */
+    uint16_t kicked;         /* avail at the last kick that was considered */
+    unsigned int since_kick; /* packed: descriptors since then */
 };
 
 extern struct ring ring[VSH_MAX_QUEUES];

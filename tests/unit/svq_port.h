@@ -37,7 +37,7 @@ void *env_memcpy(void *dst, const void *src, size_t bytes);
 #undef svq_mb
 #define svq_rmb() env_barrier(ENV_RMB)
 #define svq_wmb() env_barrier(ENV_WMB)
-#define svq_mb()  env_barrier(ENV_MB)
+#define svq_mb() env_barrier(ENV_MB)
 
 #define memcpy(dst, src, bytes) env_memcpy(dst, src, bytes)
 

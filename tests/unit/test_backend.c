@@ -3,8 +3,8 @@
 #include "backend.h"
 #include "driver.h"
 
-#define W       SVQ_DESC_F_WRITE
-#define NEXT    SVQ_DESC_F_NEXT
+#define W SVQ_DESC_F_WRITE
+#define NEXT SVQ_DESC_F_NEXT
 
 static unsigned int slot[16];
 
@@ -13,7 +13,7 @@ static void up_with(unsigned int nr)
 {
     unsigned int i;
 
-    up(&(struct env_opts){ .size = 16 });
+    up(&(struct env_opts){.size = 16});
     for (i = 0; i < nr; i++)
         drv_write_buffer(0, i, BUF(i), 512);
     for (i = 0; i < nr; i++)
@@ -127,7 +127,7 @@ static void id_in_the_middle_of_a_chain_is_refused(void)
 {
     unsigned int head;
 
-    up(&(struct env_opts){ .size = 16 });
+    up(&(struct env_opts){.size = 16});
     drv_desc(0, 0, BUF(0), 16, NEXT, 1);
     drv_desc(0, 1, BUF(1), 512, NEXT | W, 2);
     drv_desc(0, 2, BUF(2), 1, W, 0);
@@ -173,7 +173,7 @@ static void elements_before_a_bad_one_are_returned(void)
 
 static void length_is_cut_down_to_the_writable_bytes(void)
 {
-    static const uint32_t lens[] = { 0, 1, 612, 613, 614, 4096, 0x80000000u, 0xffffffffu };
+    static const uint32_t lens[] = {0, 1, 612, 613, 614, 4096, 0x80000000u, 0xffffffffu};
     unsigned int i;
 
     up_with(0);
@@ -218,7 +218,7 @@ static void kick_of_no_such_queue_does_nothing(void)
 
 static void kick_while_not_running_does_nothing(void)
 {
-    env_create(&(struct env_opts){ .size = 16 });
+    env_create(&(struct env_opts){.size = 16});
     be_kick(0);
     be_attach();
     be_kick(0);
@@ -322,7 +322,7 @@ static void control_without_a_new_seq_does_nothing(void)
 {
     unsigned int told;
 
-    env_create(&(struct env_opts){ 0 });
+    env_create(&(struct env_opts){0});
     be_describe();
     be_mailbox()->request = VSH_REQ_ATTACH;
     told = env->notify_control;
@@ -333,7 +333,7 @@ static void control_without_a_new_seq_does_nothing(void)
 
 static void unknown_requests_are_refused(void)
 {
-    static const uint32_t unknown[] = { VSH_REQ_NONE, VSH_REQ_QUEUE_ACK + 1, 0x101, ~0U };
+    static const uint32_t unknown[] = {VSH_REQ_NONE, VSH_REQ_QUEUE_ACK + 1, 0x101, ~0U};
     unsigned int i;
 
     up_with(1);
@@ -370,7 +370,7 @@ static void mailbox_is_copied_once_and_the_copy_is_checked(void)
 {
     unsigned int i;
 
-    env_create(&(struct env_opts){ .size = 16 });
+    env_create(&(struct env_opts){.size = 16});
     be_describe();
     be_mailbox()->request = VSH_REQ_ATTACH;
     be_mailbox()->request_seq = 1;

@@ -3,14 +3,14 @@
 #include "backend.h"
 #include "driver.h"
 
-#define W       SVQ_DESC_F_WRITE
-#define NEXT    SVQ_DESC_F_NEXT
+#define W SVQ_DESC_F_WRITE
+#define NEXT SVQ_DESC_F_NEXT
 
-#define SIZE    16u
+#define SIZE 16u
 
 static void up16(void)
 {
-    up(&(struct env_opts){ .size = SIZE });
+    up(&(struct env_opts){.size = SIZE});
 }
 
 /* What the driver just kicked reaches the backend, as a chain of nr descriptors. */
@@ -243,7 +243,7 @@ static void loop_of_two_is_refused(void)
 
 static void queue_of_one_takes_a_chain_of_one(void)
 {
-    up(&(struct env_opts){ .size = 1 });
+    up(&(struct env_opts){.size = 1});
     drv_desc(0, 0, BUF(0), 512, W, 0);
     drv_submit(0, 0);
     assert_accepted(1);
@@ -251,7 +251,7 @@ static void queue_of_one_takes_a_chain_of_one(void)
 
 static void queue_of_one_refuses_a_next(void)
 {
-    up(&(struct env_opts){ .size = 1 });
+    up(&(struct env_opts){.size = 1});
     drv_desc(0, 0, BUF(0), 512, NEXT, 1);
     drv_submit(0, 0);
     assert_refused(SVQ_ERR_NEXT);
@@ -285,7 +285,7 @@ static void next_beyond_the_table_without_the_flag_is_ignored(void)
 static void next_beyond_a_queue_smaller_than_its_window_is_refused(void)
 {
     /* The driver may use a smaller queue than the device offers. */
-    env_create(&(struct env_opts){ .size = 64 });
+    env_create(&(struct env_opts){.size = 64});
     be_attach();
     drv_start(8);
     drv_desc(0, 0, BUF(0), 512, NEXT, 8);
@@ -376,7 +376,7 @@ static void overcommit_of_a_queue_smaller_than_its_window_is_refused(void)
 {
     unsigned int i;
 
-    env_create(&(struct env_opts){ .size = 64 });
+    env_create(&(struct env_opts){.size = 64});
     be_attach();
     drv_start(8);
     for (i = 0; i < 7; i++)
@@ -495,7 +495,7 @@ static void pages_of_a_chain_are_counted_together(void)
 static void bytes_of_exactly_2_to_the_32_are_not_too_many(void)
 {
     /* They are too many pages, which is looked at next: CHAIN_BYTES has no say. */
-    up(&(struct env_opts){ .size = SIZE, .bank1 = 5 * GIB });
+    up(&(struct env_opts){.size = SIZE, .bank1 = 5 * GIB});
     drv_desc(0, 0, BANK1, 4096, NEXT, 1);
     drv_desc(0, 1, BANK1 + 4096, 0xfffff000u, 0, 0);
     drv_submit(0, 0);
@@ -504,7 +504,7 @@ static void bytes_of_exactly_2_to_the_32_are_not_too_many(void)
 
 static void bytes_beyond_2_to_the_32_are_refused(void)
 {
-    up(&(struct env_opts){ .size = SIZE, .bank1 = 5 * GIB });
+    up(&(struct env_opts){.size = SIZE, .bank1 = 5 * GIB});
     drv_desc(0, 0, BANK1, 4097, NEXT, 1);
     drv_desc(0, 1, BANK1 + 8192, 0xfffff000u, 0, 0);
     drv_submit(0, 0);
@@ -552,7 +552,7 @@ static void available_idx_that_goes_back_is_refused(void)
 
 static void page_that_is_not_plain_ram_is_refused(void)
 {
-    static const enum env_kind kinds[] = { ENV_FOREIGN, ENV_HOLE };
+    static const enum env_kind kinds[] = {ENV_FOREIGN, ENV_HOLE};
     unsigned int i;
 
     for (i = 0; i < COUNT(kinds); i++) {

@@ -3,9 +3,9 @@
 #include "backend.h"
 #include "driver.h"
 
-#define W   SVQ_DESC_F_WRITE
+#define W SVQ_DESC_F_WRITE
 
-static const struct env_opts two_queues = { .queues = 2, .size = 16 };
+static const struct env_opts two_queues = {.queues = 2, .size = 16};
 
 static uint32_t state(void)
 {
@@ -126,21 +126,21 @@ static void aperture_lies_in_52_bits_and_banks_do_not_overlap(void)
         uint64_t gfn0, gfn1;
         int32_t err;
     } t[] = {
-        { 0, nr0, VSH_ERR_NONE },
-        { nr1, 0, VSH_ERR_NONE },
-        { max - nr0, 0, VSH_ERR_NONE },
-        { 0, max - nr1, VSH_ERR_NONE },
-        { max - nr0 + 1, 0, VSH_ERR_APERTURE },
-        { 0, max - nr1 + 1, VSH_ERR_APERTURE },
-        { max, 0, VSH_ERR_APERTURE },
-        { ~0ULL, 0, VSH_ERR_APERTURE },
-        { 0, ~0ULL, VSH_ERR_APERTURE },
-        { 0ULL - nr0, 0, VSH_ERR_APERTURE },
-        { 0x1000, 0x1000, VSH_ERR_APERTURE },
-        { 0x1000, 0x1000 + nr0 - 1, VSH_ERR_APERTURE },
-        { 0x1000 + nr1 - 1, 0x1000, VSH_ERR_APERTURE },
-        { 0x1000, 0x1000 + nr0, VSH_ERR_NONE },
-        { 0x1000 + nr1, 0x1000, VSH_ERR_NONE },
+        {0, nr0, VSH_ERR_NONE},
+        {nr1, 0, VSH_ERR_NONE},
+        {max - nr0, 0, VSH_ERR_NONE},
+        {0, max - nr1, VSH_ERR_NONE},
+        {max - nr0 + 1, 0, VSH_ERR_APERTURE},
+        {0, max - nr1 + 1, VSH_ERR_APERTURE},
+        {max, 0, VSH_ERR_APERTURE},
+        {~0ULL, 0, VSH_ERR_APERTURE},
+        {0, ~0ULL, VSH_ERR_APERTURE},
+        {0ULL - nr0, 0, VSH_ERR_APERTURE},
+        {0x1000, 0x1000, VSH_ERR_APERTURE},
+        {0x1000, 0x1000 + nr0 - 1, VSH_ERR_APERTURE},
+        {0x1000 + nr1 - 1, 0x1000, VSH_ERR_APERTURE},
+        {0x1000, 0x1000 + nr0, VSH_ERR_NONE},
+        {0x1000 + nr1, 0x1000, VSH_ERR_NONE},
     };
     unsigned int i;
 
@@ -164,7 +164,7 @@ static void aperture_lies_in_52_bits_and_banks_do_not_overlap(void)
 
 static void second_bank_of_the_aperture_does_not_matter_without_one(void)
 {
-    env_create(&(struct env_opts){ .banks = 1 });
+    env_create(&(struct env_opts){.banks = 1});
     be_describe();
     be_mailbox()->aperture_gfn[1] = ~0ULL;
     assert_int_equal(be_request(VSH_REQ_ATTACH), VSH_ERR_NONE);
@@ -655,7 +655,7 @@ static void detach_without_an_attach_does_nothing(void)
 /* 0 idle, 1 ready, 2 negotiated, 3 running, 4 busy, 5 failed, 6 failed and acked,
  * 7 resetting, 8 resetting with DRIVER_OK, 9 acked but not yet cleared,
  * 10 reset not yet run, 11 failure not yet run. */
-#define STATES  12u
+#define STATES 12u
 
 static void go_to(unsigned int at)
 {

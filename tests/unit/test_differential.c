@@ -13,15 +13,15 @@
 #include "driver.h"
 #include "ring.h"
 
-#define SEEDS       6u
-#define STEPS       1500u
-#define QUEUES      2u
-#define SIZE        32u
-#define MAX_BUFS    12u
-#define BUF_PAGES   64u     /* few, so that buffers share them */
-#define MAX_LOG     (8 * STEPS)
+#define SEEDS 6u
+#define STEPS 1500u
+#define QUEUES 2u
+#define SIZE 32u
+#define MAX_BUFS 12u
+#define BUF_PAGES 64u /* few, so that buffers share them */
+#define MAX_LOG (8 * STEPS)
 
-#define BIT(n)      (1ULL << (n))
+#define BIT(n) (1ULL << (n))
 
 static uint64_t rng;
 
@@ -46,14 +46,14 @@ struct request {
     enum state state;
     unsigned int number, nr;
     struct ring_buf buf[MAX_BUFS];
-    uint32_t writable, len;     /* what the driver is to be told */
-    int id;                     /* the driver's */
-    unsigned int head;          /* the backend's */
+    uint32_t writable, len; /* what the driver is to be told */
+    int id;                 /* the driver's */
+    unsigned int head;      /* the backend's */
 };
 
 static struct model {
     struct request request[SIZE];
-    unsigned int order[SIZE];   /* of those that are OFFERED: slots */
+    unsigned int order[SIZE]; /* of those that are OFFERED: slots */
     unsigned int nr_offered, nr_taken, nr_returned, descs;
 } model[QUEUES];
 
@@ -211,32 +211,31 @@ static void give_back(unsigned int q, unsigned int nth, uint32_t len, bool shado
 struct kind {
     uint64_t features;
     bool shadow_events;
-    enum ring_how how;      /* if indirect */
+    enum ring_how how; /* if indirect */
 };
 
 static const struct kind kinds[] = {
-    { 0, false, RING_DIRECT },
-    { BIT(SVQ_F_EVENT_IDX), false, RING_DIRECT },
-    { 0, true, RING_DIRECT },
-    { BIT(SVQ_F_EVENT_IDX), true, RING_DIRECT },
-    { BIT(SVQ_F_INDIRECT_DESC), false, RING_TABLE_ONLY },
-    { BIT(SVQ_F_INDIRECT_DESC), false, RING_MIXED },
-    { BIT(SVQ_F_INDIRECT_DESC) | BIT(SVQ_F_EVENT_IDX), true, RING_TABLE_ONLY },
-    { BIT(SVQ_F_RING_PACKED), false, RING_DIRECT },
-    { BIT(SVQ_F_RING_PACKED) | BIT(SVQ_F_EVENT_IDX), false, RING_DIRECT },
-    { BIT(SVQ_F_RING_PACKED), true, RING_DIRECT },
-    { BIT(SVQ_F_RING_PACKED) | BIT(SVQ_F_EVENT_IDX), true, RING_DIRECT },
-    { BIT(SVQ_F_RING_PACKED) | BIT(SVQ_F_INDIRECT_DESC), false, RING_TABLE_ONLY },
-    { BIT(SVQ_F_RING_PACKED) | BIT(SVQ_F_INDIRECT_DESC) | BIT(SVQ_F_EVENT_IDX), true,
-      RING_TABLE_ONLY },
+    {0, false, RING_DIRECT},
+    {BIT(SVQ_F_EVENT_IDX), false, RING_DIRECT},
+    {0, true, RING_DIRECT},
+    {BIT(SVQ_F_EVENT_IDX), true, RING_DIRECT},
+    {BIT(SVQ_F_INDIRECT_DESC), false, RING_TABLE_ONLY},
+    {BIT(SVQ_F_INDIRECT_DESC), false, RING_MIXED},
+    {BIT(SVQ_F_INDIRECT_DESC) | BIT(SVQ_F_EVENT_IDX), true, RING_TABLE_ONLY},
+    {BIT(SVQ_F_RING_PACKED), false, RING_DIRECT},
+    {BIT(SVQ_F_RING_PACKED) | BIT(SVQ_F_EVENT_IDX), false, RING_DIRECT},
+    {BIT(SVQ_F_RING_PACKED), true, RING_DIRECT},
+    {BIT(SVQ_F_RING_PACKED) | BIT(SVQ_F_EVENT_IDX), true, RING_DIRECT},
+    {BIT(SVQ_F_RING_PACKED) | BIT(SVQ_F_INDIRECT_DESC), false, RING_TABLE_ONLY},
+    {BIT(SVQ_F_RING_PACKED) | BIT(SVQ_F_INDIRECT_DESC) | BIT(SVQ_F_EVENT_IDX), true,
+     RING_TABLE_ONLY},
     /* From here on returns come in another order. */
-    { BIT(SVQ_F_IN_ORDER), false, RING_DIRECT },
-    { BIT(SVQ_F_IN_ORDER) | BIT(SVQ_F_EVENT_IDX), true, RING_DIRECT },
-    { BIT(SVQ_F_IN_ORDER) | BIT(SVQ_F_INDIRECT_DESC), true, RING_MIXED },
-    { BIT(SVQ_F_IN_ORDER) | BIT(SVQ_F_RING_PACKED), false, RING_DIRECT },
-    { BIT(SVQ_F_IN_ORDER) | BIT(SVQ_F_RING_PACKED) | BIT(SVQ_F_INDIRECT_DESC) |
-          BIT(SVQ_F_EVENT_IDX),
-      true, RING_TABLE_ONLY },
+    {BIT(SVQ_F_IN_ORDER), false, RING_DIRECT},
+    {BIT(SVQ_F_IN_ORDER) | BIT(SVQ_F_EVENT_IDX), true, RING_DIRECT},
+    {BIT(SVQ_F_IN_ORDER) | BIT(SVQ_F_INDIRECT_DESC), true, RING_MIXED},
+    {BIT(SVQ_F_IN_ORDER) | BIT(SVQ_F_RING_PACKED), false, RING_DIRECT},
+    {BIT(SVQ_F_IN_ORDER) | BIT(SVQ_F_RING_PACKED) | BIT(SVQ_F_INDIRECT_DESC) | BIT(SVQ_F_EVENT_IDX),
+     true, RING_TABLE_ONLY},
 };
 
 /* Nobody has kicked or called for nothing, and nothing that was notified is left. */
@@ -269,7 +268,7 @@ static void run_kind(const struct kind *k, unsigned int seed, unsigned int size)
     if (k->shadow_events)
         be_features |= BIT(SVQ_F_EVENT_IDX);
 
-    env_create(&(struct env_opts){ .queues = QUEUES, .size = 64 });
+    env_create(&(struct env_opts){.queues = QUEUES, .size = 64});
     assert_int_equal(be_attach(), VSH_ERR_NONE);
     drv_start(size);
     be_begin();
@@ -349,8 +348,8 @@ int main(int argc, char **argv)
 
     for (i = 0; i < SEEDS; i++) {
         snprintf(name[i], sizeof(name[i]), "all_kinds_of_rings_agree_%u", i);
-        tests[i] = (struct CMUnitTest){ name[i], run_seed, NULL, env_test_cleanup,
-                                        (void *)(uintptr_t)i };
+        tests[i] =
+            (struct CMUnitTest){name[i], run_seed, NULL, env_test_cleanup, (void *)(uintptr_t)i};
     }
 
     if (argc > 1)

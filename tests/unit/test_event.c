@@ -7,18 +7,18 @@
 #include "driver.h"
 #include "ring.h"
 
-#define EVENT_IDX   (1ULL << SVQ_F_EVENT_IDX)
-#define PACKED      (1ULL << SVQ_F_RING_PACKED)
-#define IN_ORDER    (1ULL << SVQ_F_IN_ORDER)
+#define EVENT_IDX (1ULL << SVQ_F_EVENT_IDX)
+#define PACKED (1ULL << SVQ_F_RING_PACKED)
+#define IN_ORDER (1ULL << SVQ_F_IN_ORDER)
 
-static const struct ring_buf buf = { BUF(0), 100, true };
+static const struct ring_buf buf = {BUF(0), 100, true};
 
 /* driver: ring features; device: EVENT_IDX or nothing. */
 static void up_with(uint64_t driver, uint64_t device, unsigned int size)
 {
     be_features = BE_FEATURES | device;
     drv_ring_features = driver;
-    env_create(&(struct env_opts){ .size = 64 });
+    env_create(&(struct env_opts){.size = 64});
     assert_int_equal(be_attach(), VSH_ERR_NONE);
     drv_start(size);
     be_begin();
@@ -220,7 +220,7 @@ static void interrupt_comes_if_a_batch_passes_the_event(void)
 static void interrupts_can_be_disabled_altogether(void)
 {
     unsigned int n, before;
-    const uint64_t features[] = { 0, EVENT_IDX, PACKED, PACKED | EVENT_IDX };
+    const uint64_t features[] = {0, EVENT_IDX, PACKED, PACKED | EVENT_IDX};
     unsigned int k;
 
     for (k = 0; k < COUNT(features); k++) {
@@ -396,7 +396,7 @@ static void in_order(uint64_t features)
 
     up_with(features | IN_ORDER, 0, 8);
     for (i = 0; i < 4; i++) {
-        struct ring_buf b = { BUF(i), 100 + i, true };
+        struct ring_buf b = {BUF(i), 100 + i, true};
 
         ring_add(0, &b, 1, RING_DIRECT);
     }
@@ -497,7 +497,7 @@ static void order_holds_over_many_wraps(void)
         unsigned int nr = 1 + n % 7;
 
         for (i = 0; i < nr; i++) {
-            struct ring_buf b = { BUF(i), 1 + i, true };
+            struct ring_buf b = {BUF(i), 1 + i, true};
 
             ring_add(0, &b, 1, RING_DIRECT);
         }

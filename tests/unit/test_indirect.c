@@ -4,24 +4,24 @@
 #include "backend.h"
 #include "driver.h"
 
-#define W           SVQ_DESC_F_WRITE
-#define NEXT        SVQ_DESC_F_NEXT
-#define IND         SVQ_DESC_F_INDIRECT
-#define INDIRECT    (1ULL << SVQ_F_INDIRECT_DESC)
+#define W SVQ_DESC_F_WRITE
+#define NEXT SVQ_DESC_F_NEXT
+#define IND SVQ_DESC_F_INDIRECT
+#define INDIRECT (1ULL << SVQ_F_INDIRECT_DESC)
 
-#define TABLE       BUF(3000)
+#define TABLE BUF(3000)
 
 static void up_with_size(unsigned int size)
 {
     be_features = BE_FEATURES | INDIRECT;
     drv_ring_features = INDIRECT;
-    up(&(struct env_opts){ .size = size });
+    up(&(struct env_opts){.size = size});
 }
 
 static void entry(unsigned int i, uint64_t addr, uint32_t len, unsigned int flags,
                   unsigned int next)
 {
-    struct svq_desc d = { addr, len, (uint16_t)flags, (uint16_t)next };
+    struct svq_desc d = {addr, len, (uint16_t)flags, (uint16_t)next};
 
     env_write(TABLE + 16 * i, &d, sizeof(d));
 }
@@ -158,7 +158,7 @@ static void table_of_no_bytes_is_refused_without_reading_it(void)
 
 static void table_length_is_a_multiple_of_16(void)
 {
-    static const uint32_t bad[] = { 1, 8, 15, 17, 31, 33, 255, 0xffffffff };
+    static const uint32_t bad[] = {1, 8, 15, 17, 31, 33, 255, 0xffffffff};
     unsigned int i;
 
     up_with_size(16);
@@ -212,7 +212,7 @@ static void loop_in_a_table_is_refused(void)
 
 static void next_beyond_the_table_is_refused(void)
 {
-    static const unsigned int bad[] = { 2, 3, 15, 16, 0xffff };
+    static const unsigned int bad[] = {2, 3, 15, 16, 0xffff};
     unsigned int i;
 
     up_with_size(16);
@@ -246,7 +246,7 @@ static void indirect_with_next_is_refused(void)
 static void table_without_the_feature_is_refused(void)
 {
     be_features = BE_FEATURES | INDIRECT;
-    up(&(struct env_opts){ 0 });
+    up(&(struct env_opts){0});
     fill_table(1);
     submit_table(0, 16, 0);
     drv_assert_failed(SVQ_ERR_INDIRECT, 0);
@@ -322,7 +322,7 @@ static void table_may_lie_anywhere_and_cross_pages(void)
         uint64_t at = BUF(101) - 17 * off;
 
         for (i = 0; i < 64; i++)
-            table[i] = (struct svq_desc){ BUF(i), i + 1, i < 63 ? W | NEXT : W, (uint16_t)(i + 1) };
+            table[i] = (struct svq_desc){BUF(i), i + 1, i < 63 ? W | NEXT : W, (uint16_t)(i + 1)};
         env_write(at, table, sizeof(table));
         drv_desc(0, off, at, sizeof(table), IND, 0);
         drv_submit(0, off);
@@ -393,7 +393,7 @@ static void chain_waits_while_the_pool_is_full(void)
     up_with_size(64);
     for (n = 0; n < 20; n++) {
         for (i = 0; i < 64; i++)
-            table[i] = (struct svq_desc){ BUF(i), 8, i < 63 ? W | NEXT : W, (uint16_t)(i + 1) };
+            table[i] = (struct svq_desc){BUF(i), 8, i < 63 ? W | NEXT : W, (uint16_t)(i + 1)};
         env_write(TABLE + n * PAGE, table, sizeof(table));
         drv_desc(0, n, TABLE + n * PAGE, sizeof(table), IND, 0);
         drv_submit(0, n);
@@ -422,9 +422,9 @@ static void chain_that_waits_is_left_alone_until_there_is_room(void)
 
     up_with_size(256);
     for (i = 0; i < 256; i++)
-        large[i] = (struct svq_desc){ BUF(i), 8, i < 255 ? W | NEXT : W, (uint16_t)(i + 1) };
+        large[i] = (struct svq_desc){BUF(i), 8, i < 255 ? W | NEXT : W, (uint16_t)(i + 1)};
     for (i = 0; i < 4; i++)
-        small[i] = (struct svq_desc){ BUF(i), 8, i < 3 ? W | NEXT : W, (uint16_t)(i + 1) };
+        small[i] = (struct svq_desc){BUF(i), 8, i < 3 ? W | NEXT : W, (uint16_t)(i + 1)};
     env_write(TABLE, large, sizeof(large));
     env_write(TABLE + 2 * PAGE, small, sizeof(small));
 

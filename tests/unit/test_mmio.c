@@ -3,14 +3,14 @@
 #include "backend.h"
 #include "driver.h"
 
-#define W   SVQ_DESC_F_WRITE
+#define W SVQ_DESC_F_WRITE
 
-#define FEATURES_OK_STATUS  (SVQ_STATUS_ACKNOWLEDGE | SVQ_STATUS_DRIVER | SVQ_STATUS_FEATURES_OK)
+#define FEATURES_OK_STATUS (SVQ_STATUS_ACKNOWLEDGE | SVQ_STATUS_DRIVER | SVQ_STATUS_FEATURES_OK)
 
 /* A device that is attached; the driver has done nothing yet. */
 static void attached(void)
 {
-    env_create(&(struct env_opts){ .queues = 2, .size = 64 });
+    env_create(&(struct env_opts){.queues = 2, .size = 64});
     assert_int_equal(be_attach(), VSH_ERR_NONE);
 }
 
@@ -33,7 +33,7 @@ static void constants_identify_a_virtio_1_device(void)
 
 static void device_id_is_zero_until_a_backend_attaches(void)
 {
-    env_create(&(struct env_opts){ 0 });
+    env_create(&(struct env_opts){0});
     assert_int_equal(drv_read(SVQ_MMIO_MAGIC), 0x74726976);
     assert_int_equal(drv_read(SVQ_MMIO_VERSION), 2);
     assert_int_equal(drv_read(SVQ_MMIO_DEVICE_ID), 0);
@@ -43,7 +43,7 @@ static void device_id_is_zero_until_a_backend_attaches(void)
 
 static void registers_are_accessed_by_4_aligned_bytes_only(void)
 {
-    static const unsigned int sizes[] = { 1, 2, 8 };
+    static const unsigned int sizes[] = {1, 2, 8};
     uint32_t off;
     unsigned int i;
 
@@ -81,13 +81,27 @@ static void offsets_beyond_the_device_read_as_zero(void)
 static void read_only_registers_ignore_writes_and_others_read_as_zero(void)
 {
     static const uint32_t write_only[] = {
-        SVQ_MMIO_DEV_FEAT_SEL, SVQ_MMIO_DRV_FEATURES, SVQ_MMIO_DRV_FEAT_SEL, SVQ_MMIO_QUEUE_SEL,
-        SVQ_MMIO_QUEUE_SIZE, SVQ_MMIO_QUEUE_NOTIFY, SVQ_MMIO_INT_ACK, SVQ_MMIO_DESC_LOW,
-        SVQ_MMIO_DESC_HIGH, SVQ_MMIO_AVAIL_LOW, SVQ_MMIO_AVAIL_HIGH, SVQ_MMIO_USED_LOW,
-        SVQ_MMIO_USED_HIGH, 0x18, 0x3c, 0x54, 0xc0, 0xf8,
+        SVQ_MMIO_DEV_FEAT_SEL,
+        SVQ_MMIO_DRV_FEATURES,
+        SVQ_MMIO_DRV_FEAT_SEL,
+        SVQ_MMIO_QUEUE_SEL,
+        SVQ_MMIO_QUEUE_SIZE,
+        SVQ_MMIO_QUEUE_NOTIFY,
+        SVQ_MMIO_INT_ACK,
+        SVQ_MMIO_DESC_LOW,
+        SVQ_MMIO_DESC_HIGH,
+        SVQ_MMIO_AVAIL_LOW,
+        SVQ_MMIO_AVAIL_HIGH,
+        SVQ_MMIO_USED_LOW,
+        SVQ_MMIO_USED_HIGH,
+        0x18,
+        0x3c,
+        0x54,
+        0xc0,
+        0xf8,
     };
     static const uint32_t read_only[] = {
-        SVQ_MMIO_MAGIC, SVQ_MMIO_VERSION, SVQ_MMIO_DEVICE_ID, SVQ_MMIO_VENDOR_ID,
+        SVQ_MMIO_MAGIC,        SVQ_MMIO_VERSION,        SVQ_MMIO_DEVICE_ID,  SVQ_MMIO_VENDOR_ID,
         SVQ_MMIO_DEV_FEATURES, SVQ_MMIO_QUEUE_SIZE_MAX, SVQ_MMIO_INT_STATUS, SVQ_MMIO_CONFIG_GEN,
     };
     unsigned int i;
@@ -115,8 +129,8 @@ static void there_are_no_shared_memory_regions(void)
 /* ---- Features ---- */
 
 /* Ring features that the device need not know of; those that it has to take part in. */
-#define OUR_FEATURES    ((1ULL << SVQ_F_EVENT_IDX) | (1ULL << SVQ_F_RING_PACKED) |                 \
-                         (1ULL << SVQ_F_IN_ORDER))
+#define OUR_FEATURES                                                                               \
+    ((1ULL << SVQ_F_EVENT_IDX) | (1ULL << SVQ_F_RING_PACKED) | (1ULL << SVQ_F_IN_ORDER))
 
 static bool goes_through(unsigned int bit)
 {
@@ -131,7 +145,7 @@ static void offered_features_are_the_device_types_and_the_rings(void)
     for (bit = 0; bit < 64; bit++) {
         bool through = goes_through(bit);
 
-        env_create(&(struct env_opts){ 0 });
+        env_create(&(struct env_opts){0});
         be_describe();
         be_mailbox()->device_features = (1ULL << SVQ_F_VERSION_1) | (1ULL << bit);
         assert_int_equal(be_request(VSH_REQ_ATTACH), VSH_ERR_NONE);
@@ -144,14 +158,14 @@ static void offered_features_are_the_device_types_and_the_rings(void)
 
 static void nothing_is_offered_before_the_device_is_described(void)
 {
-    env_create(&(struct env_opts){ 0 });
+    env_create(&(struct env_opts){0});
     assert_int_equal(drv_offered(), 0);
 }
 
 static void withheld_features_reach_neither_side(void)
 {
     be_features = BE_FEATURES | DRV_RING_FEATURES;
-    env_create(&(struct env_opts){ .withheld = DRV_RING_FEATURES });
+    env_create(&(struct env_opts){.withheld = DRV_RING_FEATURES});
     assert_int_equal(be_attach(), VSH_ERR_NONE);
     assert_int_equal(drv_offered(), BE_FEATURES);
     drv_start(0);
@@ -165,21 +179,21 @@ static void device_sees_the_features_of_the_shadow_rings(void)
     const struct {
         uint64_t device, driver, shadow;
     } cases[] = {
-        { 0, 0, 0 },
-        { 0, OUR_FEATURES, 0 },
-        { ev, 0, ev },
-        { ev, ev, ev },
-        { ind, 0, 0 },
-        { ind, ind, ind },
-        { ev | ind, ind | OUR_FEATURES, ev | ind },
-        { DRV_RING_FEATURES, DRV_RING_FEATURES, ev | ind },
+        {0, 0, 0},
+        {0, OUR_FEATURES, 0},
+        {ev, 0, ev},
+        {ev, ev, ev},
+        {ind, 0, 0},
+        {ind, ind, ind},
+        {ev | ind, ind | OUR_FEATURES, ev | ind},
+        {DRV_RING_FEATURES, DRV_RING_FEATURES, ev | ind},
     };
     unsigned int i;
 
     for (i = 0; i < COUNT(cases); i++) {
         be_features = BE_FEATURES | cases[i].device;
         drv_ring_features = cases[i].driver;
-        up(&(struct env_opts){ 0 });
+        up(&(struct env_opts){0});
         assert_int_equal(be_info()->driver_features, BE_FEATURES | cases[i].shadow);
         assert_int_equal(env->dev.driver_features, BE_FEATURES | cases[i].driver);
         env_release();
@@ -189,7 +203,7 @@ static void device_sees_the_features_of_the_shadow_rings(void)
 
 static void feature_selectors_out_of_range_select_nothing(void)
 {
-    static const uint32_t sel[] = { 2, 3, 32, 0x80000000u, 0xffffffffu };
+    static const uint32_t sel[] = {2, 3, 32, 0x80000000u, 0xffffffffu};
     unsigned int i;
 
     attached();
@@ -221,7 +235,7 @@ static void features_ok_is_refused_unless_the_set_is_offered(void)
     try_features(BE_FEATURES, true);
     try_features(v1, true);
     try_features(v1 | 0x2, true);
-    try_features(0, false);                 /* legacy */
+    try_features(0, false); /* legacy */
     try_features(BE_FEATURES & ~v1, false);
     for (bit = 0; bit < 64; bit++)
         try_features(v1 | (1ULL << bit), ((BE_FEATURES | OUR_FEATURES) >> bit) & 1);
@@ -240,7 +254,7 @@ static void features_cannot_change_after_features_ok(void)
 
 static void features_ok_is_refused_without_a_backend(void)
 {
-    env_create(&(struct env_opts){ 0 });
+    env_create(&(struct env_opts){0});
     drv_accept(1ULL << SVQ_F_VERSION_1);
     drv_write(SVQ_MMIO_STATUS, FEATURES_OK_STATUS);
     assert_int_equal(drv_read(SVQ_MMIO_STATUS), SVQ_STATUS_ACKNOWLEDGE | SVQ_STATUS_DRIVER);
@@ -292,7 +306,7 @@ static void reset_restores_every_register(void)
 {
     unsigned int q;
 
-    up(&(struct env_opts){ .queues = 2, .size = 64 });
+    up(&(struct env_opts){.queues = 2, .size = 64});
     drv_write_buffer(0, 0, BUF(0), 64);
     be_serve(0, 64);
     drv_write(SVQ_MMIO_QUEUE_SEL, 1);
@@ -342,7 +356,7 @@ static void writes_during_a_reset_are_ignored(void)
 
 static void queue_selectors_out_of_range_select_nothing(void)
 {
-    static const uint32_t sel[] = { 2, 3, VSH_MAX_QUEUES, 0x10000, 0xffffffffu };
+    static const uint32_t sel[] = {2, 3, VSH_MAX_QUEUES, 0x10000, 0xffffffffu};
     unsigned int i;
 
     probed();
@@ -362,7 +376,7 @@ static void queue_selectors_out_of_range_select_nothing(void)
 
 static void queues_that_the_device_does_not_have_are_not_there(void)
 {
-    env_create(&(struct env_opts){ .queues = 2, .size = 64 });
+    env_create(&(struct env_opts){.queues = 2, .size = 64});
     be_describe();
     be_mailbox()->nr_queues = 1;
     be_mailbox()->queue_size = 32;
@@ -393,8 +407,8 @@ static void assert_ring_refused(void)
 
 static void queue_size_is_a_power_of_two_up_to_the_largest(void)
 {
-    static const uint32_t bad[] = { 0, 3, 5, 63, 65, 128, 1024, 2048, 0x8000, 0x10000, 0x10010,
-                                    0x80000000u, 0xffffffffu };
+    static const uint32_t bad[] = {0,    3,      5,       63,      65,          128,        1024,
+                                   2048, 0x8000, 0x10000, 0x10010, 0x80000000u, 0xffffffffu};
     unsigned int i, size;
 
     for (i = 0; i < COUNT(bad); i++) {
@@ -412,7 +426,7 @@ static void queue_size_is_a_power_of_two_up_to_the_largest(void)
 
 static void queue_size_is_limited_by_the_device_not_only_by_the_window(void)
 {
-    env_create(&(struct env_opts){ .size = 64 });
+    env_create(&(struct env_opts){.size = 64});
     be_describe();
     be_mailbox()->queue_size = 16;
     assert_int_equal(be_request(VSH_REQ_ATTACH), VSH_ERR_NONE);
@@ -463,16 +477,16 @@ static void ring_parts_are_aligned_as_2_7_says(void)
 
 static void ring_parts_lie_in_one_bank_to_the_last_byte(void)
 {
-    const uint64_t ok[3] = { RINGS, RINGS + 0x5000, RINGS + 0x6000 };
+    const uint64_t ok[3] = {RINGS, RINGS + 0x5000, RINGS + 0x6000};
     /* Sizes for 64 descriptors: 1024, 134, 518 bytes; aligned starts around the end. */
-    const uint64_t end[2] = { BANK0 + 64 * MIB, BANK1 + 16 * MIB };
-    const uint64_t last[3] = { 1024, 134, 520 };
-    const uint64_t step[3] = { 16, 2, 4 };
+    const uint64_t end[2] = {BANK0 + 64 * MIB, BANK1 + 16 * MIB};
+    const uint64_t last[3] = {1024, 134, 520};
+    const uint64_t step[3] = {16, 2, 4};
     unsigned int part, bank;
 
     for (part = 0; part < 3; part++)
         for (bank = 0; bank < 2; bank++) {
-            uint64_t at[3] = { ok[0], ok[1], ok[2] };
+            uint64_t at[3] = {ok[0], ok[1], ok[2]};
 
             at[part] = end[bank] - last[part];
             probed();
@@ -489,14 +503,19 @@ static void ring_parts_lie_in_one_bank_to_the_last_byte(void)
 
 static void ring_parts_outside_of_ram_are_refused(void)
 {
-    static const uint64_t bad[] = { 0, BANK0 - 16, BANK0 + 64 * MIB, BANK0 + 2 * GIB,
-                                    ~0ULL << 4, 0x8000000000000000ULL, VSH_WINDOW_DAS };
-    const uint64_t ok[3] = { RINGS, RINGS + 0x5000, RINGS + 0x6000 };
+    static const uint64_t bad[] = {0,
+                                   BANK0 - 16,
+                                   BANK0 + 64 * MIB,
+                                   BANK0 + 2 * GIB,
+                                   ~0ULL << 4,
+                                   0x8000000000000000ULL,
+                                   VSH_WINDOW_DAS};
+    const uint64_t ok[3] = {RINGS, RINGS + 0x5000, RINGS + 0x6000};
     unsigned int part, i;
 
     for (part = 0; part < 3; part++)
         for (i = 0; i < COUNT(bad); i++) {
-            uint64_t at[3] = { ok[0], ok[1], ok[2] };
+            uint64_t at[3] = {ok[0], ok[1], ok[2]};
 
             at[part] = bad[i];
             probed();
@@ -507,7 +526,7 @@ static void ring_parts_outside_of_ram_are_refused(void)
 
 static void ring_parts_that_are_not_plain_ram_are_refused(void)
 {
-    static const uint64_t page[3] = { RINGS, RINGS + 0x5000, RINGS + 0x6000 };
+    static const uint64_t page[3] = {RINGS, RINGS + 0x5000, RINGS + 0x6000};
     unsigned int part;
 
     for (part = 0; part < 3; part++) {
@@ -589,7 +608,7 @@ static void addresses_are_written_in_halves_of_64_bits(void)
 
 static void live_queue_cannot_be_taken_down(void)
 {
-    up(&(struct env_opts){ .size = 16 });
+    up(&(struct env_opts){.size = 16});
     drv_write_buffer(0, 0, BUF(0), 64);
     drv_write(SVQ_MMIO_QUEUE_SEL, 0);
     drv_write(SVQ_MMIO_QUEUE_READY, 1);
@@ -600,7 +619,7 @@ static void live_queue_cannot_be_taken_down(void)
 
 static void queue_cannot_be_added_to_a_live_device(void)
 {
-    env_create(&(struct env_opts){ .queues = 2, .size = 16 });
+    env_create(&(struct env_opts){.queues = 2, .size = 16});
     be_attach();
     drv_probe();
     assert_true(drv_setup(0, 16));
@@ -630,7 +649,7 @@ static void queue_cannot_be_made_ready_on_a_failed_device(void)
 
 static void interrupt_ack_clears_the_bits_named(void)
 {
-    up(&(struct env_opts){ .size = 16 });
+    up(&(struct env_opts){.size = 16});
     drv_write_buffer(0, 0, BUF(0), 64);
     be_serve(0, 1);
     assert_int_equal(be_request(VSH_REQ_CONFIG), VSH_ERR_NONE);
@@ -666,7 +685,7 @@ static void config_is_read_at_every_offset_and_size(void)
 
 static void config_of_the_full_length_ends_with_the_device(void)
 {
-    env_create(&(struct env_opts){ 0 });
+    env_create(&(struct env_opts){0});
     be_describe();
     be_mailbox()->config_len = VSH_CONFIG_SIZE;
     assert_int_equal(be_request(VSH_REQ_ATTACH), VSH_ERR_NONE);
@@ -727,7 +746,7 @@ static void config_cannot_change_its_length(void)
 
 static void config_change_without_a_backend_is_refused(void)
 {
-    env_create(&(struct env_opts){ 0 });
+    env_create(&(struct env_opts){0});
     be_describe();
     assert_int_equal(be_request(VSH_REQ_CONFIG), VSH_ERR_STATE);
 }

@@ -4,21 +4,21 @@
 #include "driver.h"
 #include "ring.h"
 
-#define W           SVQ_DESC_F_WRITE
-#define NEXT        SVQ_DESC_F_NEXT
-#define IND         SVQ_DESC_F_INDIRECT
-#define AVAIL       SVQ_PACKED_F_AVAIL
-#define USED        SVQ_PACKED_F_USED
-#define PACKED      (1ULL << SVQ_F_RING_PACKED)
-#define INDIRECT    (1ULL << SVQ_F_INDIRECT_DESC)
+#define W SVQ_DESC_F_WRITE
+#define NEXT SVQ_DESC_F_NEXT
+#define IND SVQ_DESC_F_INDIRECT
+#define AVAIL SVQ_PACKED_F_AVAIL
+#define USED SVQ_PACKED_F_USED
+#define PACKED (1ULL << SVQ_F_RING_PACKED)
+#define INDIRECT (1ULL << SVQ_F_INDIRECT_DESC)
 
-#define TABLE       BUF(3000)
+#define TABLE BUF(3000)
 
 static void up_with(unsigned int size, uint64_t more)
 {
     be_features = BE_FEATURES | INDIRECT;
     drv_ring_features = PACKED | more;
-    env_create(&(struct env_opts){ .size = 64 });
+    env_create(&(struct env_opts){.size = 64});
     assert_int_equal(be_attach(), VSH_ERR_NONE);
     drv_start(size);
     be_begin();
@@ -40,7 +40,7 @@ static void again(void)
 /* A descriptor of the first round, as a test wants it. */
 static void desc(unsigned int i, uint64_t addr, uint32_t len, unsigned int id, unsigned int flags)
 {
-    struct svq_packed_desc d = { addr, len, (uint16_t)id, (uint16_t)flags };
+    struct svq_packed_desc d = {addr, len, (uint16_t)id, (uint16_t)flags};
 
     env_write(drv_queue[0].desc + 16 * i, &d, sizeof(d));
 }
@@ -84,7 +84,9 @@ static void one(const struct ring_buf *buf, unsigned int nr, enum ring_how how, 
 static void requests_go_round_at_every_size(void)
 {
     static const struct ring_buf buf[] = {
-        { BUF(0), 100, false }, { BUF(1), 200, false }, { BUF(2) + 7, 5000, true },
+        {BUF(0), 100, false},
+        {BUF(1), 200, false},
+        {BUF(2) + 7, 5000, true},
     };
     unsigned int size, n, shadow;
 
@@ -108,7 +110,7 @@ static void largest_packed_queue_works(void)
     unsigned int i, round;
 
     drv_ring_features = PACKED;
-    env_create(&(struct env_opts){ .size = 1024 });
+    env_create(&(struct env_opts){.size = 1024});
     be_attach();
     drv_start(1000);
     be_begin();
@@ -120,7 +122,7 @@ static void largest_packed_queue_works(void)
         uint32_t len;
 
         for (i = 0; i < 1000; i++) {
-            buf[i] = (struct ring_buf){ BUF(i), 4096, true };
+            buf[i] = (struct ring_buf){BUF(i), 4096, true};
             ids[i] = ring_add(0, &buf[i], 1, RING_DIRECT);
         }
         assert_int_equal(ring_add(0, buf, 1, RING_DIRECT), -1);
@@ -142,7 +144,7 @@ static void largest_packed_queue_works(void)
 static void size_is_up_to_the_devices(void)
 {
     drv_ring_features = PACKED;
-    env_create(&(struct env_opts){ .size = 64 });
+    env_create(&(struct env_opts){.size = 64});
     be_attach();
     drv_probe();
     assert_false(drv_setup(0, 65));
@@ -159,7 +161,7 @@ static void parts_are_aligned_as_2_8_10_1_says(void)
     unsigned int off;
 
     drv_ring_features = PACKED;
-    env_create(&(struct env_opts){ .size = 64 });
+    env_create(&(struct env_opts){.size = 64});
     be_attach();
     for (off = 1; off < 16; off++) {
         drv_probe();
@@ -180,7 +182,7 @@ static void parts_are_aligned_as_2_8_10_1_says(void)
 
 static void id_is_that_of_the_last_descriptor_and_any_16_bits(void)
 {
-    static const unsigned int ids[] = { 0, 1, 7, 8, 255, 0x7fff, 0x8000, 0xffff };
+    static const unsigned int ids[] = {0, 1, 7, 8, 255, 0x7fff, 0x8000, 0xffff};
     unsigned int i, place = 0;
     bool wrap = true;
 
@@ -365,7 +367,7 @@ static void tables_go_round(void)
     unsigned int n;
 
     for (n = 0; n < 7; n++)
-        buf[n] = (struct ring_buf){ BUF(n), 10 + n, n > 3 };
+        buf[n] = (struct ring_buf){BUF(n), 10 + n, n > 3};
     up_with(7, INDIRECT);
     for (n = 0; n < 40; n++)
         one(buf, 1 + n % 7, n % 3 ? RING_TABLE_ONLY : RING_DIRECT, n % 7 > 3 ? 5 : 0);
@@ -376,9 +378,9 @@ static void tables_go_round(void)
 static void in_a_table_only_write_means_something(void)
 {
     struct svq_packed_desc table[3] = {
-        { BUF(0), 8, 0xffff, (uint16_t)~W },
-        { BUF(1), 8, 0, IND | NEXT },
-        { BUF(2), 8, 3, 0xffff },
+        {BUF(0), 8, 0xffff, (uint16_t)~W},
+        {BUF(1), 8, 0, IND | NEXT},
+        {BUF(2), 8, 3, 0xffff},
     };
     struct svq_desc chain[8];
 
@@ -395,7 +397,7 @@ static void in_a_table_only_write_means_something(void)
 
 static void table_in_a_list_is_refused(void)
 {
-    struct svq_packed_desc table = { BUF(0), 8, 0, 0 };
+    struct svq_packed_desc table = {BUF(0), 8, 0, 0};
 
     up_with(8, INDIRECT);
     env_write(TABLE, &table, sizeof(table));
@@ -410,7 +412,7 @@ static void table_in_a_list_is_refused(void)
 
 static void table_lengths_are_checked(void)
 {
-    static const uint32_t bad[] = { 0, 1, 15, 17, 33, 9 * 16, 0xfffffff0, 0xffffffff };
+    static const uint32_t bad[] = {0, 1, 15, 17, 33, 9 * 16, 0xfffffff0, 0xffffffff};
     unsigned int i;
 
     up_with(8, INDIRECT);
@@ -431,7 +433,7 @@ static void spoil(struct env_where w, void *p, size_t bytes)
 
 static void values_are_read_once(void)
 {
-    struct svq_packed_desc table = { BUF(5), 99, 0, W };
+    struct svq_packed_desc table = {BUF(5), 99, 0, W};
     struct svq_desc chain[8];
 
     up_with(8, INDIRECT);
@@ -455,11 +457,11 @@ static void values_are_read_once(void)
 /* The ring ends in the middle of a page, and crosses one. */
 static void ring_may_begin_anywhere_that_is_aligned(void)
 {
-    static const struct ring_buf buf[] = { { BUF(0), 100, false }, { BUF(1), 200, true } };
+    static const struct ring_buf buf[] = {{BUF(0), 100, false}, {BUF(1), 200, true}};
     unsigned int n;
 
     drv_ring_features = PACKED;
-    env_create(&(struct env_opts){ .size = 64 });
+    env_create(&(struct env_opts){.size = 64});
     be_attach();
     drv_probe();
     assert_true(drv_setup_at(0, 37, RINGS + 0x1000 - 16 * 5, RINGS + 0x3ffc, RINGS + 0x2ffc));

@@ -3,13 +3,13 @@
 #include "backend.h"
 #include "driver.h"
 
-#define W       SVQ_DESC_F_WRITE
-#define NEXT    SVQ_DESC_F_NEXT
-#define LARGE   (SVQ_CHAIN_PAGES * PAGE)
+#define W SVQ_DESC_F_WRITE
+#define NEXT SVQ_DESC_F_NEXT
+#define LARGE (SVQ_CHAIN_PAGES * PAGE)
 
 static void up16(void)
 {
-    up(&(struct env_opts){ .size = 16 });
+    up(&(struct env_opts){.size = 16});
 }
 
 /* One buffer as a request of its own; the backend's head for it. */
@@ -146,7 +146,7 @@ static void many_buffers_in_a_page_are_one_grant(void)
 {
     unsigned int i;
 
-    up(&(struct env_opts){ .size = 1024 });
+    up(&(struct env_opts){.size = 1024});
     for (i = 0; i < 1024; i++) {
         drv_desc(0, i, BUF(0) + 4 * i, 4, i % 2 ? W : 0, 0);
         drv_offer(0, i);
@@ -170,7 +170,7 @@ static void same_page_in_every_descriptor_of_a_chain_is_counted(void)
 {
     unsigned int i, head, other;
 
-    up(&(struct env_opts){ .size = 256 });
+    up(&(struct env_opts){.size = 256});
     for (i = 0; i < 255; i++)
         drv_desc(0, i, BUF(0), 4096, i < 254 ? NEXT | W : W, i + 1);
     drv_submit(0, 0);
@@ -185,7 +185,7 @@ static void same_page_in_every_descriptor_of_a_chain_is_counted(void)
 
 static void buffers_of_two_queues_share_a_page(void)
 {
-    up(&(struct env_opts){ .queues = 2, .size = 16 });
+    up(&(struct env_opts){.queues = 2, .size = 16});
     drv_read_buffer(0, 0, BUF(0), 100);
     drv_write_buffer(1, 0, BUF(0) + 100, 100);
     assert_int_equal(env->grants, 1);
@@ -276,7 +276,7 @@ static void page_revoked_is_the_page_granted(void)
 static void pages_in_one_bucket_do_not_disturb_each_other(void)
 {
     unsigned int order, n = 1, i, head[5];
-    uint64_t gfn[5] = { BUF(0) / PAGE };
+    uint64_t gfn[5] = {BUF(0) / PAGE};
     uint64_t addr;
 
     up16();
@@ -313,8 +313,9 @@ static void pages_in_one_bucket_do_not_disturb_each_other(void)
             head[i] = ~0U;
             left--;
             for (k = 0; k < 5; k++)
-                assert_int_equal(env_access(gfn[k] * PAGE),
-                                 head[k] == ~0U ? SVQ_NONE : k % 2 ? SVQ_RW : SVQ_RO);
+                assert_int_equal(env_access(gfn[k] * PAGE), head[k] == ~0U ? SVQ_NONE
+                                                            : k % 2        ? SVQ_RW
+                                                                           : SVQ_RO);
         }
     }
     drv_assert_alive();
@@ -426,7 +427,7 @@ static void removed_entry_that_was_downgraded_is_taken_away_without_harm(void)
 
 static void failed_grant_at_every_page_leaves_nothing(void)
 {
-    static const enum svq_error errors[] = { SVQ_ERR_PAGE, SVQ_ERR_APERTURE, SVQ_ERR_BACKEND_MEM };
+    static const enum svq_error errors[] = {SVQ_ERR_PAGE, SVQ_ERR_APERTURE, SVQ_ERR_BACKEND_MEM};
     unsigned int e;
     int at;
 
@@ -494,7 +495,7 @@ static void pages_are_found_wherever_the_last_search_stopped(void)
     unsigned int i, n;
 
     /* More records than a step looks at: searches end, and begin, in between. */
-    up(&(struct env_opts){ .size = 1024 });
+    up(&(struct env_opts){.size = 1024});
     for (n = 0; n < 6; n++) {
         for (i = 0; i < 100; i++)
             begin(i, BUF(20 * i), (uint32_t)(1 + n) * 4096, W);

@@ -5,8 +5,8 @@
 #include "backend.h"
 #include "driver.h"
 
-#define W       SVQ_DESC_F_WRITE
-#define NEXT    SVQ_DESC_F_NEXT
+#define W SVQ_DESC_F_WRITE
+#define NEXT SVQ_DESC_F_NEXT
 
 /* Put nr single writable buffers on the ring, heads 0 to nr - 1, without a kick. */
 static void offer_many(unsigned int q, unsigned int nr)
@@ -32,7 +32,7 @@ static void indices_wrap_after_65536_requests(void)
 {
     unsigned int n, head;
 
-    up(&(struct env_opts){ .size = 8 });
+    up(&(struct env_opts){.size = 8});
     for (n = 0; n < 66000; n++) {
         head = n * 5 % 8;
         drv_write_buffer(0, head, BUF(n % 100), 1 + n % 512);
@@ -50,7 +50,7 @@ static void full_ring_wraps_at_every_position(void)
 {
     unsigned int start, i, order[4];
 
-    up(&(struct env_opts){ .size = 4 });
+    up(&(struct env_opts){.size = 4});
     for (start = 0; start < 70000; start += 5) {
         /* One request alone shifts the place of the next full ring. */
         drv_write_buffer(0, 0, BUF(0), 64);
@@ -75,7 +75,7 @@ static void every_queue_size_works(void)
     unsigned int size, n, head;
 
     for (size = 1; size <= VSH_MAX_QUEUE_SIZE; size *= 2) {
-        up(&(struct env_opts){ .size = size });
+        up(&(struct env_opts){.size = size});
         assert_int_equal(be_info()->queue[0].size, size);
 
         for (n = 0; n < 2 * size + 3; n++) {
@@ -113,7 +113,7 @@ static void queue_smaller_than_the_largest_works(void)
 {
     unsigned int n;
 
-    env_create(&(struct env_opts){ .size = 256 });
+    env_create(&(struct env_opts){.size = 256});
     be_attach();
     drv_start(4);
     be_begin();
@@ -138,7 +138,7 @@ static void parts_that_straddle_pages_work(void)
         uint64_t desc = p + 4096 - 16 * at, avail = p + 0x4000 + 4096 - 2 - 2 * at;
         uint64_t used = p + 0x8000 + 4096 - 8 - 8 * at;
 
-        env_create(&(struct env_opts){ .size = 256 });
+        env_create(&(struct env_opts){.size = 256});
         be_attach();
         drv_probe();
         assert_true(drv_setup_at(0, 256, desc, avail, used));
@@ -160,7 +160,7 @@ static void rings_in_one_page_and_in_both_banks_work(void)
 {
     unsigned int n;
 
-    env_create(&(struct env_opts){ .queues = 2, .size = 16 });
+    env_create(&(struct env_opts){.queues = 2, .size = 16});
     be_attach();
     drv_probe();
     assert_true(drv_setup_at(0, 16, BANK1 + 16, BANK1 + 16 + 256, BANK1 + 16 + 256 + 40));
@@ -177,10 +177,10 @@ static void rings_in_one_page_and_in_both_banks_work(void)
 
 static void driver_ring_is_only_written_where_2_7_8_says(void)
 {
-    uint8_t before[2][SVQ_PAGE_SIZE], after[2][SVQ_PAGE_SIZE], used[SVQ_PAGE_SIZE] = { 0 };
+    uint8_t before[2][SVQ_PAGE_SIZE], after[2][SVQ_PAGE_SIZE], used[SVQ_PAGE_SIZE] = {0};
     unsigned int i;
 
-    up(&(struct env_opts){ .size = 16 });
+    up(&(struct env_opts){.size = 16});
     offer_many(0, 16);
     env_write16(drv_queue[0].avail + SVQ_AVAIL_RING(16), 0x1234);
     env_write16(drv_queue[0].used + SVQ_USED_FLAGS, 0xabcd);
@@ -205,7 +205,7 @@ static void shadow_available_flags_ask_for_every_return(void)
 {
     uint16_t flags;
 
-    up(&(struct env_opts){ .size = 16 });
+    up(&(struct env_opts){.size = 16});
     offer_many(0, 16);
     drv_kick(0);
     flags = *(uint16_t *)svq_mem_at(&env->dev.queue[0].shadow_avail, SVQ_AVAIL_FLAGS);
@@ -216,7 +216,7 @@ static void fetching_stops_at_the_budget_and_goes_on(void)
 {
     unsigned int n;
 
-    up(&(struct env_opts){ .size = 1024 });
+    up(&(struct env_opts){.size = 1024});
     offer_many(0, 1024);
     drv_write_only(SVQ_MMIO_QUEUE_NOTIFY, 0);
 
@@ -241,7 +241,7 @@ static void fetching_stops_at_the_budget_and_goes_on(void)
 
 static void one_chain_may_exceed_the_budget(void)
 {
-    up(&(struct env_opts){ .size = 16 });
+    up(&(struct env_opts){.size = 16});
     drv_desc(0, 0, BUFFERS, SVQ_CHAIN_PAGES * 4096u, W, 0);
     drv_desc(0, 1, BUF(0), 1, 0, 0);
     drv_offer(0, 0);
@@ -259,7 +259,7 @@ static void busy_queue_does_not_starve_another(void)
 {
     unsigned int step;
 
-    up(&(struct env_opts){ .queues = 2, .size = 1024 });
+    up(&(struct env_opts){.queues = 2, .size = 1024});
     offer_many(0, 1024);
     offer_many(1, 1);
     drv_write_only(SVQ_MMIO_QUEUE_NOTIFY, 0);
@@ -274,7 +274,7 @@ static void busy_queue_does_not_starve_another(void)
 
 /* ---- Page records ---- */
 
-#define LARGE   (SVQ_CHAIN_PAGES * PAGE)
+#define LARGE (SVQ_CHAIN_PAGES * PAGE)
 
 static void offer_large(unsigned int q, unsigned int head, unsigned int n)
 {
@@ -286,7 +286,7 @@ static void chain_without_records_waits_for_a_return(void)
 {
     unsigned int first;
 
-    up(&(struct env_opts){ .size = 16 });
+    up(&(struct env_opts){.size = 16});
     assert_int_equal(env->dev.pages.nr, 2 * SVQ_CHAIN_PAGES);
     offer_large(0, 0, 0);
     offer_large(0, 1, 1);
@@ -321,7 +321,7 @@ static void chain_without_records_waits_for_a_return(void)
 
 static void chain_that_waits_leaves_no_trace(void)
 {
-    up(&(struct env_opts){ .size = 16 });
+    up(&(struct env_opts){.size = 16});
     offer_large(0, 0, 0);
     /* Leaves room for half of the next one, which also shares a page with this one. */
     drv_desc(0, 1, BUFFERS + LARGE, (uint32_t)(LARGE / 2), 0, 0);
@@ -353,11 +353,11 @@ static void chain_that_waits_leaves_no_trace(void)
 
 static void chains_behind_one_that_waits_keep_their_order(void)
 {
-    up(&(struct env_opts){ .size = 16 });
+    up(&(struct env_opts){.size = 16});
     offer_large(0, 0, 0);
     offer_large(0, 1, 1);
     offer_large(0, 2, 2);
-    drv_desc(0, 3, BUFFERS, 16, W, 0);      /* would fit */
+    drv_desc(0, 3, BUFFERS, 16, W, 0); /* would fit */
     drv_offer(0, 3);
     drv_kick(0);
     assert_int_equal(env->nr_flights, 2);
@@ -373,7 +373,7 @@ static void chains_behind_one_that_waits_keep_their_order(void)
 
 static void return_on_another_queue_wakes_one_that_waits(void)
 {
-    up(&(struct env_opts){ .queues = 2, .size = 16 });
+    up(&(struct env_opts){.queues = 2, .size = 16});
     assert_int_equal(env->dev.pages.nr, 2 * SVQ_CHAIN_PAGES);
     offer_large(0, 0, 0);
     offer_large(0, 1, 1);
@@ -395,7 +395,7 @@ static void return_on_another_queue_wakes_one_that_waits(void)
 
 static void chain_that_has_to_wait_costs_its_budget(void)
 {
-    up(&(struct env_opts){ .queues = 2, .size = 16 });
+    up(&(struct env_opts){.queues = 2, .size = 16});
     offer_large(0, 0, 0);
     offer_large(0, 1, 1);
     drv_kick(0);
@@ -417,7 +417,7 @@ static void chain_that_has_to_wait_costs_its_budget(void)
 
 static void reset_frees_a_queue_that_waits(void)
 {
-    up(&(struct env_opts){ .size = 16 });
+    up(&(struct env_opts){.size = 16});
     offer_large(0, 0, 0);
     offer_large(0, 1, 1);
     offer_large(0, 2, 2);
@@ -433,7 +433,7 @@ static void reset_frees_a_queue_that_waits(void)
 
 static void backend_is_notified_once_per_batch(void)
 {
-    up(&(struct env_opts){ .size = 16 });
+    up(&(struct env_opts){.size = 16});
     offer_many(0, 16);
     drv_kick(0);
     assert_int_equal(env->notify[0], 1);
@@ -444,7 +444,7 @@ static void backend_is_notified_once_per_batch(void)
 
 static void backend_that_does_not_want_it_is_not_notified(void)
 {
-    up(&(struct env_opts){ .size = 16 });
+    up(&(struct env_opts){.size = 16});
     be_used_flags(0, SVQ_USED_F_NO_NOTIFY);
     drv_write_buffer(0, 0, BUF(0), 64);
     assert_int_equal(env->notify[0], 0);
@@ -458,7 +458,7 @@ static void driver_is_interrupted_once_per_batch(void)
 {
     unsigned int i;
 
-    up(&(struct env_opts){ .size = 16 });
+    up(&(struct env_opts){.size = 16});
     offer_many(0, 16);
     drv_kick(0);
     assert_int_equal(drv_read(SVQ_MMIO_INT_STATUS), 0);
@@ -476,7 +476,7 @@ static void driver_is_interrupted_once_per_batch(void)
 
 static void driver_that_does_not_want_it_is_not_interrupted(void)
 {
-    up(&(struct env_opts){ .size = 16 });
+    up(&(struct env_opts){.size = 16});
     env_write16(drv_queue[0].avail, SVQ_AVAIL_F_NO_INTERRUPT);
     drv_write_buffer(0, 0, BUF(0), 64);
     be_serve(0, 1);
@@ -503,7 +503,7 @@ static void offer_after_the_idx_was_read(struct env_where w, void *p, size_t byt
 
 static void request_that_comes_while_fetching_needs_its_own_kick(void)
 {
-    up(&(struct env_opts){ .size = 16 });
+    up(&(struct env_opts){.size = 16});
     drv_desc(0, 1, BUF(1), 64, W, 0);
     drv_desc(0, 2, BUF(2), 64, W, 0);
     drv_offer(0, 1);
@@ -519,7 +519,7 @@ static void request_that_comes_while_fetching_needs_its_own_kick(void)
 
 static void requests_from_before_driver_ok_are_fetched_without_a_kick(void)
 {
-    env_create(&(struct env_opts){ .size = 16 });
+    env_create(&(struct env_opts){.size = 16});
     be_attach();
     drv_probe();
     assert_true(drv_setup(0, 16));
@@ -535,7 +535,7 @@ static void requests_from_before_driver_ok_are_fetched_without_a_kick(void)
 
 static void kick_of_no_such_queue_does_nothing(void)
 {
-    up(&(struct env_opts){ .queues = 2, .size = 16 });
+    up(&(struct env_opts){.queues = 2, .size = 16});
     offer_many(0, 1);
     drv_kick(2);
     drv_kick(VSH_MAX_QUEUES);
@@ -548,7 +548,7 @@ static void kick_of_no_such_queue_does_nothing(void)
 
 static void queue_that_is_not_ready_is_left_alone(void)
 {
-    env_create(&(struct env_opts){ .queues = 2, .size = 16 });
+    env_create(&(struct env_opts){.queues = 2, .size = 16});
     be_attach();
     drv_probe();
     assert_true(drv_setup(0, 16));
@@ -568,10 +568,10 @@ static void requests_come_back_in_any_order(void)
 {
     unsigned int slot[64], n = 64, i, k;
 
-    up(&(struct env_opts){ .size = 64 });
+    up(&(struct env_opts){.size = 64});
     srand(7);
     for (k = 0; k < 20; k++) {
-        unsigned char seen[64] = { 0 };
+        unsigned char seen[64] = {0};
         uint32_t id, len;
 
         offer_many(0, 64);

@@ -13,15 +13,15 @@
 #include "backend.h"
 #include "driver.h"
 
-#define SEEDS       40u
-#define STEPS       4000u
-#define QUEUES      2u
-#define SIZE        16u
-#define PER_CHAIN   4u      /* descriptors; heads are multiples of it */
-#define BUF_PAGES   64u     /* few, so that buffers share them */
+#define SEEDS 40u
+#define STEPS 4000u
+#define QUEUES 2u
+#define SIZE 16u
+#define PER_CHAIN 4u  /* descriptors; heads are multiples of it */
+#define BUF_PAGES 64u /* few, so that buffers share them */
 
 /* One chain of PER_CHAIN buffers of up to 6 pages fits always, two do not. */
-#define TIGHT_RECORDS   32u
+#define TIGHT_RECORDS 32u
 
 enum kind { HONEST, TIGHT, HOSTILE, KINDS };
 
@@ -51,7 +51,7 @@ static bool offered[QUEUES][SIZE];
 static unsigned int held[QUEUES][SIZE], nr_held[QUEUES];
 static bool was_running, tight;
 static unsigned int completed, waited;
-static uint64_t errors_seen;    /* over all hostile seeds */
+static uint64_t errors_seen; /* over all hostile seeds */
 static unsigned int completed_hostile;
 
 /* The device has just started: both sides begin anew. */
@@ -83,8 +83,8 @@ static void offer_chain(unsigned int q)
         return;
 
     for (i = 0; i < nr; i++) {
-        unsigned int flags = (i + 1 < nr ? SVQ_DESC_F_NEXT : 0) |
-                             (i >= writable_from ? SVQ_DESC_F_WRITE : 0);
+        unsigned int flags =
+            (i + 1 < nr ? SVQ_DESC_F_NEXT : 0) | (i >= writable_from ? SVQ_DESC_F_WRITE : 0);
         uint32_t len;
         uint64_t addr = random_buffer(&len);
 
@@ -154,10 +154,13 @@ static void honest_step(void)
     unsigned int q = rnd(QUEUES);
 
     switch (rnd(8)) {
-    case 0: case 1: case 2:
+    case 0:
+    case 1:
+    case 2:
         offer_chain(q);
         break;
-    case 3: case 4:
+    case 3:
+    case 4:
         return_one(q);
         break;
     case 5:
@@ -227,26 +230,47 @@ static void flip(struct env_where w, void *p, size_t bytes)
 
 static void bad_driver(unsigned int q)
 {
-    struct svq_desc d = {
-        BUF(rnd(BUF_PAGES)), 1 + rnd(9000), (uint16_t)rnd(4), (uint16_t)rnd(SIZE)
-    };
+    struct svq_desc d = {BUF(rnd(BUF_PAGES)), 1 + rnd(9000), (uint16_t)rnd(4), (uint16_t)rnd(SIZE)};
     unsigned int i = rnd(SIZE);
 
     if (!env->dev.queue[q].ready)
         return;
 
     switch (rnd(12)) {
-    case 0: d.addr = (uint64_t)rnd(~0U) << rnd(33); break;
-    case 1: d.len = 0; break;
-    case 2: d.flags = (uint16_t)rnd(0x10000); break;
-    case 3: d.flags |= SVQ_DESC_F_INDIRECT; break;
-    case 4: d.flags = SVQ_DESC_F_NEXT; d.next = (uint16_t)rnd(0x10000); break;
-    case 5: d.flags = SVQ_DESC_F_NEXT; d.next = (uint16_t)i; break;
-    case 6: d.len = rnd(~0U); break;
-    case 7: drv_queue[q].avail_idx = (uint16_t)(drv_queue[q].avail_idx + rnd(40)); break;
-    case 8: drv_offer(q, rnd(0x10000)); break;
-    case 9: d.addr = BANK0 + 64 * MIB - rnd(9000); break;
-    default: break;
+    case 0:
+        d.addr = (uint64_t)rnd(~0U) << rnd(33);
+        break;
+    case 1:
+        d.len = 0;
+        break;
+    case 2:
+        d.flags = (uint16_t)rnd(0x10000);
+        break;
+    case 3:
+        d.flags |= SVQ_DESC_F_INDIRECT;
+        break;
+    case 4:
+        d.flags = SVQ_DESC_F_NEXT;
+        d.next = (uint16_t)rnd(0x10000);
+        break;
+    case 5:
+        d.flags = SVQ_DESC_F_NEXT;
+        d.next = (uint16_t)i;
+        break;
+    case 6:
+        d.len = rnd(~0U);
+        break;
+    case 7:
+        drv_queue[q].avail_idx = (uint16_t)(drv_queue[q].avail_idx + rnd(40));
+        break;
+    case 8:
+        drv_offer(q, rnd(0x10000));
+        break;
+    case 9:
+        d.addr = BANK0 + 64 * MIB - rnd(9000);
+        break;
+    default:
+        break;
     }
     drv_desc(q, i, d.addr, d.len, d.flags, d.next);
     drv_offer(q, i);
@@ -259,10 +283,18 @@ static void bad_backend(unsigned int q)
         return;
 
     switch (rnd(4)) {
-    case 0: be_used_idx(q, (uint16_t)rnd(0x10000)); break;
-    case 1: be_used_elem(q, rnd(SIZE), rnd(SIZE + 2), rnd(~0U)); break;
-    case 2: be_put(q, rnd(SIZE), rnd(~0U)); break;
-    default: be_used_flags(q, (uint16_t)rnd(2)); break;
+    case 0:
+        be_used_idx(q, (uint16_t)rnd(0x10000));
+        break;
+    case 1:
+        be_used_elem(q, rnd(SIZE), rnd(SIZE + 2), rnd(~0U));
+        break;
+    case 2:
+        be_put(q, rnd(SIZE), rnd(~0U));
+        break;
+    default:
+        be_used_flags(q, (uint16_t)rnd(2));
+        break;
     }
     be_kick_only(q);
 }
@@ -274,7 +306,7 @@ static uint64_t random_page(void)
 
 static void random_register(void)
 {
-    static const unsigned int sizes[] = { 1, 2, 4, 8 };
+    static const unsigned int sizes[] = {1, 2, 4, 8};
     unsigned int size = one_in(4) ? sizes[rnd(4)] : 4;
     uint32_t off = one_in(8) ? rnd(0x300) : rnd(SVQ_MMIO_CONFIG / 4) * 4;
 
@@ -290,11 +322,20 @@ static void random_request(void)
     be_describe();
     m->generation = be_info()->generation;
     switch (rnd(6)) {
-    case 0: m->version = rnd(3); break;
-    case 1: m->generation += rnd(3) - 1; break;
-    case 2: m->nr_queues = rnd(4); break;
-    case 3: m->queue_size = rnd(40); break;
-    default: break;
+    case 0:
+        m->version = rnd(3);
+        break;
+    case 1:
+        m->generation += rnd(3) - 1;
+        break;
+    case 2:
+        m->nr_queues = rnd(4);
+        break;
+    case 3:
+        m->queue_size = rnd(40);
+        break;
+    default:
+        break;
     }
     be_request_only(one_in(2) ? VSH_REQ_RESET_ACK : rnd(6));
 }
@@ -305,10 +346,14 @@ static void attack(void)
     uint64_t addr = random_page();
 
     switch (rnd(16)) {
-    case 0: case 1: case 2:
+    case 0:
+    case 1:
+    case 2:
         bad_driver(q);
         break;
-    case 3: case 4: case 5:
+    case 3:
+    case 4:
+    case 5:
         bad_backend(q);
         break;
     case 6:
@@ -416,10 +461,19 @@ static void hostile(void)
         else if (env->dev.state == VSH_STATE_RUNNING) {
             q = rnd(QUEUES);
             switch (rnd(5)) {
-            case 0: case 1: offer_chain(q); break;
-            case 2: return_one(q); break;
-            case 3: reap_hostile(q); break;
-            default: step_run(); break;
+            case 0:
+            case 1:
+                offer_chain(q);
+                break;
+            case 2:
+                return_one(q);
+                break;
+            case 3:
+                reap_hostile(q);
+                break;
+            default:
+                step_run();
+                break;
             }
         } else if (one_in(2))
             repair();
@@ -473,8 +527,8 @@ static void run_seed(void **state)
 
     waited = 0;
     tight = s->kind == TIGHT;
-    up(&(struct env_opts){ .queues = QUEUES, .size = SIZE,
-                           .records = s->kind == TIGHT ? TIGHT_RECORDS : 0 });
+    up(&(struct env_opts){
+        .queues = QUEUES, .size = SIZE, .records = s->kind == TIGHT ? TIGHT_RECORDS : 0});
     watch_start();
     if (s->kind == HOSTILE)
         hostile();
@@ -489,10 +543,10 @@ static void run_seed(void **state)
 static void hostile_seeds_got_somewhere(void **state)
 {
     static const enum svq_error wanted[] = {
-        SVQ_ERR_AVAIL_IDX, SVQ_ERR_HEAD, SVQ_ERR_HEAD_BUSY, SVQ_ERR_NEXT, SVQ_ERR_CHAIN_LONG,
-        SVQ_ERR_INDIRECT, SVQ_ERR_FLAGS, SVQ_ERR_LEN, SVQ_ERR_ADDR, SVQ_ERR_PAGE,
-        SVQ_ERR_USED_IDX, SVQ_ERR_USED_ID, SVQ_ERR_APERTURE, SVQ_ERR_BACKEND_MEM,
-        SVQ_ERR_BACKEND_GONE, SVQ_ERR_REVOKED,
+        SVQ_ERR_AVAIL_IDX,  SVQ_ERR_HEAD,        SVQ_ERR_HEAD_BUSY,    SVQ_ERR_NEXT,
+        SVQ_ERR_CHAIN_LONG, SVQ_ERR_INDIRECT,    SVQ_ERR_FLAGS,        SVQ_ERR_LEN,
+        SVQ_ERR_ADDR,       SVQ_ERR_PAGE,        SVQ_ERR_USED_IDX,     SVQ_ERR_USED_ID,
+        SVQ_ERR_APERTURE,   SVQ_ERR_BACKEND_MEM, SVQ_ERR_BACKEND_GONE, SVQ_ERR_REVOKED,
     };
     unsigned int i;
 
@@ -505,7 +559,7 @@ static void hostile_seeds_got_somewhere(void **state)
 
 int main(int argc, char **argv)
 {
-    static const char *const names[KINDS] = { "honest", "tight", "hostile" };
+    static const char *const names[KINDS] = {"honest", "tight", "hostile"};
     static struct seed seeds[KINDS * SEEDS];
     static struct CMUnitTest tests[KINDS * SEEDS + 1];
     unsigned int i;
@@ -514,12 +568,11 @@ int main(int argc, char **argv)
         seeds[i].number = i;
         seeds[i].kind = (enum kind)(i / SEEDS);
         snprintf(seeds[i].name, sizeof(seeds[i].name), "%s_seed_%u", names[seeds[i].kind], i);
-        tests[i] = (struct CMUnitTest){ seeds[i].name, run_seed, NULL, env_test_cleanup,
-                                        &seeds[i] };
+        tests[i] = (struct CMUnitTest){seeds[i].name, run_seed, NULL, env_test_cleanup, &seeds[i]};
     }
     /* It looks back at all seeds, so there is no running it alone. */
-    tests[i] = (struct CMUnitTest){ "hostile_seeds_got_somewhere", hostile_seeds_got_somewhere,
-                                    NULL, NULL, NULL };
+    tests[i] = (struct CMUnitTest){"hostile_seeds_got_somewhere", hostile_seeds_got_somewhere, NULL,
+                                   NULL, NULL};
 
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);

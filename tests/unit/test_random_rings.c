@@ -11,17 +11,17 @@
 #include "driver.h"
 #include "ring.h"
 
-#define SEEDS       60u
-#define STEPS       3000u
-#define QUEUES      2u
-#define SIZE        16u
-#define MAX_BUFS    6u
-#define BUF_PAGES   48u     /* few, so that buffers share them */
+#define SEEDS 60u
+#define STEPS 3000u
+#define QUEUES 2u
+#define SIZE 16u
+#define MAX_BUFS 6u
+#define BUF_PAGES 48u /* few, so that buffers share them */
 
-#define W           SVQ_DESC_F_WRITE
-#define NEXT        SVQ_DESC_F_NEXT
-#define IND         SVQ_DESC_F_INDIRECT
-#define BIT(n)      (1ULL << (n))
+#define W SVQ_DESC_F_WRITE
+#define NEXT SVQ_DESC_F_NEXT
+#define IND SVQ_DESC_F_INDIRECT
+#define BIT(n) (1ULL << (n))
 
 struct seed {
     unsigned int number;
@@ -49,7 +49,10 @@ static bool one_in(uint32_t n)
 static void random_features(void)
 {
     static const unsigned int bits[] = {
-        SVQ_F_INDIRECT_DESC, SVQ_F_EVENT_IDX, SVQ_F_RING_PACKED, SVQ_F_IN_ORDER,
+        SVQ_F_INDIRECT_DESC,
+        SVQ_F_EVENT_IDX,
+        SVQ_F_RING_PACKED,
+        SVQ_F_IN_ORDER,
     };
     unsigned int i;
 
@@ -200,11 +203,14 @@ static void honest_step(unsigned int q)
     const struct svq_queue *queue = &env->dev.queue[q];
 
     switch (rnd(8)) {
-    case 0: case 1: case 2:
+    case 0:
+    case 1:
+    case 2:
         if (queue->live)
             add(q);
         break;
-    case 3: case 4:
+    case 3:
+    case 4:
         give_back(q);
         break;
     case 5:
@@ -275,13 +281,27 @@ static void spoil(uint64_t *addr, uint32_t *len, uint16_t *flags, uint16_t *last
     if (!one_in(25))
         return;
     switch (rnd(7)) {
-    case 0: *addr = (uint64_t)rnd(~0U) << rnd(33); break;
-    case 1: *len = 0; break;
-    case 2: *len = rnd(~0U); break;
-    case 3: *flags ^= (uint16_t)(1u << rnd(16)); break;
-    case 4: *flags ^= IND; break;
-    case 5: *last = (uint16_t)rnd(0x10000); break;
-    default: *len += rnd(40); break;
+    case 0:
+        *addr = (uint64_t)rnd(~0U) << rnd(33);
+        break;
+    case 1:
+        *len = 0;
+        break;
+    case 2:
+        *len = rnd(~0U);
+        break;
+    case 3:
+        *flags ^= (uint16_t)(1u << rnd(16));
+        break;
+    case 4:
+        *flags ^= IND;
+        break;
+    case 5:
+        *last = (uint16_t)rnd(0x10000);
+        break;
+    default:
+        *len += rnd(40);
+        break;
     }
 }
 
@@ -294,7 +314,7 @@ static void hostile_table(unsigned int q, uint64_t table, unsigned int nr)
         struct svq_desc d;
 
         random_buf(&b, i >= writable_from);
-        d = (struct svq_desc){ b.addr, b.len, (uint16_t)(b.write ? W : 0), (uint16_t)(i + 1) };
+        d = (struct svq_desc){b.addr, b.len, (uint16_t)(b.write ? W : 0), (uint16_t)(i + 1)};
         if (env->dev.queue[q].packed) {
             d.next = d.flags;
             spoil(&d.addr, &d.len, &d.next, &d.flags);
@@ -335,7 +355,7 @@ static void hostile_add(unsigned int q)
             flags |= IND;
         }
         if (queue->packed) {
-            struct svq_packed_desc d = { b.addr, b.len, (uint16_t)id, flags };
+            struct svq_packed_desc d = {b.addr, b.len, (uint16_t)id, flags};
 
             d.flags |= wrap ? SVQ_PACKED_F_AVAIL : SVQ_PACKED_F_USED;
             spoil(&d.addr, &d.len, &d.flags, &d.id);
@@ -345,7 +365,7 @@ static void hostile_add(unsigned int q)
                 wrap = !wrap;
             }
         } else {
-            struct svq_desc d = { b.addr, b.len, flags, last };
+            struct svq_desc d = {b.addr, b.len, flags, last};
 
             spoil(&d.addr, &d.len, &d.flags, &d.next);
             env_write(drv_queue[q].desc + 16 * ((id + i) % queue->size), &d, sizeof(d));
@@ -368,9 +388,15 @@ static void bad_memory(unsigned int q)
 
     /* Not the used idx, by which the environment counts. */
     switch (rnd(3)) {
-    case 0: env_write16(drv_queue[q].desc + rnd(64) * 2, val); break;
-    case 1: env_write16(drv_queue[q].avail + rnd(8) * 2, val); break;
-    default: env_write16(drv_queue[q].used + 4 + rnd(8) * 2, val); break;
+    case 0:
+        env_write16(drv_queue[q].desc + rnd(64) * 2, val);
+        break;
+    case 1:
+        env_write16(drv_queue[q].avail + rnd(8) * 2, val);
+        break;
+    default:
+        env_write16(drv_queue[q].used + 4 + rnd(8) * 2, val);
+        break;
     }
 }
 
@@ -379,11 +405,21 @@ static void bad_backend(unsigned int q)
     if (!be_size(q))
         return;
     switch (rnd(5)) {
-    case 0: be_used_idx(q, (uint16_t)rnd(0x10000)); break;
-    case 1: be_used_elem(q, rnd(be_size(q)), rnd(SIZE + 2), rnd(~0U)); break;
-    case 2: be_put(q, rnd(SIZE), rnd(~0U)); break;
-    case 3: be_avail_event(q, (uint16_t)rnd(0x10000)); break;
-    default: be_used_flags(q, (uint16_t)rnd(2)); break;
+    case 0:
+        be_used_idx(q, (uint16_t)rnd(0x10000));
+        break;
+    case 1:
+        be_used_elem(q, rnd(be_size(q)), rnd(SIZE + 2), rnd(~0U));
+        break;
+    case 2:
+        be_put(q, rnd(SIZE), rnd(~0U));
+        break;
+    case 3:
+        be_avail_event(q, (uint16_t)rnd(0x10000));
+        break;
+    default:
+        be_used_flags(q, (uint16_t)rnd(2));
+        break;
     }
     be_kick_only(q);
 }
@@ -396,10 +432,13 @@ static void attack(unsigned int q)
     case 0:
         bad_memory(q);
         break;
-    case 1: case 2:
+    case 1:
+    case 2:
         bad_backend(q);
         break;
-    case 3: case 4: case 5:
+    case 3:
+    case 4:
+    case 5:
         write_reset(q);
         break;
     case 6:
@@ -518,9 +557,16 @@ static void hostile(void)
             attack(q);
         else if (env->dev.state == VSH_STATE_RUNNING) {
             switch (rnd(6)) {
-            case 0: case 1: hostile_add(q); break;
-            case 2: give_back(q); break;
-            case 3: revive(q); break;
+            case 0:
+            case 1:
+                hostile_add(q);
+                break;
+            case 2:
+                give_back(q);
+                break;
+            case 3:
+                revive(q);
+                break;
             default:
                 svq_dev_run(&env->dev);
                 env_check();
@@ -563,7 +609,7 @@ static void hostile(void)
     start_all();
     be_ack();
     be_begin();
-    assert_true(ring_add(0, &(struct ring_buf){ BUF(0), 4096, true }, 1, RING_DIRECT) >= 0);
+    assert_true(ring_add(0, &(struct ring_buf){BUF(0), 4096, true}, 1, RING_DIRECT) >= 0);
     drv_kick(0);
     be_serve(0, 1);
     assert_int_equal(env->dev.queue[0].used_idx % ring[0].size, 1 % ring[0].size);
@@ -583,8 +629,8 @@ static void run_seed(void **state)
     memset(was_live, 0, sizeof(was_live));
 
     random_features();
-    env_create(&(struct env_opts){
-        .queues = QUEUES, .size = SIZE, .records = s->number % 3 ? 0 : 256 });
+    env_create(
+        &(struct env_opts){.queues = QUEUES, .size = SIZE, .records = s->number % 3 ? 0 : 256});
     assert_int_equal(be_attach(), VSH_ERR_NONE);
     start_all();
     for (q = 0; q < QUEUES; q++)
@@ -600,10 +646,10 @@ static void run_seed(void **state)
 static void seeds_got_somewhere(void **state)
 {
     static const enum svq_error wanted[] = {
-        SVQ_ERR_AVAIL_IDX, SVQ_ERR_HEAD, SVQ_ERR_HEAD_BUSY, SVQ_ERR_NEXT, SVQ_ERR_ORDER,
-        SVQ_ERR_INDIRECT, SVQ_ERR_TABLE, SVQ_ERR_TABLE_LINK, SVQ_ERR_CHAIN_PART, SVQ_ERR_FLAGS,
-        SVQ_ERR_LEN, SVQ_ERR_ADDR, SVQ_ERR_USED_IDX, SVQ_ERR_USED_ID, SVQ_ERR_BACKEND_MEM,
-        SVQ_ERR_BACKEND_GONE,
+        SVQ_ERR_AVAIL_IDX,  SVQ_ERR_HEAD,     SVQ_ERR_HEAD_BUSY,   SVQ_ERR_NEXT,
+        SVQ_ERR_ORDER,      SVQ_ERR_INDIRECT, SVQ_ERR_TABLE,       SVQ_ERR_TABLE_LINK,
+        SVQ_ERR_CHAIN_PART, SVQ_ERR_FLAGS,    SVQ_ERR_LEN,         SVQ_ERR_ADDR,
+        SVQ_ERR_USED_IDX,   SVQ_ERR_USED_ID,  SVQ_ERR_BACKEND_MEM, SVQ_ERR_BACKEND_GONE,
     };
     unsigned int i;
 
@@ -626,11 +672,10 @@ int main(int argc, char **argv)
         seeds[i].hostile = i >= SEEDS;
         snprintf(seeds[i].name, sizeof(seeds[i].name), "%s_%u",
                  seeds[i].hostile ? "hostile_seed" : "honest_seed", i);
-        tests[i] =
-            (struct CMUnitTest){ seeds[i].name, run_seed, NULL, env_test_cleanup, &seeds[i] };
+        tests[i] = (struct CMUnitTest){seeds[i].name, run_seed, NULL, env_test_cleanup, &seeds[i]};
     }
     /* It looks back at all seeds, so there is no running it alone. */
-    tests[i] = (struct CMUnitTest){ "seeds_got_somewhere", seeds_got_somewhere, NULL, NULL, NULL };
+    tests[i] = (struct CMUnitTest){"seeds_got_somewhere", seeds_got_somewhere, NULL, NULL, NULL};
 
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);

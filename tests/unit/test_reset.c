@@ -3,15 +3,15 @@
 #include "backend.h"
 #include "driver.h"
 
-#define W           SVQ_DESC_F_WRITE
-#define RING_RESET  (1ULL << SVQ_F_RING_RESET)
+#define W SVQ_DESC_F_WRITE
+#define RING_RESET (1ULL << SVQ_F_RING_RESET)
 
 /* Two queues, both live, with VIRTIO_F_RING_RESET. */
 static void up_with(uint64_t more)
 {
     be_features = BE_FEATURES | RING_RESET | (1ULL << SVQ_F_INDIRECT_DESC);
     drv_ring_features = RING_RESET | more;
-    up(&(struct env_opts){ .queues = 2, .size = 16 });
+    up(&(struct env_opts){.queues = 2, .size = 16});
 }
 
 static void select_queue(unsigned int q)
@@ -59,7 +59,7 @@ static void enable_again(unsigned int q, unsigned int size)
 
 static void reset_is_offered_only_if_the_backend_takes_part(void)
 {
-    env_create(&(struct env_opts){ 0 });
+    env_create(&(struct env_opts){0});
     assert_int_equal(be_attach(), VSH_ERR_NONE);
     assert_false(drv_offered() & RING_RESET);
     drv_start(0);
@@ -260,7 +260,7 @@ static void reset_of_a_queue_before_driver_ok_is_immediate(void)
 {
     be_features = BE_FEATURES | RING_RESET;
     drv_ring_features = RING_RESET;
-    env_create(&(struct env_opts){ 0 });
+    env_create(&(struct env_opts){0});
     be_attach();
     drv_probe();
     assert_true(drv_setup(0, 16));
@@ -299,7 +299,7 @@ static void queue_enabled_before_the_device_runs_comes_with_the_others(void)
 
 static void queue_without_reset_cannot_be_enabled_late(void)
 {
-    up(&(struct env_opts){ .queues = 2 });
+    up(&(struct env_opts){.queues = 2});
     select_queue(0);
     drv_write(SVQ_MMIO_QUEUE_READY, 0);
     drv_assert_failed(SVQ_ERR_STATUS, 0);
@@ -390,7 +390,7 @@ static void large_queue_is_taken_in_steps(void)
 
     be_features = BE_FEATURES | RING_RESET;
     drv_ring_features = RING_RESET;
-    up(&(struct env_opts){ .queues = 2, .size = 1024 });
+    up(&(struct env_opts){.queues = 2, .size = 1024});
     for (i = 0; i < 1024; i++) {
         drv_desc(0, i, BUF(4 * i), 4 * 4096, W, 0);
         drv_offer(0, i);
@@ -423,7 +423,7 @@ static void ack_before_all_is_taken_is_remembered(void)
 
     be_features = BE_FEATURES | RING_RESET;
     drv_ring_features = RING_RESET;
-    up(&(struct env_opts){ .queues = 2, .size = 256 });
+    up(&(struct env_opts){.queues = 2, .size = 256});
     for (i = 0; i < 256; i++) {
         drv_desc(0, i, BUF(8 * i), 8 * 4096, W, 0);
         drv_offer(0, i);
@@ -453,7 +453,7 @@ static void stalled_chain_goes_on_after_a_reset(void)
 
     be_features = BE_FEATURES | RING_RESET;
     drv_ring_features = RING_RESET;
-    up(&(struct env_opts){ .queues = 2, .size = 16, .records = 64 });
+    up(&(struct env_opts){.queues = 2, .size = 16, .records = 64});
     for (i = 0; i < 6; i++)
         drv_write_buffer(0, i, BUF(10 * i), 10 * 4096);
     drv_write_buffer(1, 0, BUF(1000), 10 * 4096);
@@ -470,9 +470,9 @@ static void stalled_chain_goes_on_after_a_reset(void)
 static void tables_of_a_queue_are_taken_too(void)
 {
     struct svq_desc table[3] = {
-        { BUF(0), 100, SVQ_DESC_F_NEXT, 1 },
-        { BUF(1), 100, SVQ_DESC_F_NEXT | W, 2 },
-        { BUF(2), 5000, W, 0 },
+        {BUF(0), 100, SVQ_DESC_F_NEXT, 1},
+        {BUF(1), 100, SVQ_DESC_F_NEXT | W, 2},
+        {BUF(2), 5000, W, 0},
     };
 
     up_with(1ULL << SVQ_F_INDIRECT_DESC);

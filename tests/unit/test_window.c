@@ -18,8 +18,7 @@ static void parts_have_the_sizes_of_2_7(void)
 
 static void largest_window_is_the_constant(void)
 {
-    assert_int_equal(svq_window_frames(VSH_MAX_QUEUES, VSH_MAX_QUEUE_SIZE),
-                     SVQ_WINDOW_FRAMES_MAX);
+    assert_int_equal(svq_window_frames(VSH_MAX_QUEUES, VSH_MAX_QUEUE_SIZE), SVQ_WINDOW_FRAMES_MAX);
 }
 
 static void writable_are_exactly_mailbox_and_used(void)
@@ -32,8 +31,7 @@ static void writable_are_exactly_mailbox_and_used(void)
 
         frame = VSH_FRAME_FIRST_QUEUE;
         for (q = 0; q < VSH_MAX_QUEUES; q++) {
-            expected = svq_part_frames(size, SVQ_PART_DESC) +
-                       svq_part_frames(size, SVQ_PART_AVAIL);
+            expected = svq_part_frames(size, SVQ_PART_DESC) + svq_part_frames(size, SVQ_PART_AVAIL);
             for (f = 0; f < expected; f++)
                 assert_false(svq_window_writable(size, frame++));
             for (f = 0; f < svq_part_frames(size, SVQ_PART_USED); f++)
@@ -47,14 +45,14 @@ static void writable_are_exactly_mailbox_and_used(void)
 
 static void info_page_describes_the_window(void)
 {
-    static const unsigned int sizes[] = { 1, 16, 256, 512, 1024 };
+    static const unsigned int sizes[] = {1, 16, 256, 512, 1024};
     unsigned int i, q;
 
     for (i = 0; i < COUNT(sizes); i++) {
         uint64_t next = VSH_WINDOW_DAS + VSH_FRAME_FIRST_QUEUE * PAGE;
         const struct vsh_info *info;
 
-        env_create(&(struct env_opts){ .queues = 3, .size = sizes[i] });
+        env_create(&(struct env_opts){.queues = 3, .size = sizes[i]});
         info = be_info();
         assert_int_equal(info->magic, VSH_MAGIC);
         assert_int_equal(info->version, VSH_ABI_VERSION);
@@ -88,19 +86,19 @@ static void info_page_describes_the_window(void)
 
 static void window_is_above_any_guest_ram(void)
 {
-    env_create(&(struct env_opts){ 0 });
+    env_create(&(struct env_opts){0});
     assert_true(VSH_WINDOW_DAS > BANK1 + 16 * MIB);
     /* A descriptor that names the window is outside of guest RAM. */
     env_destroy();
 
-    up(&(struct env_opts){ 0 });
+    up(&(struct env_opts){0});
     drv_read_buffer(0, 0, VSH_WINDOW_DAS, 4096);
     drv_assert_failed(SVQ_ERR_ADDR, 0);
 }
 
 static void queue_sizes_are_shown_only_while_running(void)
 {
-    up(&(struct env_opts){ .queues = 2, .size = 32 });
+    up(&(struct env_opts){.queues = 2, .size = 32});
     assert_int_equal(be_info()->queue[0].size, 32);
     assert_int_equal(be_info()->queue[1].size, 32);
     assert_int_equal(be_info()->driver_features, BE_FEATURES);

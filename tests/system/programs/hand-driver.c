@@ -31,8 +31,8 @@
 
 #include <virtio-shadow/ring.h>
 
-#define PAGE   4096u
-#define QSIZE  64u
+#define PAGE 4096u
+#define QSIZE 64u
 #define SECTOR 512u
 
 #define BLK_IN 0u /* struct virtio_blk_req.type: the device writes the data */
@@ -58,7 +58,7 @@ static uint16_t avail_idx;
 
 #define HEADER_OFF 0u
 #define STATUS_OFF 1024u
-#define DATA_OFF   2048u
+#define DATA_OFF 2048u
 
 static uint32_t rd(uint32_t off)
 {
@@ -160,8 +160,8 @@ static bool start(void)
 static void set_desc(unsigned int i, uint64_t addr, uint32_t len, unsigned int flags,
                      unsigned int next)
 {
-    desc[i] = (struct svq_desc){.addr = addr, .len = len, .flags = (uint16_t)flags,
-                                .next = (uint16_t)next};
+    desc[i] = (struct svq_desc){
+        .addr = addr, .len = len, .flags = (uint16_t)flags, .next = (uint16_t)next};
 }
 
 /* The descriptors 0, 1, 2 of a good read of sector 0. */
