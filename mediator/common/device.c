@@ -148,9 +148,14 @@ static int set_up_core(struct vsh_device *s,
     return 0;
 }
 
-/* Give back what a device that is not open (any more) has besides its place. */
+/*
+ * Give back what a device that is not open (any more) has besides its place.
+ * The device's lock is held, as either end may be dying on another CPU.
+ */
 static void release(struct vsh_device *s)
 {
+    ASSERT(!s->open);
+
     vsh_event_free(s);
 
     if ( s->irq )
@@ -185,7 +190,8 @@ static int set_up(struct vsh_device *s, struct domain *be,
         return rc;
     }
 
-    rc = vsh_event_alloc(s);
+    /* From here on it may die, and leave: s->backend is not ours to look at. */
+    rc = vsh_event_alloc(s, c->backend);
     if ( rc )
         return rc;
 
@@ -207,7 +213,7 @@ static int set_up(struct vsh_device *s, struct domain *be,
     return 0;
 }
 
-/* Calls for the same domain do not come at the same time (domctl lock). */
+/* Not called twice at a time, nor together with other domctls (domctl lock). */
 int vsh_create(struct domain *d, unsigned int id,
                const struct xen_virtio_shadow_create *c)
 {
@@ -254,14 +260,22 @@ int vsh_create(struct domain *d, unsigned int id,
     s->closing = false;
 
     rc = set_up(s, be, c);
+
+    spin_lock(&s->lock);
+
+    /*
+     * Domains are killed without the domctl lock.  Who has been torn down in
+     * the meantime would not close the device any more.
+     */
+    if ( !rc && (!s->backend || d->virtio_shadow->closed) )
+        rc = -ESRCH;
+
     if ( rc )
         release(s);
     else
-    {
-        spin_lock(&s->lock);
         s->open = true;
-        spin_unlock(&s->lock);
-    }
+
+    spin_unlock(&s->lock);
 
  out:
     put_domain(be);
@@ -277,33 +291,31 @@ int vsh_close(struct vsh_device *s)
 {
     spin_lock(&s->lock);
 
-    if ( !s->open )
+    /* The domctl and the frontend's death can come at the same time. */
+    while ( s->open )
     {
-        spin_unlock(&s->lock);
-        return 0;
-    }
+        s->closing = true;
 
-    s->closing = true;
+        if ( !svq_dev_release(&s->dev) )
+        {
+            ASSERT(!s->dev.pages.nr_mapped);
 
-    while ( svq_dev_release(&s->dev) )
-    {
+            vsh_window_remove(s);
+
+            s->open = false;
+            s->more = false;
+
+            release(s);
+            break;
+        }
+
         spin_unlock(&s->lock);
         if ( hypercall_preempt_check() )
             return -ERESTART;
         spin_lock(&s->lock);
     }
 
-    ASSERT(!s->dev.pages.nr_mapped);
-
-    vsh_window_remove(s);
-
-    s->open = false;
-    s->more = false;
-
     spin_unlock(&s->lock);
-
-    /* Nobody uses what is behind a device that is not open. */
-    release(s);
 
     return 0;
 }

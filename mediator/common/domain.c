@@ -83,7 +83,7 @@ int vsh_join_backend(struct vsh_device *s, struct domain *be)
     return rc;
 }
 
-/* The device's lock is held, or the device not open. */
+/* The device's lock is held. */
 void vsh_leave_backend(struct vsh_device *s)
 {
     struct domain *be = s->backend;
@@ -114,19 +114,24 @@ static int backend_died(struct vsh_device *s, const struct domain *be)
 {
     spin_lock(&s->lock);
 
+    if ( s->backend == be && vsh_usable(s) )
+        svq_dev_backend_gone(&s->dev);
+
+    /*
+     * Looked at anew whenever the lock was dropped: another CPU may have closed
+     * the device.  One that is just being created has nothing to take back.
+     */
+    while ( s->backend == be && s->open &&
+            (s->closing ? svq_dev_release(&s->dev) : svq_dev_run(&s->dev)) )
+    {
+        spin_unlock(&s->lock);
+        if ( hypercall_preempt_check() )
+            return -ERESTART;
+        spin_lock(&s->lock);
+    }
+
     if ( s->backend == be )
     {
-        if ( !s->closing )
-            svq_dev_backend_gone(&s->dev);
-
-        while ( s->closing ? svq_dev_release(&s->dev) : svq_dev_run(&s->dev) )
-        {
-            spin_unlock(&s->lock);
-            if ( hypercall_preempt_check() )
-                return -ERESTART;
-            spin_lock(&s->lock);
-        }
-
         s->more = false;
 
         /* The p2m is about to drop what it shows of the window. */

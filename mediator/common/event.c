@@ -66,10 +66,9 @@ static void cf_check notification(struct vcpu *v, unsigned int port)
     }
 }
 
-static int alloc(struct vsh_device *s, evtchn_port_t *port)
+static int alloc(struct vsh_device *s, domid_t backend, evtchn_port_t *port)
 {
-    int rc = alloc_unbound_xen_event_channel(s->frontend, 0,
-                                             s->backend->domain_id,
+    int rc = alloc_unbound_xen_event_channel(s->frontend, 0, backend,
                                              notification);
 
     if ( rc < 0 )
@@ -81,18 +80,18 @@ static int alloc(struct vsh_device *s, evtchn_port_t *port)
 }
 
 /* The device is not open yet.  On failure the caller frees what is there. */
-int vsh_event_alloc(struct vsh_device *s)
+int vsh_event_alloc(struct vsh_device *s, domid_t backend)
 {
     struct vsh_info *info = s->dev.info;
     unsigned int q;
     int rc;
 
-    rc = alloc(s, &s->control_port);
+    rc = alloc(s, backend, &s->control_port);
     info->control_channel = s->control_port;
 
     for ( q = 0; q < s->dev.nr_queues && !rc; q++ )
     {
-        rc = alloc(s, &s->queue_port[q]);
+        rc = alloc(s, backend, &s->queue_port[q]);
         info->queue[q].event_channel = s->queue_port[q];
     }
 

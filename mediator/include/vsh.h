@@ -14,7 +14,7 @@
  *     virtio_shadow.lock   the list of devices that a backend serves, and where
  *                          they appear in it; taken alone on the fault path
  *     p2m lock             of one domain at a time, never of two
- *       leaves: event channels, vGIC, scheduler
+ *       leaves: event channels, vGIC, scheduler, heap
  *
  * None is taken with interrupts off.
  */
@@ -103,7 +103,7 @@ void vsh_window_forget(struct vsh_device *s);
 void vsh_aperture_update(struct vsh_device *s);
 
 /* Event channels: event.c. */
-int vsh_event_alloc(struct vsh_device *s);
+int vsh_event_alloc(struct vsh_device *s, domid_t backend);
 void vsh_event_free(struct vsh_device *s);
 
 /* work.c.  The device's lock is held. */
