@@ -84,6 +84,7 @@ struct model {
      */
     void (*elsewhere)(unsigned int occasion);
     unsigned int occasions;
+    bool busy_elsewhere; /* a domctl of the dying domain may be under way */
 
     unsigned int log_lines;
     bool log_limited;

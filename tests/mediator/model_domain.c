@@ -51,7 +51,7 @@ void model_end(void)
 
     assert_false(model_locked());
     for (i = 1; i < ARRAY_SIZE(domains) && domains[i]; i++) {
-        if (!domains[i]->is_dying) {
+        if (domains[i]->is_dying != DOMDYING_dead) {
             model_kill_wholly(domains[i]);
         }
     }
@@ -62,6 +62,9 @@ void model_end(void)
         }
     }
 
+    for (i = 1; i < ARRAY_SIZE(domains) && domains[i]; i++) {
+        assert_int_equal(model_irqs(domains[i]), 0);
+    }
     assert_int_equal(model.xen_pages, 0);
     assert_int_equal(model.xv_nr, 0);
 }
@@ -154,12 +157,13 @@ int model_kill(struct domain *d)
     }
     assert_false(model_locked());
 
-    /* evtchn_destroy() expects that Xen has closed its own. */
-    if (model_ports(d)) {
-        fail_msg("d%u: %u of Xen's ports are left open", d->domain_id, model_ports(d));
+    /* What another CPU is still busy with is freed from under it, or by it. */
+    if (!model.busy_elsewhere && (model_ports(d) || model_irqs(d))) {
+        fail_msg("d%u: %u of Xen's ports and %u interrupts are left", d->domain_id, model_ports(d),
+                 model_irqs(d));
     }
-    for (i = 0; i < MODEL_IRQS; i++) {
-        assert_false(d->model->irq_reserved[i]);
+    for (i = 0; i < MODEL_PORTS; i++) {
+        d->model->port[i].state = PORT_FREE;
     }
 
     model_pages_relinquish(d);
@@ -195,6 +199,9 @@ int alloc_unbound_xen_event_channel(struct domain *ld, unsigned int lvcpu, domid
     model_unlock("event");
 
     assert_true(lvcpu < ld->max_vcpus && ld->vcpu[lvcpu]);
+    if (ld->is_dying) {
+        return -EINVAL;
+    }
     if (model_fails()) {
         return -ENOMEM;
     }
@@ -215,7 +222,7 @@ void free_xen_event_channel(struct domain *d, int port)
 {
     model_lock("event", RANK_LEAF);
     assert_true(port > 0 && port < MODEL_PORTS);
-    BUG_ON(d->model->port[port].state != PORT_XEN);
+    BUG_ON(d->model->port[port].state != PORT_XEN && !d->is_dying);
     d->model->port[port].state = PORT_FREE;
     model_unlock("event");
 }

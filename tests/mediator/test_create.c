@@ -159,6 +159,26 @@ static void bad_domains(void **state)
     model_end();
 }
 
+/* One that serves a device already, which could take another one. */
+static void dying_backend(void **state)
+{
+    struct xen_virtio_shadow_create c;
+    struct rig r;
+
+    (void)state;
+    rig_domains(&r);
+    rig_device(&r, 0, 1, 16);
+    r.id = 1;
+    c = rig_params(&r);
+    model_kill_begin(r.be);
+    assert_int_equal(rig_create(&r, &c), -ESRCH);
+    assert_int_equal(model_ports(r.fe), 2);
+    assert_null(rig_vsh(&r)); /* nothing was begun */
+    model_kill_wholly(r.be);
+    assert_int_equal(rig_create(&r, &c), -ESRCH);
+    model_end();
+}
+
 static void dying_frontend(void **state)
 {
     struct rig r;
@@ -393,19 +413,13 @@ static void nothing_is_allocated_later(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        rig_test(option_off),
-        rig_test(bad_numbers),
-        rig_test(bad_places),
-        rig_test(places_at_their_limits),
-        rig_test(bad_domains),
-        rig_test(dying_frontend),
-        rig_test(twice),
-        rig_test(again),
-        rig_test(unwound_at_every_step),
-        rig_test(no_ports_left),
-        rig_test(all_devices),
-        rig_test(memory),
-        rig_test(nothing_is_allocated_later),
+        rig_test(option_off),     rig_test(bad_numbers),
+        rig_test(bad_places),     rig_test(places_at_their_limits),
+        rig_test(bad_domains),    rig_test(dying_backend),
+        rig_test(dying_frontend), rig_test(twice),
+        rig_test(again),          rig_test(unwound_at_every_step),
+        rig_test(no_ports_left),  rig_test(all_devices),
+        rig_test(memory),         rig_test(nothing_is_allocated_later),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

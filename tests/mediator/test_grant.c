@@ -377,6 +377,25 @@ static void frontend_gives_pages_up(void **state)
     model_end();
 }
 
+/* Nothing is granted to a backend that has begun to die: its p2m would refuse. */
+static void backend_begins_to_die(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_running(&r, 1, 16);
+    rig_add(&r, 0, RIG_BUFFER(0), PAGE_SIZE, false);
+    rig_kick(&r, 0);
+    model_kill_begin(r.be);
+    rig_add(&r, 0, RIG_BUFFER(0), PAGE_SIZE, true); /* an upgrade */
+    rig_kick(&r, 0);
+    expect_failed(&r, SVQ_ERR_BACKEND_GONE);
+    assert_int_equal(page_of(r.fe, buffer_gfn(0))->refs, 1);
+    /* A dying domain gets no dummies. */
+    assert_int_equal(model_at(r.be, aperture_gfn(&r, 0))->type, p2m_invalid);
+    model_end();
+}
+
 /* One line, limited in number, that says who and what. */
 static void reports(void **state)
 {
@@ -410,6 +429,7 @@ int main(void)
         rig_test(taken_out_and_revoked),
         rig_test(upgrade_of_a_page_that_moved),
         rig_test(frontend_gives_pages_up),
+        rig_test(backend_begins_to_die),
         rig_test(reports),
     };
 

@@ -4,6 +4,9 @@
  * (pages, references, ports, memory, zombies) is checked by model_end() and by
  * what it calls.
  */
+#include <stdio.h>
+#include <stdlib.h>
+
 #include "rig.h"
 
 enum state_of {
@@ -291,12 +294,34 @@ static void backend_faults(struct rig *r)
     }
 }
 
+static void create(struct rig *r)
+{
+    struct rig second = *r;
+    struct xen_virtio_shadow_create c;
+
+    if (!r->fe->is_dying) {
+        second.id = 1;
+        c = rig_params(&second);
+        rig_create(&second, &c);
+    }
+}
+
+static bool is_domctl(void (*f)(struct rig *r))
+{
+    return f == create || f == destroy || f == revoke || f == statistics;
+}
+
+static bool is_death(void (*f)(struct rig *r))
+{
+    return f == kill_frontend || f == kill_backend;
+}
+
 static void every_moment(void **state)
 {
     /* The first happens here, the second there. */
     static void (*const here[])(struct rig * r) = {
-        kill_frontend, kill_backend,  destroy,        revoke,
-        driver_kicks,  driver_resets, device_returns, backend_remaps,
+        create,       kill_frontend, kill_backend,   destroy,        revoke,
+        driver_kicks, driver_resets, device_returns, backend_remaps,
     };
     static void (*const there[])(struct rig * r) = {
         kill_frontend,  kill_backend,   mark_frontend, mark_backend,   destroy,
@@ -308,27 +333,31 @@ static void every_moment(void **state)
     (void)state;
     for (a = 0; a < ARRAY_SIZE(here); a++) {
         for (b = 0; b < ARRAY_SIZE(there); b++) {
-            bool domctl = here[a] == destroy || here[a] == revoke || here[a] == kill_frontend ||
-                          here[a] == kill_backend;
-            bool domctl2 = there[b] == destroy || there[b] == revoke || there[b] == statistics ||
-                           there[b] == kill_frontend || there[b] == kill_backend;
-
-            /* Not at the same time: all of these are domctls, under one lock. */
-            if (domctl && domctl2) {
+            /* Under the domctl lock, which killing a domain does without. */
+            if (is_domctl(here[a]) && is_domctl(there[b])) {
+                continue;
+            }
+            /* Under that domain's lock. */
+            if (here[a] == there[b] && is_death(here[a])) {
                 continue;
             }
 
             for (at = 1;; at++) {
                 /* Who acts holds his own domain, and domctls that of others. */
                 model_start();
+                if (getenv("MEDIATOR_TRACE")) {
+                    fprintf(stderr, "here %u there %u moment %u\n", a, b, at);
+                }
                 set_up(&world, IN_FLIGHT);
                 get_knownalive_domain(world.fe);
                 get_knownalive_domain(world.be);
                 what = there[b];
                 happened = false;
                 model.elsewhere = elsewhere;
+                model.busy_elsewhere = is_domctl(here[a]);
                 here[a](&world);
                 model.elsewhere = NULL;
+                model.busy_elsewhere = false;
                 put_domain(world.fe);
                 put_domain(world.be);
 
