@@ -206,6 +206,8 @@ static void addresses_of_devices(void **state)
     assert_false(shown(r.be, w));
     assert_false(shown(r.be, 0));
     rig_map_window(&r);
+    assert_int_equal(rig_request(&r, 99), VSH_ERR_REQUEST);
+    assert_false(shown(r.be, 0)); /* nobody has said where the aperture is */
     assert_true(shown(r.be, w));
     assert_true(shown(r.be, w + 4));
     assert_false(shown(r.be, w + 5));
@@ -239,6 +241,10 @@ static void addresses_of_devices(void **state)
     assert_false(shown(r.be, 0xc000));
     assert_false(shown(r.be, w));
     assert_true(shown(r.be, r2.aperture));
+
+    /* Another device in its place does not show what the old one did. */
+    rig_device(&r, 0, 1, 16);
+    assert_false(shown(r.be, 0xc000));
     model_end();
 }
 

@@ -245,6 +245,51 @@ static void devices_take_turns(void **state)
     model_end();
 }
 
+static bool always(void)
+{
+    return true;
+}
+
+/* A device that is being closed, in parts: nobody else gets it to do anything. */
+static void while_it_is_being_closed(void **state)
+{
+    unsigned int queue, control, raised, mapped;
+    struct rig r;
+
+    (void)state;
+    rig_running(&r, 1, 16);
+    queue = rig_info(&r)->queue[0].event_channel;
+    control = rig_info(&r)->control_channel;
+    rig_add(&r, 0, RIG_BUFFER(0), 300 * PAGE_SIZE, true);
+    rig_kick(&r, 0);
+    rig_return(&r, 0, 1, 0);
+    model.preempt = always;
+    assert_int_equal(rig_op(r.fe, XEN_DOMCTL_VIRTIO_SHADOW_DESTROY, 0), -ERESTART);
+    mapped = rig_vsh(&r)->dev.pages.nr_mapped;
+    assert_true(mapped > 0 && mapped < 300);
+    raised = r.fe->model->irq_raised[RIG_IRQ];
+
+    rig_vsh(&r)->more = true;
+    r.fe->vcpu[0]->virtio_shadow_pending = 1;
+    current = r.fe->vcpu[0];
+    virtio_shadow_process_pending(current);
+    model_send(r.be->vcpu[0], r.fe, queue);
+    model_send(r.be->vcpu[0], r.fe, control);
+    assert_int_equal(rig_read(&r, SVQ_MMIO_MAGIC), 0);
+    model_write(r.fe->vcpu[0], RIG_BASE + SVQ_MMIO_STATUS, 4, 0);
+    assert_int_equal(rig_op(r.fe, XEN_DOMCTL_VIRTIO_SHADOW_REVOKE, 0), 0);
+    current = r.be->vcpu[0];
+    assert_int_equal(virtio_shadow_window_check(r.fe, 0), -EPERM);
+    assert_int_equal(virtio_shadow_window_map(r.fe, 0, 0, _gfn(0xe000)), -EPERM);
+
+    assert_int_equal(rig_vsh(&r)->dev.pages.nr_mapped, mapped);
+    assert_int_equal(r.fe->model->irq_raised[RIG_IRQ], raised);
+    assert_int_equal(rig_used(&r, 0), 0);
+    model.preempt = NULL;
+    assert_int_equal(rig_op(r.fe, XEN_DOMCTL_VIRTIO_SHADOW_DESTROY, 0), 0);
+    model_end();
+}
+
 /* Registers: of any size, at any offset, and from a vCPU that is not the first. */
 static void registers(void **state)
 {
@@ -270,6 +315,7 @@ int main(void)
         rig_test(nothing_to_do),
         rig_test(handed_over_to_the_frontend),
         rig_test(devices_take_turns),
+        rig_test(while_it_is_being_closed),
         rig_test(registers),
     };
 
