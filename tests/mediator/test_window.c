@@ -46,7 +46,7 @@ static void only_for_the_backend(void **state)
     assert_int_equal(virtio_shadow_window_check(r.fe, 1), -EPERM);
     assert_int_equal(virtio_shadow_window_check(r.fe, ~0U), -EPERM);
     assert_int_equal(virtio_shadow_window_check(r.be, 0), -EPERM);
-    assert_int_equal(map(&r, r.be, 5, RIG_WINDOW(0)), -EINVAL);
+    assert_int_equal(map(&r, r.be, svq_window_frames(1, 16), RIG_WINDOW(0)), -EINVAL);
     assert_int_equal(map(&r, r.be, ~0U, RIG_WINDOW(0)), -EINVAL);
     assert_int_equal(map(&r, r.be, 0, ~0UL), -EINVAL);
     assert_int_equal(model_at(r.be, RIG_WINDOW(0))->type, p2m_invalid);
@@ -209,8 +209,8 @@ static void addresses_of_devices(void **state)
     assert_int_equal(rig_request(&r, 99), VSH_ERR_REQUEST);
     assert_false(shown(r.be, 0)); /* nobody has said where the aperture is */
     assert_true(shown(r.be, w));
-    assert_true(shown(r.be, w + 4));
-    assert_false(shown(r.be, w + 5));
+    assert_true(shown(r.be, w + svq_window_frames(1, 16) - 1));
+    assert_false(shown(r.be, w + svq_window_frames(1, 16)));
     assert_false(shown(r.be, a));
     rig_attach(&r);
     assert_true(shown(r.be, a));

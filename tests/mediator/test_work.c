@@ -199,7 +199,7 @@ static void handed_over_to_the_frontend(void **state)
     /* Which the frontend then does. */
     r.fe->vcpu[0]->pause_flags = 0;
     rig_settle(r.fe->vcpu[1]);
-    assert_int_equal(rig_available(&r, 0), 1024 - rig_vsh(&r)->dev.queue[0].nr_free);
+    assert_int_equal(rig_available(&r, 0), 1024 - rig_vsh(&r)->dev.queue[0].ring_free);
     assert_int_equal(rig_stats(&r).failures, 0);
     model_end();
 }

@@ -46,7 +46,8 @@ length($0) > limit { complain("line longer than " limit) }
     if ( line ~ /^ *(if|for|while|switch) \(.*[^ ]\)$/ && balanced(line) )
         complain("no blank before the )")
 
-    if ( line ~ /\) *\{$/ || line ~ /(^|[^a-zA-Z0-9_])else *\{$/ )
+    # A compound literal begins where its type ends.
+    if ( (line ~ /\) *\{$/ && line !~ /\((struct|union) [a-z_]+\)\{$/) || line ~ /(^|[^a-zA-Z0-9_])else *\{$/ )
         complain("{ is not on a line of its own")
     if ( line ~ /\} *else/ )
         complain("} is not on a line of its own")

@@ -16,8 +16,9 @@
  *
  * The tables are the indirect descriptor tables that descriptors of the queue
  * point to.  Each part of a queue starts on a frame of its own; the offsets of
- * the first three are in the info page.  A writable frame is a promise to the backend only: Xen reads a
- * value from it once, into private memory, and validates the copy.
+ * the first three are in the info page.  A writable frame is a promise to the
+ * backend only: Xen reads a value from it once, into private memory, and
+ * validates the copy.
  *
  * All integers are little-endian.  This header needs the fixed-width integer
  * types and nothing else; it compiles in Xen, Linux and user space.

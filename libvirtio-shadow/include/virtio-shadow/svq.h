@@ -35,7 +35,7 @@
  */
 #define SVQ_CHAIN_PAGES         2048u
 
-/* Pages in flight that a device has records for, per descriptor of its queues. */
+/* Pages in flight that a device has records for, per descriptor of its queues: at most. */
 #define SVQ_PAGES_PER_DESC      64u
 
 /*
@@ -124,7 +124,8 @@ static inline uint32_t svq_page_records(uint32_t nr_queues, uint32_t queue_size)
     uint32_t want = nr_queues * queue_size * SVQ_PAGES_PER_DESC;
     uint32_t nr = 2 * SVQ_CHAIN_PAGES;
 
-    while ( nr < want )
+    /* Rounded down: what a device takes is bounded by what its queues ask for. */
+    while ( nr * 2 <= want )
         nr *= 2;
 
     return nr;
