@@ -92,8 +92,7 @@ static void end_timeout(void *arg)
 static void release(struct device *d)
 {
     loop_timer_cancel(d->env->loop, &d->timer);
-    loop_unwatch(d->env->loop, &d->peer);
-    session_close(&d->session);
+    device_disconnect(d);
     if (shadow_fd(&d->shadow) >= 0) {
         device_unjoin(d);
         if (d->described) {
@@ -185,7 +184,11 @@ static void check_linked(struct device *d, const struct vsh_info *info)
         d->described = false;
         describe(d, info);
         break;
+    case VSH_STATE_READY:
+        device_tell_config(d);
+        break;
     case VSH_STATE_RUNNING:
+        device_tell_config(d);
         device_start(d, info);
         if (d->phase == PHASE_RUNNING) {
             announce(d, STORE_CONNECTED, NULL);

@@ -37,13 +37,16 @@ struct device {
 
     struct shadow shadow;
     struct watch control;
-    bool described;      /* Xen has the device's description */
+    bool described;      /* Xen has the device's description ... */
+    uint32_t config_len; /* ... with this config space */
+    uint8_t config[VSH_CONFIG_SIZE];
     uint32_t generation; /* of the run that is under way */
     bool acked;          /* RESET_ACK was sent for acked_generation */
     uint32_t acked_generation;
 
     struct session session;
     struct watch peer;
+    struct watch backend; /* the device's own requests */
     struct session_queue queue[SESSION_MAX_QUEUES];
     unsigned int nr_queues;
 
@@ -65,6 +68,7 @@ __attribute__((format(printf, 2, 3))) void device_complain(struct device *d, con
 
 /* device_link.c: the process and the session */
 void device_connect(void *device);
+void device_disconnect(struct device *d);
 void device_session_lost(struct device *d);
 void device_kill(struct device *d, int signal);
 
@@ -76,6 +80,7 @@ void device_drained(struct device *d);
 
 /* device_xen.c: what Xen is told */
 int device_describe(struct device *d);
+void device_tell_config(struct device *d);
 void device_ack_reset(struct device *d, uint32_t generation);
 void device_detach(struct device *d);
 

@@ -11,9 +11,15 @@
 
 #include "device_internal.h"
 #include "process.h"
+#include "virtio_features.h"
 
 /* While a process of our own is starting; others are asked less often. */
 #define POLL_MS 50
+
+static bool is_net(const struct device *d)
+{
+    return d->node.device_type == VIRTIO_ID_NET;
+}
 
 /* Whether the device has to be started, or is a socket that somebody else serves. */
 static bool needs_process(const struct device *d, const char **driver)
@@ -22,7 +28,7 @@ static bool needs_process(const struct device *d, const char **driver)
 
     *driver = "file";
     if (!d->node.path[0]) {
-        return false;
+        return is_net(d) && d->env->options->net_cmd[0];
     }
     if (stat(d->node.path, &st)) {
         /* Let the process say what is wrong with it. */
@@ -53,7 +59,8 @@ static bool choose_socket(struct device *d, bool own)
 
 static bool start_process(struct device *d, const char *driver)
 {
-    char queues[12], frontend[12], id[12], error[128];
+    char queues[12], frontend[12], id[12], mac[18], error[128];
+    const uint8_t *m = d->node.mac;
     const struct process_var vars[] = {
         {'p', d->node.path},
         {'d', driver},
@@ -63,6 +70,7 @@ static bool start_process(struct device *d, const char *driver)
         {'w', d->node.read_only ? "off" : "on"},
         {'f', frontend},
         {'i', id},
+        {'m', mac},
         {0, NULL},
     };
     char **argv;
@@ -71,7 +79,9 @@ static bool start_process(struct device *d, const char *driver)
     snprintf(queues, sizeof(queues), "%u", d->node.nr_queues);
     snprintf(frontend, sizeof(frontend), "%u", d->node.frontend);
     snprintf(id, sizeof(id), "%u", d->node.shadow_id);
-    argv = process_arguments(d->env->options->device_cmd, vars, error);
+    snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]);
+    argv = process_arguments(is_net(d) ? d->env->options->net_cmd : d->env->options->device_cmd,
+                             vars, error);
     if (!argv) {
         device_complain(d, "%s", error);
         return false;
@@ -84,7 +94,8 @@ static bool start_process(struct device *d, const char *driver)
     } else {
         d->process = pid;
         d->killed = false;
-        log_info("%s: started %s, process %d, for %s", d->name, argv[0], (int)pid, d->node.path);
+        log_info("%s: started %s, process %d%s%s", d->name, argv[0], (int)pid,
+                 d->node.path[0] ? ", for " : "", d->node.path);
     }
     free(argv);
     return pid > 0;
@@ -110,9 +121,57 @@ static void peer_ready(void *arg)
     device_session_lost(d);
 }
 
+static void backend_ready(void *arg)
+{
+    struct device *d = arg;
+    int ret = session_backend(&d->session);
+
+    if (ret < 0) {
+        loop_unwatch(d->env->loop, &d->backend);
+        if (ret != -EPIPE) {
+            log_warn("%s: the device's own requests make no sense: hearing no more of them",
+                     d->name);
+        }
+        return;
+    }
+    if (!ret || (d->phase != PHASE_LINKED && d->phase != PHASE_RUNNING)) {
+        return;
+    }
+    ret = session_read_config(&d->session);
+    if (ret) {
+        device_complain(d, "%s", session_error(&d->session));
+        device_session_lost(d);
+        return;
+    }
+    device_tell_config(d);
+}
+
+static int watch_session(struct device *d)
+{
+    int err = loop_watch(d->env->loop, &d->peer, session_fd(&d->session), peer_ready, d);
+
+    if (!err && session_backend_fd(&d->session) >= 0) {
+        err = loop_watch(d->env->loop, &d->backend, session_backend_fd(&d->session), backend_ready,
+                         d);
+    }
+    return err;
+}
+
+void device_disconnect(struct device *d)
+{
+    loop_unwatch(d->env->loop, &d->backend);
+    loop_unwatch(d->env->loop, &d->peer);
+    session_close(&d->session);
+}
+
 void device_connect(void *arg)
 {
     struct device *d = arg;
+    struct session_device what = {
+        .type = d->node.device_type,
+        .max_queues = d->node.nr_queues,
+        .net.mtu = (uint16_t)d->env->options->net_mtu,
+    };
     const char *driver;
     bool own = needs_process(d, &driver);
     int err;
@@ -124,7 +183,8 @@ void device_connect(void *arg)
     }
 
     session_init(&d->session, d->env->options->limit_ms);
-    err = session_open(&d->session, d->socket, d->node.device_type, d->node.nr_queues);
+    memcpy(what.net.mac, d->node.mac, sizeof(what.net.mac));
+    err = session_open(&d->session, d->socket, &what);
     if (own && (err == -ENOENT || err == -ECONNREFUSED)) {
         /* It is about to listen, or it ends, and that will be heard of. */
         if (loop_now() > d->give_up && !d->announced) {
@@ -136,9 +196,9 @@ void device_connect(void *arg)
         return;
     }
     if (!err) {
-        err = loop_watch(d->env->loop, &d->peer, session_fd(&d->session), peer_ready, d);
+        err = watch_session(d);
         if (err) {
-            session_close(&d->session);
+            device_disconnect(d);
         }
     }
     if (err) {
@@ -159,8 +219,7 @@ void device_connect(void *arg)
  */
 void device_session_lost(struct device *d)
 {
-    loop_unwatch(d->env->loop, &d->peer);
-    session_close(&d->session);
+    device_disconnect(d);
     device_unjoin(d);
     device_detach(d);
     d->phase = PHASE_CONNECT;
@@ -186,7 +245,7 @@ static void describe_status(const struct device *d, int status, char *text, size
         snprintf(text, size, "its process was killed by signal %d", WTERMSIG(status));
     } else {
         snprintf(text, size, "its process ended with status %d: see its own message, and check %s",
-                 WEXITSTATUS(status), d->node.path);
+                 WEXITSTATUS(status), is_net(d) ? "net-cmd" : d->node.path);
     }
 }
 

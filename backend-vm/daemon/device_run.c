@@ -148,8 +148,7 @@ void device_stop(struct device *d)
 void device_drained(struct device *d)
 {
     loop_timer_cancel(d->env->loop, &d->timer);
-    loop_unwatch(d->env->loop, &d->peer);
-    session_close(&d->session);
+    device_disconnect(d);
     device_unjoin(d);
     d->phase = PHASE_CONNECT;
     device_check(d);

@@ -30,6 +30,12 @@ static int request(struct device *d, const struct vsh_mailbox *m, const char *wh
     return 0;
 }
 
+static void remember_config(struct device *d)
+{
+    d->config_len = d->session.config_len;
+    memcpy(d->config, d->session.config, sizeof(d->config));
+}
+
 /* -EAGAIN: later, when the state has changed. */
 int device_describe(struct device *d)
 {
@@ -48,8 +54,28 @@ int device_describe(struct device *d)
     err = request(d, &m, "the device's description");
     if (!err) {
         d->described = true;
+        remember_config(d);
     }
     return err;
+}
+
+/* Nothing, if Xen knows it already: the driver is interrupted for it. */
+void device_tell_config(struct device *d)
+{
+    struct vsh_mailbox m = {
+        .request = VSH_REQ_CONFIG,
+        .config_len = d->session.config_len,
+    };
+
+    if (!d->described || (d->config_len == d->session.config_len &&
+                          !memcmp(d->config, d->session.config, sizeof(d->config)))) {
+        return;
+    }
+    memcpy(m.config, d->session.config, sizeof(m.config));
+    if (!request(d, &m, "the new config space")) {
+        log_info("%s: the config space has changed", d->name);
+        remember_config(d);
+    }
 }
 
 void device_ack_reset(struct device *d, uint32_t generation)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "log.h"
+#include "virtio_net.h"
 #include "virtio_shadow_uapi.h"
 
 #ifndef VERSION
@@ -27,6 +28,9 @@
     " --export type=vhost-user-blk,id=disk,node-name=disk,addr.type=unix,addr.path=%S,"            \
     "writable=%W,num-queues=%Q"
 
+/* Unlike by its own default, guests do not get at what listens on this VM's loopback interface. */
+#define DEFAULT_NET_CMD "passt --vhost-user --foreground --no-map-gw --repair-path none --socket %s"
+
 static const char usage[] =
     "usage: virtio-shadowd [options]\n"
     "\n"
@@ -41,6 +45,9 @@ static const char usage[] =
     "                          %s socket, %q queues, %r read-only and %w writable\n"
     "                          (on or off), %f frontend's domid, %i device's id; in\n"
     "                          upper case the same with commas doubled\n"
+    "      --net-cmd CMD       the same for network devices, with %m MAC address; empty:\n"
+    "                          somebody else serves RUN-DIR/DOMID-ID.sock\n"
+    "      --net-mtu MTU       which MTU guests are told (default none)\n"
     "      --module FILE       the kernel module's device (default " VSH_DEV_PATH ")\n"
     "      --limit-ms MS       for each answer of a device process (default 10000)\n"
     "      --drain-ms MS       for a device to finish its requests (default 20000)\n"
@@ -51,12 +58,23 @@ static const char usage[] =
     "\n"
     "Exit status: 0 stopped by a signal, 1 an error while running, 2 wrong usage.\n";
 
-enum { OPT_RUN_DIR = 256, OPT_DEVICE_CMD, OPT_MODULE, OPT_LIMIT_MS, OPT_DRAIN_MS, OPT_VERSION };
+enum {
+    OPT_RUN_DIR = 256,
+    OPT_DEVICE_CMD,
+    OPT_NET_CMD,
+    OPT_NET_MTU,
+    OPT_MODULE,
+    OPT_LIMIT_MS,
+    OPT_DRAIN_MS,
+    OPT_VERSION
+};
 
 static const struct option long_options[] = {
     {"config", required_argument, NULL, 'c'},
     {"run-dir", required_argument, NULL, OPT_RUN_DIR},
     {"device-cmd", required_argument, NULL, OPT_DEVICE_CMD},
+    {"net-cmd", required_argument, NULL, OPT_NET_CMD},
+    {"net-mtu", required_argument, NULL, OPT_NET_MTU},
     {"module", required_argument, NULL, OPT_MODULE},
     {"limit-ms", required_argument, NULL, OPT_LIMIT_MS},
     {"drain-ms", required_argument, NULL, OPT_DRAIN_MS},
@@ -80,19 +98,24 @@ static bool set_text(char **option, const char *value)
     return true;
 }
 
-static bool set_ms(int *option, const char *name, const char *value)
+static bool set_number(int *option, const char *name, const char *value, int min, int max)
 {
     char *end;
-    long ms;
+    long number;
 
     errno = 0;
-    ms = strtol(value, &end, 10);
-    if (errno || end == value || *end || ms < 1 || ms > 60000) {
-        log_error("%s is \"%s\": it must be a number from 1 to 60000", name, value);
+    number = strtol(value, &end, 10);
+    if (errno || end == value || *end || number < min || number > max) {
+        log_error("%s is \"%s\": it must be a number from %d to %d", name, value, min, max);
         return false;
     }
-    *option = (int)ms;
+    *option = (int)number;
     return true;
+}
+
+static bool set_ms(int *option, const char *name, const char *value)
+{
+    return set_number(option, name, value, 1, 60000);
 }
 
 /* The options that may be in a configuration file as well. */
@@ -103,6 +126,10 @@ static bool set_option(struct options *o, int option, const char *value)
         return set_text(&o->run_dir, value);
     case OPT_DEVICE_CMD:
         return set_text(&o->device_cmd, value);
+    case OPT_NET_CMD:
+        return set_text(&o->net_cmd, value);
+    case OPT_NET_MTU:
+        return set_number(&o->net_mtu, "net-mtu", value, NET_MIN_MTU, NET_MAX_MTU);
     case OPT_MODULE:
         return set_text(&o->module, value);
     case OPT_LIMIT_MS:
@@ -222,7 +249,7 @@ enum options_result options_read(struct options *o, int argc, char **argv)
     *o = (struct options){
         .limit_ms = DEFAULT_LIMIT_MS, .drain_ms = DEFAULT_DRAIN_MS, .verbosity = LOG_LEVEL_INFO};
     if (!set_text(&o->run_dir, DEFAULT_RUN_DIR) || !set_text(&o->device_cmd, DEFAULT_DEVICE_CMD) ||
-        !set_text(&o->module, VSH_DEV_PATH)) {
+        !set_text(&o->net_cmd, DEFAULT_NET_CMD) || !set_text(&o->module, VSH_DEV_PATH)) {
         return OPTIONS_BAD;
     }
 
@@ -241,5 +268,6 @@ void options_free(struct options *o)
 {
     free(o->run_dir);
     free(o->device_cmd);
+    free(o->net_cmd);
     free(o->module);
 }

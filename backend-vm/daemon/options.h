@@ -7,11 +7,13 @@
 
 struct options {
     char *run_dir;
-    char *device_cmd;
-    char *module;  /* the kernel module's device file */
-    int limit_ms;  /* for each message to a device process */
-    int drain_ms;  /* for a device to finish its requests */
-    int verbosity; /* of log.h */
+    char *device_cmd; /* of a disk */
+    char *net_cmd;    /* of a network device; empty: somebody else starts it */
+    char *module;     /* the kernel module's device file */
+    int net_mtu;      /* told to drivers; 0: none */
+    int limit_ms;     /* for each message to a device process */
+    int drain_ms;     /* for a device to finish its requests */
+    int verbosity;    /* of log.h */
 };
 
 /* What remains to be done after the command line was read. */

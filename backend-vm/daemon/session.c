@@ -7,11 +7,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "virtio_features.h"
 
 #define WANTED_PROTOCOL_FEATURES                                                                   \
-    (VHOST_USER_PROTOCOL_F_MQ | VHOST_USER_PROTOCOL_F_REPLY_ACK | VHOST_USER_PROTOCOL_F_CONFIG)
+    (VHOST_USER_PROTOCOL_F_MQ | VHOST_USER_PROTOCOL_F_REPLY_ACK |                                  \
+     VHOST_USER_PROTOCOL_F_BACKEND_REQ | VHOST_USER_PROTOCOL_F_CONFIG)
 
 /* struct virtio_blk_config up to write zeroes; see virtio_features.c for what follows. */
 #define BLK_CONFIG_LEN 60
@@ -23,6 +25,7 @@ void session_init(struct session *s, int limit_ms)
 {
     memset(s, 0, sizeof(*s));
     vhost_user_init(&s->vu, limit_ms);
+    backend_channel_init(&s->backend);
 }
 
 const char *session_error(const struct session *s)
@@ -43,6 +46,7 @@ int session_fd(const struct session *s)
 void session_close(struct session *s)
 {
     vhost_user_close(&s->vu);
+    backend_channel_close(&s->backend);
     s->started = false;
     s->live = 0;
 }
@@ -93,40 +97,53 @@ static int get_queues(struct session *s, unsigned int max_queues)
     return 0;
 }
 
+static uint16_t blk_queues(const uint8_t *config)
+{
+    return (uint16_t)(config[BLK_CONFIG_NUM_QUEUES] | config[BLK_CONFIG_NUM_QUEUES + 1] << 8);
+}
+
 /* The driver must not find more queues there than the mediator has. */
+static void set_blk_queues(uint8_t *config, unsigned int n)
+{
+    config[BLK_CONFIG_NUM_QUEUES] = (uint8_t)n;
+    config[BLK_CONFIG_NUM_QUEUES + 1] = (uint8_t)(n >> 8);
+}
+
 static void limit_blk_queues(struct session *s)
 {
-    uint16_t n;
+    unsigned int n;
 
-    if (!(s->features & VIRTIO_BLK_F_MQ) || s->config_len < BLK_CONFIG_NUM_QUEUES + sizeof(n)) {
+    if (!(s->features & VIRTIO_BLK_F_MQ)) {
         s->nr_queues = s->nr_queues ? 1 : 0;
-        s->features &= ~VIRTIO_BLK_F_MQ;
         return;
     }
-    n = (uint16_t)(s->config[BLK_CONFIG_NUM_QUEUES] | s->config[BLK_CONFIG_NUM_QUEUES + 1] << 8);
+    n = blk_queues(s->config);
     if (n == 0 || n > s->nr_queues) {
-        n = (uint16_t)s->nr_queues;
+        n = s->nr_queues;
     }
     s->nr_queues = n;
-    s->config[BLK_CONFIG_NUM_QUEUES] = (uint8_t)n;
-    s->config[BLK_CONFIG_NUM_QUEUES + 1] = (uint8_t)(n >> 8);
+    set_blk_queues(s->config, n);
 }
 
 /* A device refuses lengths beyond its config space, and cannot be asked how long that is. */
-static int get_config(struct session *s, uint32_t device_type)
+static int get_config(struct session *s, const struct session_device *device)
 {
     static const uint32_t lengths[] = {VHOST_USER_MAX_CONFIG, 128, 64, 32, 24, 16, 12, 8, 4};
     int err;
 
     s->config_len = 0;
     memset(s->config, 0, sizeof(s->config));
+    if (device->type == VIRTIO_ID_NET) {
+        s->config_len = net_config(s->config, &device->net, &s->features);
+        return 0;
+    }
     if (!(s->protocol_features & VHOST_USER_PROTOCOL_F_CONFIG)) {
-        if (device_type == VIRTIO_ID_BLOCK) {
+        if (device->type == VIRTIO_ID_BLOCK) {
             return refuse(s, -EPROTO, "the device has no config space, a block device needs one");
         }
         return 0;
     }
-    if (device_type == VIRTIO_ID_BLOCK) {
+    if (device->type == VIRTIO_ID_BLOCK) {
         err = vhost_user_get_config(&s->vu, s->config, BLK_CONFIG_LEN);
         s->config_len = err ? 0 : BLK_CONFIG_LEN;
         return err;
@@ -143,7 +160,45 @@ static int get_config(struct session *s, uint32_t device_type)
     return 0;
 }
 
-static int introduce(struct session *s, uint32_t device_type, unsigned int max_queues)
+/* The driver has been told how long it is, and how many queues there are. */
+int session_read_config(struct session *s)
+{
+    uint8_t config[VHOST_USER_MAX_CONFIG] = {0};
+    int err;
+
+    if (!(s->protocol_features & VHOST_USER_PROTOCOL_F_CONFIG) || !s->config_len ||
+        s->device_type == VIRTIO_ID_NET) {
+        return 0;
+    }
+    err = vhost_user_get_config(&s->vu, config, s->config_len);
+    if (err) {
+        return err;
+    }
+    if (s->device_type == VIRTIO_ID_BLOCK && s->features & VIRTIO_BLK_F_MQ) {
+        set_blk_queues(config, s->nr_queues);
+    }
+    memcpy(s->config, config, sizeof(s->config));
+    return 0;
+}
+
+static int open_backend_channel(struct session *s)
+{
+    int peer, err;
+
+    if (!(s->protocol_features & VHOST_USER_PROTOCOL_F_BACKEND_REQ)) {
+        return 0;
+    }
+    err = backend_channel_open(&s->backend, &peer);
+    if (err) {
+        return refuse(s, err, "cannot make a channel for the device's requests: %s",
+                      strerror(-err));
+    }
+    err = vhost_user_set_backend_req_fd(&s->vu, peer);
+    close(peer);
+    return err;
+}
+
+static int introduce(struct session *s, const struct session_device *device)
 {
     int err;
 
@@ -151,7 +206,7 @@ static int introduce(struct session *s, uint32_t device_type, unsigned int max_q
     if (err) {
         return err;
     }
-    s->features = features_offered(device_type, s->device_features);
+    s->features = features_offered(device->type, s->device_features);
     if (!s->features) {
         return refuse(s, -EPROTO,
                       "the device has features %#" PRIx64 ", without VIRTIO_F_VERSION_1",
@@ -165,31 +220,40 @@ static int introduce(struct session *s, uint32_t device_type, unsigned int max_q
     if (err) {
         return err;
     }
-    err = get_queues(s, max_queues);
+    err = open_backend_channel(s);
     if (err) {
         return err;
     }
-    err = get_config(s, device_type);
+    err = get_queues(s, device->max_queues < SESSION_MAX_QUEUES ? device->max_queues
+                                                                : SESSION_MAX_QUEUES);
     if (err) {
         return err;
     }
-    if (device_type == VIRTIO_ID_BLOCK) {
+    err = get_config(s, device);
+    if (err) {
+        return err;
+    }
+    if (device->type == VIRTIO_ID_BLOCK) {
         limit_blk_queues(s);
+    } else if (device->type == VIRTIO_ID_NET) {
+        if (s->nr_queues < NET_QUEUES) {
+            return refuse(s, -EPROTO, "the device has %u queue, a network device needs %u",
+                          s->nr_queues, NET_QUEUES);
+        }
+        s->nr_queues = NET_QUEUES;
     }
     return 0;
 }
 
-int session_open(struct session *s, const char *path, uint32_t device_type, unsigned int max_queues)
+int session_open(struct session *s, const char *path, const struct session_device *device)
 {
     int err = vhost_user_connect(&s->vu, path);
 
     if (err) {
         return err;
     }
-    if (max_queues > SESSION_MAX_QUEUES) {
-        max_queues = SESSION_MAX_QUEUES;
-    }
-    err = introduce(s, device_type, max_queues);
+    s->device_type = device->type;
+    err = introduce(s, device);
     if (err) {
         session_close(s);
     }
@@ -223,7 +287,8 @@ int session_start(struct session *s, uint64_t driver_features,
                   const struct vhost_user_region *regions, unsigned int nr_regions,
                   const struct session_queue *queues, unsigned int nr_queues)
 {
-    uint64_t features = driver_features & s->features;
+    /* Some of what was offered is not the device's, but ours. */
+    uint64_t features = driver_features & s->features & s->device_features;
     int err;
 
     features |= s->device_features & VHOST_USER_F_PROTOCOL_FEATURES;
@@ -246,6 +311,16 @@ int session_stop(struct session *s)
 {
     s->live = 0;
     return vhost_user_finish(&s->vu);
+}
+
+int session_backend_fd(const struct session *s)
+{
+    return backend_channel_fd(&s->backend);
+}
+
+int session_backend(struct session *s)
+{
+    return backend_channel_read(&s->backend);
 }
 
 int session_ended(struct session *s)

@@ -10,12 +10,23 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "backend_channel.h"
 #include "vhost_user.h"
+#include "virtio_net.h"
 
 #define SESSION_MAX_QUEUES 8
 
+/* What the device is to be. */
+struct session_device {
+    uint32_t type; /* virtio device id */
+    unsigned int max_queues;
+    struct net_settings net; /* of a network device */
+};
+
 struct session {
     struct vhost_user vu;
+    struct backend_channel backend;
+    uint32_t device_type;
     uint64_t device_features;   /* as the device has them */
     uint64_t features;          /* what may be offered to the driver */
     uint64_t protocol_features; /* agreed upon */
@@ -40,8 +51,7 @@ const char *session_error(const struct session *s);
  * Connects to the device at path and learns what it is. After an error the
  * session is closed. -ENOENT and -ECONNREFUSED: nobody listens there yet.
  */
-int session_open(struct session *s, const char *path, uint32_t device_type,
-                 unsigned int max_queues);
+int session_open(struct session *s, const char *path, const struct session_device *device);
 bool session_is_open(const struct session *s);
 /* Readable when the device has closed the connection, or misbehaves. */
 int session_fd(const struct session *s);
@@ -60,6 +70,16 @@ int session_start(struct session *s, uint64_t driver_features,
  * it cannot return them properly any more.
  */
 int session_stop(struct session *s);
+
+/*
+ * The device's own requests: -1, or readable when there are some. What they
+ * want is said by session_backend(): 1 when the config space may have changed,
+ * which session_read_config() reads, 0 if nothing, -errno when the channel is of
+ * no more use. -EPIPE: the device has closed it.
+ */
+int session_backend_fd(const struct session *s);
+int session_backend(struct session *s);
+int session_read_config(struct session *s);
 
 /* Reads what there is: 1 when the device has closed its end, 0 if not, -errno. */
 int session_ended(struct session *s);

@@ -10,6 +10,7 @@
 #include <virtio-shadow/abi.h>
 
 #include "virtio_features.h"
+#include "virtio_net.h"
 
 #define VIRTIO_TYPE_PREFIX "virtio,device"
 
@@ -111,6 +112,52 @@ static void get_state(struct store_device *dev, store_reader *read, void *arg)
     }
 }
 
+static bool parse_mac(const char *text, uint8_t mac[6])
+{
+    for (int i = 0; i < 6; i++, text += 3) {
+        char *end;
+
+        if (!isxdigit((unsigned char)text[0]) || !isxdigit((unsigned char)text[1])) {
+            return false;
+        }
+        mac[i] = (uint8_t)strtoul(text, &end, 16);
+        if (end != text + 2 || *end != (i == 5 ? '\0' : ':')) {
+            return false;
+        }
+    }
+    return !(mac[0] & 1); /* no group */
+}
+
+/* A toolstack that says nothing leaves what is known of the device, which is less: its place. */
+static void get_mac(struct store_device *dev, store_reader *read, void *arg)
+{
+    char *text = read(arg, "mac");
+
+    if (!text) {
+        const uint8_t mac[6] = {
+            0x02,
+            (uint8_t)(dev->frontend >> 8),
+            (uint8_t)dev->frontend,
+            (uint8_t)(dev->devid >> 16),
+            (uint8_t)(dev->devid >> 8),
+            (uint8_t)dev->devid,
+        };
+
+        memcpy(dev->mac, mac, sizeof(mac));
+    } else if (!parse_mac(text, dev->mac)) {
+        complain(dev, "mac", text);
+    }
+    free(text);
+}
+
+static void check_net_queues(struct store_device *dev)
+{
+    if (!dev->error[0] && dev->nr_queues < NET_QUEUES) {
+        snprintf(dev->error, sizeof(dev->error),
+                 "a network device has %u queues: shadow-queues is %u", NET_QUEUES, dev->nr_queues);
+    }
+}
+
 bool store_parse_device(struct store_device *dev, store_reader *read, void *arg)
 {
     bool disk = !strcmp(dev->kind, "virtio_disk");
@@ -130,6 +177,10 @@ bool store_parse_device(struct store_device *dev, store_reader *read, void *arg)
         }
     } else {
         get_type(dev, read, arg);
+    }
+    if (dev->device_type == VIRTIO_ID_NET) {
+        get_mac(dev, read, arg);
+        check_net_queues(dev);
     }
     get_state(dev, read, arg);
     return true;

@@ -28,6 +28,7 @@ enum request {
     SET_PROTOCOL_FEATURES = 16,
     GET_QUEUE_NUM = 17,
     SET_VRING_ENABLE = 18,
+    SET_BACKEND_REQ_FD = 21,
     GET_CONFIG = 24,
 };
 
@@ -108,6 +109,8 @@ static const char *request_name(enum request request)
         return "GET_QUEUE_NUM";
     case SET_VRING_ENABLE:
         return "SET_VRING_ENABLE";
+    case SET_BACKEND_REQ_FD:
+        return "SET_BACKEND_REQ_FD";
     case GET_CONFIG:
         return "GET_CONFIG";
     }
@@ -433,6 +436,11 @@ int vhost_user_get_config(struct vhost_user *vu, void *config, uint32_t len)
     }
     memcpy(config, c.data, len);
     return 0;
+}
+
+int vhost_user_set_backend_req_fd(struct vhost_user *vu, int fd)
+{
+    return set(vu, SET_BACKEND_REQ_FD, NULL, 0, &fd, 1);
 }
 
 int vhost_user_set_mem_table(struct vhost_user *vu, const struct vhost_user_region *regions,

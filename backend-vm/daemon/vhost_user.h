@@ -18,6 +18,7 @@
 
 #define VHOST_USER_PROTOCOL_F_MQ (1ULL << 0)
 #define VHOST_USER_PROTOCOL_F_REPLY_ACK (1ULL << 3)
+#define VHOST_USER_PROTOCOL_F_BACKEND_REQ (1ULL << 5)
 #define VHOST_USER_PROTOCOL_F_CONFIG (1ULL << 9)
 
 #define VHOST_USER_MAX_CONFIG 256
@@ -61,6 +62,9 @@ int vhost_user_get_queue_num(struct vhost_user *vu, uint64_t *num);
 
 /* -EOPNOTSUPP: the device has no config space of this length. */
 int vhost_user_get_config(struct vhost_user *vu, void *config, uint32_t len);
+
+/* fd is what the device sends its own requests on; see backend_channel.h. */
+int vhost_user_set_backend_req_fd(struct vhost_user *vu, int fd);
 
 int vhost_user_set_mem_table(struct vhost_user *vu, const struct vhost_user_region *regions,
                              unsigned int nr);

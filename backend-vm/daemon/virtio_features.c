@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "virtio_features.h"
 
+#include <stddef.h>
+
 /*
  * Bits 24 to 49 concern queues, transport and negotiation. The mediator is the
  * transport and has the queues, so what the device can do there matters only
@@ -20,6 +22,35 @@
 #define VIRTIO_BLK_F_SECURE_ERASE (1ULL << 16)
 #define VIRTIO_BLK_F_ZONED (1ULL << 17)
 
+/*
+ * What a network device may say of itself although it takes a frontend like
+ * QEMU to do it: a vhost-user device has data queues and nothing else, so there
+ * is no control queue, and nothing that needs one; nor is there a config space,
+ * so MAC, STATUS and the like are for virtio_net.c to offer.
+ */
+static const uint8_t net_not_the_devices[] = {
+    2,  /* CTRL_GUEST_OFFLOADS */
+    3,  /* MTU */
+    5,  /* MAC */
+    16, /* STATUS */
+    17, /* CTRL_VQ */
+    18, /* CTRL_RX */
+    19, /* CTRL_VLAN */
+    20, /* CTRL_RX_EXTRA */
+    21, /* GUEST_ANNOUNCE */
+    22, /* MQ */
+    23, /* CTRL_MAC_ADDR */
+    50, /* DEVICE_STATS */
+    51, /* HASH_TUNNEL */
+    52, /* VQ_NOTF_COAL */
+    53, /* NOTF_COAL */
+    57, /* HASH_REPORT */
+    60, /* RSS */
+    61, /* RSC_EXT */
+    62, /* STANDBY */
+    63, /* SPEED_DUPLEX */
+};
+
 uint64_t features_offered(uint32_t device_type, uint64_t device_features)
 {
     uint64_t features = device_features & ~TRANSPORT_BITS;
@@ -29,6 +60,11 @@ uint64_t features_offered(uint32_t device_type, uint64_t device_features)
     }
     if (device_type == VIRTIO_ID_BLOCK) {
         features &= ~(VIRTIO_BLK_F_CONFIG_WCE | VIRTIO_BLK_F_SECURE_ERASE | VIRTIO_BLK_F_ZONED);
+    }
+    if (device_type == VIRTIO_ID_NET) {
+        for (size_t i = 0; i < sizeof(net_not_the_devices); i++) {
+            features &= ~(1ULL << net_not_the_devices[i]);
+        }
     }
     return features | (device_features & SHADOW_BITS);
 }

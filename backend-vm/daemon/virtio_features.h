@@ -10,6 +10,7 @@
 #define VIRTIO_F_EVENT_IDX (1ULL << 29)
 #define VIRTIO_F_VERSION_1 (1ULL << 32)
 
+#define VIRTIO_ID_NET 1u
 #define VIRTIO_ID_BLOCK 2u
 
 /* 0 if the device is of no use: it does not know VIRTIO_F_VERSION_1. */

@@ -164,6 +164,20 @@ static int32_t handle_ack(struct fake_xen *x, const struct vsh_mailbox *m)
     return 0;
 }
 
+/* The description goes with it, as the registers of the device do. */
+static int32_t handle_config(struct fake_xen *x, const struct vsh_mailbox *m)
+{
+    if (!x->described) {
+        return VSH_ERR_STATE;
+    }
+    if (m->config_len != x->description.config_len) {
+        return VSH_ERR_CONFIG;
+    }
+    x->configs++;
+    memcpy(x->description.config, m->config, sizeof(m->config));
+    return 0;
+}
+
 static int32_t handle_detach(struct fake_xen *x)
 {
     x->detaches++;
@@ -191,6 +205,9 @@ int shadow_request(struct shadow *sh, const struct vsh_mailbox *body, int32_t *r
         if (!*reply) {
             settle(x);
         }
+        break;
+    case VSH_REQ_CONFIG:
+        *reply = handle_config(x, body);
         break;
     case VSH_REQ_RESET_ACK:
         *reply = handle_ack(x, body);

@@ -23,10 +23,10 @@ struct fake_xen {
     bool attached;      /* the daemon has it open */
     bool described;     /* since the last ATTACH */
     bool ack_needed;
-    bool driver_waits;                     /* DRIVER_OK came when the state was not READY */
-    int32_t refusal;                       /* what ATTACH is answered with */
-    unsigned int attaches, acks, detaches; /* requests that were carried out */
-    unsigned int bad_requests;             /* and those that were not allowed */
+    bool driver_waits; /* DRIVER_OK came when the state was not READY */
+    int32_t refusal;   /* what ATTACH is answered with */
+    unsigned int attaches, acks, detaches, configs; /* requests that were carried out */
+    unsigned int bad_requests;                      /* and those that were not allowed */
     struct vsh_mailbox description;
     int kick[FAKE_XEN_QUEUES]; /* -1: none */
     int call[FAKE_XEN_QUEUES];

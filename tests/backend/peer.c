@@ -14,16 +14,24 @@
 
 /* Written down again, from the specification, so as not to share a mistake with what is tested. */
 #define GET_FEATURES 1
+#define SET_FEATURES 2
 #define GET_PROTOCOL_FEATURES 15
 #define SET_PROTOCOL_FEATURES 16
 #define GET_QUEUE_NUM 17
+#define SET_BACKEND_REQ_FD 21
 #define GET_CONFIG 24
+#define CONFIG_CHANGE_MSG 2
 
 #define NEED_REPLY 8u
 #define REPLY_FLAGS 5u /* version 1, reply */
 
 #define FEATURES (1ULL << 32 | 1ULL << 30 | 1ULL << 12 | 1ULL << 9)
 #define PROTOCOL_FEATURES (1ULL << 0 | 1ULL << 3 | 1ULL << 9)
+/* VERSION_1, protocol features, MQ, CTRL_VQ, MRG_RXBUF, MTU; logging, as passt has it */
+#define NET_FEATURES                                                                               \
+    (1ULL << 32 | 1ULL << 30 | 1ULL << 22 | 1ULL << 17 | 1ULL << 15 | 1ULL << 3 | 1ULL << 26)
+#define NET_PROTOCOL_FEATURES (1ULL << 3)
+#define PROTOCOL_F_BACKEND_REQ (1ULL << 5)
 
 struct msg {
     uint32_t request;
@@ -33,6 +41,7 @@ struct msg {
 } __attribute__((packed));
 
 #define HEADER 12u
+#define MAX_FDS 8
 
 struct peer {
     pthread_t thread;
@@ -42,6 +51,10 @@ struct peer {
     enum peer_fault fault;
     int message;
     int replied;
+    uint64_t features, protocol_features; /* to offer */
+    _Atomic uint64_t given;
+    _Atomic uint64_t sectors;
+    _Atomic int backend; /* our end of the channel for our requests; -1 */
 };
 
 /* False: the other side, or the test, has ended it. */
@@ -51,6 +64,45 @@ static bool wait_in(struct peer *p, int fd)
 
     poll(pfd, 2, -1);
     return !pfd[1].revents;
+}
+
+/*
+ * As a device that takes descriptors without looking, the kernel drops them;
+ * but for the one that it knows what to do with.
+ */
+static ssize_t receive(struct peer *p, char *to, size_t len)
+{
+    union {
+        char buf[CMSG_SPACE(sizeof(int) * MAX_FDS)];
+        struct cmsghdr align;
+    } control;
+    struct iovec iov = {.iov_base = to, .iov_len = len};
+    struct msghdr h = {.msg_iov = &iov, .msg_iovlen = 1};
+    struct cmsghdr *cmsg;
+    uint32_t request;
+    ssize_t n;
+    int fd;
+
+    if (!(p->protocol_features & PROTOCOL_F_BACKEND_REQ)) {
+        return recv(p->conn, to, len, 0);
+    }
+    h.msg_control = control.buf;
+    h.msg_controllen = sizeof(control.buf);
+    n = recvmsg(p->conn, &h, MSG_CMSG_CLOEXEC);
+    cmsg = n > 0 ? CMSG_FIRSTHDR(&h) : NULL;
+    if (!cmsg || cmsg->cmsg_type != SCM_RIGHTS) {
+        return n;
+    }
+    memcpy(&request, to, sizeof(request));
+    for (size_t i = 0; CMSG_LEN(sizeof(fd) * (i + 1)) <= cmsg->cmsg_len; i++) {
+        memcpy(&fd, CMSG_DATA(cmsg) + i * sizeof(fd), sizeof(fd));
+        if (request == SET_BACKEND_REQ_FD && p->backend < 0) {
+            p->backend = fd;
+        } else {
+            close(fd);
+        }
+    }
+    return n;
 }
 
 static bool read_all(struct peer *p, void *buf, size_t len)
@@ -63,8 +115,7 @@ static bool read_all(struct peer *p, void *buf, size_t len)
         if (!wait_in(p, p->conn)) {
             return false;
         }
-        /* As a device that takes descriptors without looking: the kernel drops them. */
-        n = recv(p->conn, to, len, 0);
+        n = receive(p, to, len);
         if (n <= 0) {
             return false;
         }
@@ -105,18 +156,23 @@ static void put_u64(struct msg *m, uint64_t v)
 }
 
 /* Turns a request into its reply, if it has one. */
-static bool answer(struct msg *m, bool bad)
+static bool answer(struct peer *p, struct msg *m, bool bad)
 {
     bool need_reply = m->flags & NEED_REPLY;
-    uint64_t sectors = 1000;
+    uint64_t sectors = p->sectors, given;
 
     m->flags = REPLY_FLAGS;
     switch (m->request) {
     case GET_FEATURES:
-        put_u64(m, bad ? FEATURES & ~(1ULL << 32) : FEATURES);
+        put_u64(m, bad ? p->features & ~(1ULL << 32) : p->features);
         return true;
+    case SET_FEATURES:
+        memcpy(&given, m->body, sizeof(given));
+        p->given = given;
+        put_u64(m, 0);
+        return need_reply;
     case GET_PROTOCOL_FEATURES:
-        put_u64(m, PROTOCOL_FEATURES);
+        put_u64(m, p->protocol_features);
         return true;
     case GET_QUEUE_NUM:
         put_u64(m, bad ? 0 : 2);
@@ -210,7 +266,7 @@ static void serve(struct peer *p)
         if (m.size > sizeof(m.body) || !read_all(p, m.body, m.size)) {
             return;
         }
-        if (!answer(&m, here && p->fault == PEER_BAD_VALUE)) {
+        if (!answer(p, &m, here && p->fault == PEER_BAD_VALUE)) {
             continue;
         }
         p->replied++;
@@ -237,14 +293,24 @@ static void *thread(void *arg)
     return NULL;
 }
 
-struct peer *peer_start(const char *path, enum peer_fault fault, int message)
+static struct peer *create(uint64_t features, uint64_t protocol_features)
 {
-    struct sockaddr_un addr = {.sun_family = AF_UNIX};
     struct peer *p = calloc(1, sizeof(*p));
 
     assert_non_null(p);
-    p->fault = fault;
-    p->message = message;
+    p->fault = PEER_OK;
+    p->message = -1;
+    p->features = features;
+    p->protocol_features = protocol_features;
+    p->sectors = 1000;
+    p->backend = -1;
+    return p;
+}
+
+static void run(struct peer *p, const char *path)
+{
+    struct sockaddr_un addr = {.sun_family = AF_UNIX};
+
     assert_int_equal(pipe2(p->stop, O_CLOEXEC), 0);
     p->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(p->listener >= 0);
@@ -253,7 +319,45 @@ struct peer *peer_start(const char *path, enum peer_fault fault, int message)
     assert_int_equal(bind(p->listener, (struct sockaddr *)&addr, sizeof(addr)), 0);
     assert_int_equal(listen(p->listener, 1), 0);
     assert_int_equal(pthread_create(&p->thread, NULL, thread, p), 0);
+}
+
+struct peer *peer_start(const char *path, enum peer_fault fault, int message)
+{
+    struct peer *p = create(FEATURES, PROTOCOL_FEATURES);
+
+    p->fault = fault;
+    p->message = message;
+    run(p, path);
     return p;
+}
+
+struct peer *peer_start_net(const char *path)
+{
+    struct peer *p = create(NET_FEATURES, NET_PROTOCOL_FEATURES);
+
+    run(p, path);
+    return p;
+}
+
+uint64_t peer_features(struct peer *p)
+{
+    return p->given;
+}
+
+struct peer *peer_start_resizable(const char *path)
+{
+    struct peer *p = create(FEATURES, PROTOCOL_FEATURES | PROTOCOL_F_BACKEND_REQ);
+
+    run(p, path);
+    return p;
+}
+
+bool peer_resize(struct peer *p, uint64_t sectors)
+{
+    struct msg m = {.request = CONFIG_CHANGE_MSG, .flags = 1};
+
+    p->sectors = sectors;
+    return p->backend >= 0 && send(p->backend, &m, HEADER, MSG_NOSIGNAL) == HEADER;
 }
 
 int peer_stop(struct peer *p)
@@ -264,6 +368,9 @@ int peer_stop(struct peer *p)
     pthread_join(p->thread, NULL);
     close(p->stop[0]);
     close(p->listener);
+    if (p->backend >= 0) {
+        close(p->backend);
+    }
     replied = p->replied;
     free(p);
     return replied;

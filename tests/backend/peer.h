@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A vhost-user block device that knows the protocol and nothing else, in a
- * thread of its own, and that misbehaves at one chosen message.
+ * A vhost-user device, a disk if nothing else is said, that knows the protocol
+ * and nothing else, in a thread of its own, and that misbehaves at one chosen
+ * message.
  */
 #ifndef PEER_H
 #define PEER_H
@@ -35,6 +36,17 @@ struct peer;
 
 /* fault happens at the message'th one that the peer replies to, from 0; -1: never. */
 struct peer *peer_start(const char *path, enum peer_fault fault, int message);
+
+/* A network device, as passt is: no config space, no MQ; and it claims a control queue. */
+struct peer *peer_start_net(const char *path);
+/* The features that it was given; 0: none yet. */
+uint64_t peer_features(struct peer *p);
+
+/* A disk that can send requests of its own. */
+struct peer *peer_start_resizable(const char *path);
+/* Changes its size, and says so where it has somebody to say it to. False: it has nobody. */
+bool peer_resize(struct peer *p, uint64_t sectors);
+
 /* Waits for its end. How many messages it replied to, or was to. */
 int peer_stop(struct peer *p);
 

@@ -591,6 +591,192 @@ static void socket_lingers_at_reset(void **state)
     peer_stop(p);
 }
 
+static struct store_device net_node(uint32_t id)
+{
+    struct store_device node = disk_node(id, "");
+
+    strcpy(node.kind, "virtio");
+    node.device_type = VIRTIO_ID_NET;
+    node.mac[0] = 2;
+    node.mac[5] = 0x99;
+    return node;
+}
+
+static struct fake_xen *create_net(uint32_t id)
+{
+    struct store_device node = net_node(id);
+
+    t.device[id] = device_create(&t.env, &node);
+    assert_non_null(t.device[id]);
+    return &fake_xen[id];
+}
+
+/* The socket that a device without a path has. */
+static void own_socket(char *path, size_t size, uint32_t id)
+{
+    snprintf(path, size, "%s/7-%u.sock", t.options.run_dir, id);
+}
+
+static void set_net_cmd(const char *cmd)
+{
+    free(t.options.net_cmd);
+    t.options.net_cmd = strdup(cmd);
+}
+
+static void serves_a_network_device(void **state)
+{
+    static const uint8_t config[] = {2, 0, 0, 0, 0, 0x99, 1, 0, 1, 0, 0, 0};
+    struct fake_xen *x;
+    struct peer *p;
+    char path[100];
+
+    (void)state;
+    set_net_cmd("");
+    own_socket(path, sizeof(path), 0);
+    p = peer_start_net(path);
+    x = create_net(0);
+    until(ready, x);
+    assert_int_equal(x->description.device_id, VIRTIO_ID_NET);
+    assert_int_equal(x->description.nr_queues, 2);
+    assert_int_equal(x->description.config_len, sizeof(config));
+    assert_memory_equal(x->description.config, config, sizeof(config));
+    assert_int_equal(x->description.device_features,
+                     VIRTIO_F_VERSION_1 | 1 << 5 | 1 << 15 | 1 << 16);
+    fake_xen_driver_ok(x);
+    until(connected, x);
+    /* The device is given nothing that it did not offer. */
+    assert_int_equal(peer_features(p), VIRTIO_F_VERSION_1 | 1 << 30 | 1 << 15);
+    device_close(t.device[0], DEVICE_CLOSE_TOOLSTACK);
+    until(closed, x);
+    peer_stop(p);
+}
+
+static void network_device_vanishes(void **state)
+{
+    struct fake_xen *x;
+    struct peer *p;
+    char path[100];
+
+    (void)state;
+    set_net_cmd("");
+    own_socket(path, sizeof(path), 0);
+    p = peer_start_net(path);
+    x = create_net(0);
+    until(ready, x);
+    fake_xen_driver_ok(x);
+    until(connected, x);
+    peer_stop(p);
+    until(detached, x);
+    assert_int_equal(fake_xen_state(x), VSH_STATE_FAILED);
+    p = peer_start_net(path);
+    fake_xen_driver_reset(x);
+    until(described_again, x);
+    assert_int_equal(x->description.config[5], 0x99);
+    device_close(t.device[0], DEVICE_CLOSE_TOOLSTACK);
+    until(closed, x);
+    peer_stop(p);
+}
+
+/* What a network device's process is told, by one that can only tell what it was told. */
+static void starts_the_process_of_a_network_device(void **state)
+{
+    struct fake_xen *x;
+    char path[160];
+
+    (void)state;
+    set_net_cmd("touch %s.%m.%f.%i.%q");
+    x = create_net(1);
+    until(closed, x);
+    assert_int_equal(x->store_state, STORE_CLOSED);
+    assert_non_null(strstr(x->store_error, "net-cmd"));
+    own_socket(path, sizeof(path), 1);
+    strcat(path, ".02:00:00:00:00:99.7.1.2");
+    assert_int_equal(unlink(path), 0);
+
+    set_net_cmd("no-such-passt %s");
+    x = create_net(1);
+    until(closed, x);
+    assert_non_null(strstr(x->store_error, "127"));
+}
+
+static bool config_told(struct fake_xen *x)
+{
+    return x->configs > 0;
+}
+
+static uint64_t told_sectors(const struct fake_xen *x)
+{
+    uint64_t sectors;
+
+    memcpy(&sectors, x->description.config, sizeof(sectors));
+    return sectors;
+}
+
+static void a_disk_grows_in_use(void **state)
+{
+    struct fake_xen *x;
+    struct peer *p;
+    char path[100];
+
+    (void)state;
+    scratch_path(path, sizeof(path), "peer.sock");
+    p = peer_start_resizable(path);
+    x = create(0, path);
+    until(ready, x);
+    fake_xen_driver_ok(x);
+    until(connected, x);
+    assert_int_equal(told_sectors(x), 1000);
+    assert_true(peer_resize(p, 2000));
+    until(config_told, x);
+    assert_int_equal(told_sectors(x), 2000);
+    assert_int_equal(x->description.config[34], FAKE_XEN_QUEUES);
+    assert_int_equal(fake_xen_state(x), VSH_STATE_RUNNING);
+
+    /* Nothing new: the driver is not interrupted for it. */
+    x->configs = 0;
+    assert_true(peer_resize(p, 2000));
+    until_within(never, x, 200);
+    assert_int_equal(x->configs, 0);
+    assert_int_equal(x->bad_requests, 0);
+    device_close(t.device[0], DEVICE_CLOSE_TOOLSTACK);
+    until(closed, x);
+    peer_stop(p);
+}
+
+/* Before the driver runs it, and while nobody listens: the next session finds out. */
+static void a_disk_grows_between_two_runs(void **state)
+{
+    struct fake_xen *x;
+    struct peer *p;
+    char path[100];
+
+    (void)state;
+    scratch_path(path, sizeof(path), "peer.sock");
+    p = peer_start_resizable(path);
+    x = create(0, path);
+    until(ready, x);
+    assert_true(peer_resize(p, 1500));
+    until(config_told, x);
+    assert_int_equal(told_sectors(x), 1500);
+
+    fake_xen_driver_ok(x);
+    until(connected, x);
+    lower_limits(); /* that peer does not come back */
+    fake_xen_driver_reset(x);
+    until(xen_ready, x);
+    peer_stop(p);
+    t.options.limit_ms = 20000;
+    x->configs = 0;
+    p = peer_start_resizable(path);
+    peer_resize(p, 3000);
+    until(config_told, x);
+    assert_int_equal(told_sectors(x), 3000);
+    assert_int_equal(x->attaches, 1);
+    device_close(t.device[0], DEVICE_CLOSE_TOOLSTACK);
+    until(closed, x);
+    peer_stop(p);
+}
+
 /* Whatever one device's process does at whatever message, the other device works. */
 static void a_bad_device_disturbs_no_other(void **state)
 {
@@ -658,6 +844,11 @@ static const struct CMUnitTest tests[] = {
     TEST(process_hangs_at_reset),
     TEST(process_hangs_at_the_end),
     TEST(socket_lingers_at_reset),
+    TEST(serves_a_network_device),
+    TEST(network_device_vanishes),
+    TEST(starts_the_process_of_a_network_device),
+    TEST(a_disk_grows_in_use),
+    TEST(a_disk_grows_between_two_runs),
     TEST(a_bad_device_disturbs_no_other),
     TEST(several_devices),
 };

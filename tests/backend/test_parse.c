@@ -104,6 +104,51 @@ static void another_virtio_device(void **state)
     assert_string_equal(d.path, "");
 }
 
+static const struct node net_nodes[] = {
+    {"shadow", "1"},
+    {"shadow-id", "0"},
+    {"shadow-queues", "2"},
+    {"shadow-queue-size", "64"},
+    {"type", "virtio,device1"},
+    {"mac", "02:00:00:aB:cd:ef"},
+    {"state", "1"},
+    {NULL, NULL},
+};
+
+static void a_network_device(void **state)
+{
+    static const uint8_t given[6] = {2, 0, 0, 0xab, 0xcd, 0xef};
+    static const uint8_t derived[6] = {2, 0, 5, 0, 0xca, 0};
+    static const char *const bad[] = {
+        "",
+        "02:00:00:00:00",
+        "02:00:00:00:00:00:00",
+        "02:00:00:00:00:0",
+        "2:00:00:00:00:000",
+        "02:00:00:00:00:0g",
+        "02-00-00-00-00-00",
+        "01:00:00:00:00:00",
+        " 2:00:00:00:00:00",
+    };
+    struct store_device d = parse("virtio", net_nodes, NULL, NULL, NULL);
+
+    (void)state;
+    assert_string_equal(d.error, "");
+    assert_int_equal(d.device_type, 1);
+    assert_memory_equal(d.mac, given, sizeof(given));
+    /* Of domain 5, device 51712. */
+    d = parse("virtio", net_nodes, "mac", NULL, NULL);
+    assert_string_equal(d.error, "");
+    assert_memory_equal(d.mac, derived, sizeof(derived));
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        if (!strstr(parse("virtio", net_nodes, "mac", bad[i], NULL).error, "mac")) {
+            fail_msg("\"%s\" was taken", bad[i]);
+        }
+    }
+    d = parse("virtio", net_nodes, "shadow-queues", "1", NULL);
+    assert_non_null(strstr(d.error, "shadow-queues"));
+}
+
 static void not_mediated(void **state)
 {
     bool ours;
@@ -249,6 +294,12 @@ static void command_line(void **state)
     options_free(&o);
     assert_int_equal(read_options(&o, "--nonsense", NULL), OPTIONS_BAD);
     options_free(&o);
+    assert_int_equal(read_options(&o, "--net-mtu", "9000"), OPTIONS_RUN);
+    assert_int_equal(o.net_mtu, 9000);
+    assert_non_null(strstr(o.net_cmd, "--no-map-gw"));
+    options_free(&o);
+    assert_int_equal(read_options(&o, "--net-mtu", "67"), OPTIONS_BAD);
+    options_free(&o);
     assert_int_equal(read_options(&o, "word", NULL), OPTIONS_BAD);
     options_free(&o);
     assert_int_equal(read_options(&o, "--config", "/nonexistent/file"), OPTIONS_BAD);
@@ -261,10 +312,11 @@ static void config_file(void **state)
 
     (void)state;
     assert_int_equal(read_config(&o, "# comment\n\n  run-dir =  /tmp/x \nlimit-ms=7\n"
-                                     "device-cmd = a --b=%p c=d\n"),
+                                     "device-cmd = a --b=%p c=d\nnet-cmd =\n"),
                      OPTIONS_RUN);
     assert_string_equal(o.run_dir, "/tmp/x");
     assert_string_equal(o.device_cmd, "a --b=%p c=d");
+    assert_string_equal(o.net_cmd, "");
     assert_int_equal(o.limit_ms, 7);
     options_free(&o);
     assert_int_equal(read_config(&o, "run-dir /tmp\n"), OPTIONS_BAD);
@@ -291,9 +343,15 @@ static void only_features_that_can_be_carried(void **state)
         assert_int_equal(blk >> bit & 1, carried);
     }
     /* All others of the device's type ... */
-    assert_int_equal(net | ((1ULL << 50) - (1ULL << 24)), all);
+    assert_int_equal(features_offered(4, all) | ((1ULL << 50) - (1ULL << 24)), all);
     /* ... but for CONFIG_WCE, SECURE_ERASE and ZONED. */
-    assert_int_equal(net & ~blk, 1 << 11 | 1 << 16 | 1 << 17);
+    assert_int_equal(features_offered(4, all) & ~blk, 1 << 11 | 1 << 16 | 1 << 17);
+    /* ... and for what a control queue or a config space would take: offloads and MRG_RXBUF stay.
+     */
+    assert_int_equal(net & ((1 << 24) - 1),
+                     0xffffff & ~(1 << 2 | 1 << 3 | 1 << 5 | 1 << 16 | 1 << 17 | 1 << 18 | 1 << 19 |
+                                  1 << 20 | 1 << 21 | 1 << 22 | 1 << 23));
+    assert_int_equal(net >> 50, 1 << 4 | 1 << 5 | 1 << 6 | 1 << 8 | 1 << 9); /* USO, HDRLEN */
     assert_int_equal(features_offered(2, all & ~(1ULL << 32)), 0);
     assert_int_equal(features_offered(2, 1ULL << 32), 1ULL << 32);
 }
@@ -301,6 +359,7 @@ static void only_features_that_can_be_carried(void **state)
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_disk),
     cmocka_unit_test(another_virtio_device),
+    cmocka_unit_test(a_network_device),
     cmocka_unit_test(not_mediated),
     cmocka_unit_test(going_away),
     cmocka_unit_test(malformed_nodes_are_named),

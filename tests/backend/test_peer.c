@@ -26,6 +26,9 @@
 #define OPEN_MESSAGES 5 /* features, protocol features, owner, queues, config */
 #define MESSAGES (OPEN_MESSAGES + 2 + QUEUES * 6)
 
+static const struct session_device disk = {.type = VIRTIO_ID_BLOCK, .max_queues = QUEUES};
+static const struct session_device net = {
+    .type = VIRTIO_ID_NET, .max_queues = 8, .net = {.mac = {2, 3, 4, 5, 6, 7}}};
 static struct guest guest;
 static char path[100];
 
@@ -42,7 +45,7 @@ static int run_session(struct session *s)
         {VSH_WINDOW_DAS, GUEST_WINDOW_SIZE, VSH_WINDOW_DAS, guest.window_fd},
     };
     struct session_queue queue[QUEUES];
-    int err = session_open(s, path, VIRTIO_ID_BLOCK, QUEUES);
+    int err = session_open(s, path, &disk);
 
     if (err) {
         /* After an error nothing of it is left. */
@@ -260,6 +263,56 @@ static void unwanted_descriptors_are_dropped(void **state)
     }
 }
 
+/* Of a network device: two queues, whatever it says, and a config space that it does not have. */
+static void opens_a_network_device(void **state)
+{
+    static const uint8_t config[] = {2, 3, 4, 5, 6, 7, 1, 0, 1, 0, 0, 0};
+    struct peer *p = peer_start_net(path);
+    struct session s;
+
+    (void)state;
+    session_init(&s, LONG_LIMIT_MS);
+    assert_int_equal(session_open(&s, path, &net), 0);
+    assert_int_equal(s.nr_queues, 2);
+    assert_int_equal(s.config_len, sizeof(config));
+    assert_memory_equal(s.config, config, sizeof(config));
+    assert_int_equal(session_read_config(&s), 0); /* it is not asked for it */
+    /* As it is, but for what takes a control queue, and with what is in the config space. */
+    assert_int_equal(s.features, VIRTIO_F_VERSION_1 | 1 << 15 | 1 << 16 | 1 << 5);
+    session_close(&s);
+    peer_stop(p);
+}
+
+static void opens_a_network_device_with_an_mtu(void **state)
+{
+    struct session_device big = net;
+    struct peer *p = peer_start_net(path);
+    struct session s;
+
+    (void)state;
+    big.net.mtu = 9000;
+    session_init(&s, LONG_LIMIT_MS);
+    assert_int_equal(session_open(&s, path, &big), 0);
+    assert_true(s.features & 1 << 3);
+    assert_int_equal(s.config[10] | s.config[11] << 8, 9000);
+    session_close(&s);
+    peer_stop(p);
+}
+
+static void a_network_device_needs_two_queues(void **state)
+{
+    struct session_device narrow = net;
+    struct peer *p = peer_start_net(path);
+    struct session s;
+
+    (void)state;
+    narrow.max_queues = 1;
+    session_init(&s, LONG_LIMIT_MS);
+    assert_int_equal(session_open(&s, path, &narrow), -EPROTO);
+    assert_false(session_is_open(&s));
+    peer_stop(p);
+}
+
 /* Unasked messages while it runs. */
 static void talks_unasked(void **state)
 {
@@ -319,6 +372,9 @@ static const struct CMUnitTest tests[] = {
     TEST(refusals),
     TEST(senseless_values),
     TEST(unwanted_descriptors_are_dropped),
+    TEST(opens_a_network_device),
+    TEST(opens_a_network_device_with_an_mtu),
+    TEST(a_network_device_needs_two_queues),
     TEST(talks_unasked),
     TEST(never_reads),
 };

@@ -17,6 +17,9 @@
 #define QUEUES 2
 #define QUEUE_SIZE 64
 
+static const struct session_device disk = {.type = VIRTIO_ID_BLOCK, .max_queues = QUEUES};
+static const struct session_device one_queue = {.type = VIRTIO_ID_BLOCK, .max_queues = 1};
+
 struct fixture {
     struct qsd qsd;
     struct guest guest;
@@ -68,7 +71,7 @@ static int tear_down(void **state)
 
 static void open_session(struct fixture *f)
 {
-    int err = session_open(&f->session, f->qsd.socket, VIRTIO_ID_BLOCK, QUEUES);
+    int err = session_open(&f->session, f->qsd.socket, &disk);
 
     if (err) {
         fail_msg("session_open: %d, %s", err, session_error(&f->session));
@@ -153,7 +156,7 @@ static void driver_is_told_of_no_more_queues_than_there_are(void **state)
 {
     struct fixture *f = *state;
 
-    assert_int_equal(session_open(&f->session, f->qsd.socket, VIRTIO_ID_BLOCK, 1), 0);
+    assert_int_equal(session_open(&f->session, f->qsd.socket, &one_queue), 0);
     assert_int_equal(f->session.nr_queues, 1);
     assert_int_equal(f->session.config[34] | f->session.config[35] << 8, 1);
 }
@@ -304,7 +307,7 @@ static void nobody_listens(void **state)
     char path[128];
 
     scratch_path(path, sizeof(path), "nobody.sock");
-    assert_int_equal(session_open(&f->session, path, VIRTIO_ID_BLOCK, 1), -ENOENT);
+    assert_int_equal(session_open(&f->session, path, &one_queue), -ENOENT);
     assert_false(session_is_open(&f->session));
 }
 
@@ -315,7 +318,7 @@ static void path_too_long(void **state)
 
     memset(path, 'x', sizeof(path) - 1);
     path[sizeof(path) - 1] = '\0';
-    assert_int_equal(session_open(&f->session, path, VIRTIO_ID_BLOCK, 1), -ENAMETOOLONG);
+    assert_int_equal(session_open(&f->session, path, &one_queue), -ENAMETOOLONG);
 }
 
 static const struct CMUnitTest tests[] = {
