@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# The backend VM's root file system: busybox, qemu-storage-daemon, the xenstore clients, and, once
-# built, the kernel module and the daemon. It is used read-only, so that it can be shared.
+# The backend VM's root file system: busybox, qemu-storage-daemon, passt, the xenstore clients, and,
+# once built, the kernel module and the daemon. It is used read-only, so that it can be shared.
 stage_deps=(userspace sysroot toolstack backend-vm test-programs)
 stage_inputs=(testbed/lib/image.sh testbed/config/busybox-applets testbed/guest testbed/backend)
 
@@ -19,8 +19,14 @@ stage_build() {
     for program in read write ls list exists watch rm; do
         ln -s xenstore "$root/usr/bin/xenstore-$program"
     done
-    install_with_libraries "$root" "$(stage_dir userspace)/usr/bin/qemu-storage-daemon" \
-        usr/bin/qemu-storage-daemon "$(stage_dir userspace)"
+    for program in qemu-storage-daemon passt iperf3; do
+        install_with_libraries "$root" "$(stage_dir userspace)/usr/bin/$program" \
+            "usr/bin/$program" "$(stage_dir userspace)"
+    done
+    # passt does not stay root.
+    echo "root:x:0:0::/root:/bin/sh
+nobody:x:65534:65534::/:/bin/false" >"$root/etc/passwd"
+    install -m 644 "$TESTBED/backend/virtio-shadowd.conf" "$root/etc/virtio-shadowd.conf"
     mkdir -p "$root/usr/lib/virtio-shadow"
     for program in "$ours"/bin/*; do
         [[ ! -f $program ]] || install_with_libraries "$root" "$program" \

@@ -13,6 +13,9 @@ stage_build() {
     make_root "$root"
     install_guest_init "$root"
     install_test_programs "$root"
+    install_c_library "$root"
+    install_with_libraries "$root" "$(stage_dir userspace)/usr/bin/iperf3" usr/bin/iperf3 \
+        "$(stage_dir userspace)"
     make_ext4 "$out/root.ext4" "$ROOT_MIB" "$root"
     make_ext4 "$out/data.ext4" "$DATA_MIB"
     truncate -s "$((ROOT_MIB + DATA_MIB + 2))M" "$out/disk.raw"
