@@ -101,6 +101,12 @@ mediated_disk() {
 specification=virtio,transport=mmio,shadow=on${4:+,$4},target=$3'"
 }
 
+# mediated_net BACKEND: a line for a configuration file, with a network device that a device process
+# in the backend VM serves.
+mediated_net() {
+    echo "virtio = [ 'backend=$1, type=virtio,device1, transport=mmio, shadow=on, shadow_queues=2' ]"
+}
+
 # create CONFIG: xl create, with the console log of an earlier domain of that name put aside. What
 # xl says is in /run/testbed/xl.out.
 create() {
@@ -227,6 +233,14 @@ json_number() {
 # shadow_first DOMAIN KEY: a figure of the domain's first mediated device.
 shadow_first() {
     json_number "$(xl virtio-shadow-list -j "$1" 2>/dev/null)" "$2"
+}
+
+# shadow_of DOMAIN TYPE KEY: a figure of the domain's first mediated device of a type, block or net.
+shadow_of() {
+    json_number "$(xl virtio-shadow-list -j "$1" 2>/dev/null | awk -v type="\"type\": \"$2\"" '
+        /"domain":/ && on { exit }
+        index($0, type) { on = 1 }
+        on')" "$3"
 }
 
 # shadow_sum DOMAIN KEY: a figure, summed over the domain's mediated devices and their queues; -1

@@ -256,6 +256,34 @@ static bool covered_soon(uint64_t gpa)
     return false;
 }
 
+/*
+ * What is in flight already: a device that returns requests in order leaves it
+ * in the last entries of the available ring. Where it does not, those before
+ * them are covered for a while, too.
+ */
+static void start_queue(struct queue *q)
+{
+    uint64_t now = now_ns();
+    uint16_t in_flight;
+
+    q->used_seen = load16(q->used + SVQ_USED_IDX);
+    __sync_synchronize();
+    q->avail_seen = load16(q->avail + SVQ_AVAIL_IDX);
+    __sync_synchronize();
+    in_flight = (uint16_t)(q->avail_seen - q->used_seen);
+    for (uint16_t i = q->size; i > 0; i--) {
+        uint16_t at = (uint16_t)(q->avail_seen - i);
+        uint16_t head = load16(q->avail + SVQ_AVAIL_RING(at % q->size));
+
+        note_chain(q, head);
+        if (i > in_flight) {
+            q->chain[head % q->size].in_flight = false;
+            q->chain[head % q->size].returned_ns = now;
+        }
+    }
+}
+
+/* None, if the driver has not started the device: then nothing is covered. */
 static void find_queues(void)
 {
     const struct vsh_info *info = (const struct vsh_info *)dev.window.va;
@@ -276,16 +304,9 @@ static void find_queues(void)
         q->chain = calloc(q->size, sizeof(*q->chain));
         if (!q->chain)
             err(2, "no memory");
-        /*
-         * What is in flight already is somewhere in the last entries of the
-         * ring: take all of them as covered until they are seen to return.
-         */
-        q->avail_seen = (uint16_t)(load16(q->avail + SVQ_AVAIL_IDX) - q->size);
-        q->used_seen = (uint16_t)(load16(q->used + SVQ_USED_IDX) - q->size);
+        start_queue(q);
         nr_queues++;
     }
-    if (!nr_queues)
-        errx(2, "the driver has not started the device");
 }
 
 int main(int argc, char **argv)
@@ -329,10 +350,11 @@ int main(int argc, char **argv)
         }
     }
 
-    printf("{\"frontend\": %s, \"device\": %s, \"passes\": %u, \"probe_pages\": %llu, "
+    printf("{\"frontend\": %s, \"device\": %s, \"queues\": %u, \"passes\": %u, "
+           "\"probe_pages\": %llu, "
            "\"readable\": %llu, \"uncovered\": %llu, \"ring_overruns\": %llu, "
            "\"milliseconds\": %llu}\n",
-           argv[1], argv[2], passes, (unsigned long long)pages, (unsigned long long)seen,
+           argv[1], argv[2], nr_queues, passes, (unsigned long long)pages, (unsigned long long)seen,
            (unsigned long long)uncovered, (unsigned long long)lost,
            (unsigned long long)((now_ns() - start) / 1000000));
     return uncovered ? 1 : 0;

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=sh
+# seconds: 150
+# A guest's network: a virtio-net device whose device process is a stock passt in the backend VM.
+# Receive buffers are in flight for as long as nothing arrives: the backend VM sees these and nothing
+# else, and nothing at all once the driver has let go of the device.
+. /testbed/dom0/lib.sh
+. /testbed/dom0/mediated.sh
+
+GATEWAY=10.0.2.2
+
+# probe_net PASSES: as probe, on the network device's view of the guest.
+probe_net() {
+    guest_run backend 120 "isolation-probe $(domid guest) $(shadow_of guest net id) $1" |
+        grep probe_pages | tail -n 1
+}
+
+net_unmapped() {
+    [ "$(shadow_of guest net pages_mapped)" -eq 0 ]
+}
+
+get_address() {
+    guest_run guest 30 "udhcpc -i eth0 -n -q -s /etc/udhcpc-script 2>&1 && \
+        ip addr show dev eth0 | grep 'inet 10.0.2.15/24'"
+}
+
+# What the guest fetches is what the backend VM has.
+fetch_is_equal() {
+    _wanted=$(guest_run backend 20 "sha256sum </tmp/www/file") || return
+    _got=$(guest_run guest 60 "wget -q -O - http://$GATEWAY/file | sha256sum") || return
+    echo "$_wanted, $_got"
+    [ "$_wanted" = "$_got" ]
+}
+
+# iperf ARGUMENTS: what arrived, in bytes.
+iperf() {
+    guest_run guest 60 "iperf3 -c $GATEWAY -t 2 --json $1" |
+        awk '/"sum_received"/ { on = 1 } on && /"bytes"/ { print $2 + 0; exit }'
+}
+
+check "backend VM is up" start_backend backend "$(pv_disk guest1 xvdb rw)" || exit 1
+config=$(write_config guest "$TRIMMED" 256 1 "root=/dev/vda1 rw" \
+    "$(mediated_disk backend xvda /dev/xvdb)")
+mediated_net backend >>"$config"
+check "guest is created" create "$config" || exit 1
+check "guest is up" wait_up guest 60 || exit 1
+
+check "its network device is a virtio device" \
+    guest_run guest 10 'readlink /sys/class/net/eth0/device/driver | grep virtio_net'
+mac=$(xenstore-read "/libxl/$(domid guest)/device/virtio/0/mac")
+check "it has the address that the toolstack gave it" \
+    [ "$(guest_run guest 10 "cat /sys/class/net/eth0/address")" = "$mac" ]
+check "it gets an IP address by DHCP" get_address || exit 1
+
+guest_run backend 30 "mkdir /tmp/www && dd if=/dev/urandom of=/tmp/www/file bs=1M count=8 2>&1 && \
+    ip link set lo up && httpd -p 80 -h /tmp/www" || log "no HTTP server in the backend VM"
+check "it fetches a file over HTTP, and gets it as it is" fetch_is_equal
+
+guest_run backend 10 "iperf3 -s >/run/iperf3.log 2>&1 &"
+sleep 0.5
+sent=$(iperf "")
+received=$(iperf -R)
+value net_sent_bytes "${sent:-0}"
+value net_received_bytes "${received:-0}"
+log "iperf3, 2 s each way: $sent bytes sent, $received received"
+check "iperf3 runs, guest to backend VM" [ "${sent:-0}" -gt 0 ]
+check "iperf3 runs, backend VM to guest" [ "${received:-0}" -gt 0 ]
+
+guest_start guest "iperf3 -c $GATEWAY -t 6 -R >/dev/null"
+traffic=$GUEST_SEQ
+busy=$(probe_net 1)
+echo "$busy"
+check "iperf3 ran meanwhile" guest_finish guest 60 "$traffic"
+check_probe_busy "$busy" "guest receives"
+
+# Of the whole guest, the probe reads as many pages as Xen says are mapped.
+mapped=$(shadow_of guest net pages_mapped)
+idle=$(probe_net 1)
+echo "$idle"
+check_probe_busy "$idle" "no traffic"
+check "no traffic: it read as many pages as are in flight" \
+    [ "$(json_number "$idle" readable)" -eq "$mapped" ]
+value net_readable_idle "$(json_number "$idle" readable)"
+value net_uncovered_idle "$(json_number "$idle" uncovered)"
+
+check "driver lets go of the device" guest_run guest 20 \
+    "basename \"\$(readlink /sys/class/net/eth0/device)\" >/run/net && ip link set eth0 down && \
+        cat /run/net >/sys/bus/virtio/drivers/virtio_net/unbind"
+check "no page is mapped without a driver" wait_until 20 net_unmapped
+gone=$(probe_net 1)
+echo "$gone"
+check_probe_idle "$gone" "without a driver"
+check "driver takes the device up again" guest_run guest 20 \
+    'cat /run/net >/sys/bus/virtio/drivers/virtio_net/bind && ip link set eth0 up'
+check "it gets an IP address again" get_address
+check "it fetches the file again" fetch_is_equal
+
+check "nothing was rejected" [ "$(shadow_sum guest rejected)" -eq 0 ]
+check "no device failed" [ "$(shadow_sum guest failures)" -eq 0 ]
+check "Xen is alive" xen_alive
+exit 0
