@@ -7,7 +7,7 @@
 . /testbed/dom0/lib.sh
 . /testbed/dom0/mediated.sh
 
-GATEWAY=10.0.2.2
+GATEWAY=169.254.2.2
 
 # probe_net PASSES: as probe, on the network device's view of the guest.
 probe_net() {
@@ -21,20 +21,20 @@ net_unmapped() {
 
 get_address() {
     guest_run guest 30 "udhcpc -i eth0 -n -q -s /etc/udhcpc-script 2>&1 && \
-        ip addr show dev eth0 | grep 'inet 10.0.2.15/24'"
+        ip addr show dev eth0 | grep 'inet 169.254.2.1/'"
 }
 
 # What the guest fetches is what the backend VM has.
 fetch_is_equal() {
     _wanted=$(guest_run backend 20 "sha256sum </tmp/www/file") || return
-    _got=$(guest_run guest 60 "wget -q -O - http://$GATEWAY/file | sha256sum") || return
+    _got=$(guest_run guest 40 "timeout 30 wget -q -O - http://$GATEWAY/file | sha256sum") || return
     echo "$_wanted, $_got"
     [ "$_wanted" = "$_got" ]
 }
 
 # iperf ARGUMENTS: what arrived, in bytes.
 iperf() {
-    guest_run guest 60 "iperf3 -c $GATEWAY -t 2 --json $1" |
+    guest_run guest 30 "timeout 20 iperf3 -c $GATEWAY -t 2 --json $1" |
         awk '/"sum_received"/ { on = 1 } on && /"bytes"/ { print $2 + 0; exit }'
 }
 
@@ -66,7 +66,7 @@ log "iperf3, 2 s each way: $sent bytes sent, $received received"
 check "iperf3 runs, guest to backend VM" [ "${sent:-0}" -gt 0 ]
 check "iperf3 runs, backend VM to guest" [ "${received:-0}" -gt 0 ]
 
-guest_start guest "iperf3 -c $GATEWAY -t 6 -R >/dev/null"
+guest_start guest "timeout 30 iperf3 -c $GATEWAY -t 6 -R >/dev/null"
 traffic=$GUEST_SEQ
 busy=$(probe_net 1)
 echo "$busy"
@@ -97,5 +97,8 @@ check "it fetches the file again" fetch_is_equal
 
 check "nothing was rejected" [ "$(shadow_sum guest rejected)" -eq 0 ]
 check "no device failed" [ "$(shadow_sum guest failures)" -eq 0 ]
+check "the device process was started once" guest_run backend 10 \
+    'grep "started passt" /run/virtio-shadow/daemon.log; [ "$(grep -c "started passt" /run/virtio-shadow/daemon.log)" = 1 ]'
+guest_run backend 10 "cat /run/virtio-shadow/daemon.log"
 check "Xen is alive" xen_alive
 exit 0
