@@ -24,7 +24,7 @@ stage_build() {
             "usr/bin/$program" "$(stage_dir userspace)"
     done
     # passt does not stay root.
-    echo "root:x:0:0::/root:/bin/sh
+    echo "root:x:0:0::/tmp:/bin/sh
 nobody:x:65534:65534::/:/bin/false" >"$root/etc/passwd"
     install -m 644 "$TESTBED/backend/virtio-shadowd.conf" "$root/etc/virtio-shadowd.conf"
     mkdir -p "$root/usr/lib/virtio-shadow"
