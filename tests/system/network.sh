@@ -79,8 +79,8 @@ idle=$(probe_net 1)
 echo "$idle"
 check_probe_busy "$idle" "no traffic"
 check "no traffic: it read as many pages as are in flight" \
-    [ "$(json_number "$idle" readable)" -eq "$mapped" ]
-value net_readable_idle "$(json_number "$idle" readable)"
+    [ "$(json_number "$idle" readable_scan)" -eq "$mapped" ]
+value net_readable_idle "$(json_number "$idle" readable_scan)"
 value net_uncovered_idle "$(json_number "$idle" uncovered)"
 
 check "driver lets go of the device" guest_run guest 20 \

@@ -312,7 +312,7 @@ static void find_queues(void)
 int main(int argc, char **argv)
 {
     struct sigaction sa = {.sa_handler = on_fault, .sa_flags = SA_NODEFER};
-    uint64_t pages = 0, seen = 0, uncovered = 0, start;
+    uint64_t pages = 0, seen = 0, seen_in_flight = 0, uncovered = 0, start;
     unsigned int passes;
 
     if (argc != 4)
@@ -334,7 +334,7 @@ int main(int argc, char **argv)
                 page = in_flight_page();
                 if (page) {
                     pages++;
-                    seen += readable(page);
+                    seen_in_flight += readable(page);
                 }
                 got = readable(dev.bank[b].va + off);
                 pages++;
@@ -352,9 +352,11 @@ int main(int argc, char **argv)
 
     printf("{\"frontend\": %s, \"device\": %s, \"queues\": %u, \"passes\": %u, "
            "\"probe_pages\": %llu, "
-           "\"readable\": %llu, \"uncovered\": %llu, \"ring_overruns\": %llu, "
+           "\"readable\": %llu, \"readable_scan\": %llu, \"uncovered\": %llu, "
+           "\"ring_overruns\": %llu, "
            "\"milliseconds\": %llu}\n",
-           argv[1], argv[2], nr_queues, passes, (unsigned long long)pages, (unsigned long long)seen,
+           argv[1], argv[2], nr_queues, passes, (unsigned long long)pages,
+           (unsigned long long)(seen + seen_in_flight), (unsigned long long)seen,
            (unsigned long long)uncovered, (unsigned long long)lost,
            (unsigned long long)((now_ns() - start) / 1000000));
     return uncovered ? 1 : 0;
