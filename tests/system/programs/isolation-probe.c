@@ -35,9 +35,10 @@
 
 /*
  * How long after its return a buffer counts as covered: the backend cannot see
- * when Xen looks at the used ring, only that it put something there.
+ * when Xen looks at the used ring, only that it put something there. Long: on a
+ * busy host an emulated CPU can stand still for seconds.
  */
-#define GRACE_NS 1000000000ULL
+#define GRACE_NS 10000000000ULL
 
 struct buffer {
     uint64_t addr;
