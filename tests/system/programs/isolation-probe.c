@@ -35,10 +35,15 @@
 
 /*
  * How long after its return a buffer counts as covered: the backend cannot see
- * when Xen looks at the used ring, only that it put something there. Long: on a
- * busy host an emulated CPU can stand still for seconds.
+ * when Xen looks at the used ring, only that it put something there.
  */
-#define GRACE_NS 10000000000ULL
+#define GRACE_NS 1000000000ULL
+
+/*
+ * How long a page that is readable and not covered gets to become either: on a
+ * busy host an emulated CPU can stand still for seconds between the steps.
+ */
+#define PATIENCE_NS 10000000000ULL
 
 struct buffer {
     uint64_t addr;
@@ -244,17 +249,20 @@ static bool covered(uint64_t gpa)
     return false;
 }
 
-/* Xen grants first and publishes then: a page may be seen just before its request. */
-static bool covered_soon(uint64_t gpa)
+/*
+ * Xen grants first and publishes then: a page may be seen just before its
+ * request. And it may be seen while Xen is about to revoke it.
+ */
+static bool stays_uncovered(uint64_t gpa, const uint8_t *page)
 {
     uint64_t start = now_ns();
 
     do {
         follow();
-        if (covered(gpa))
-            return true;
-    } while (now_ns() - start < GRACE_NS);
-    return false;
+        if (covered(gpa) || !readable(page))
+            return false;
+    } while (now_ns() - start < PATIENCE_NS);
+    return true;
 }
 
 /*
@@ -342,7 +350,7 @@ int main(int argc, char **argv)
                 if (!got)
                     continue;
                 seen++;
-                if (!covered_soon(dev.bank[b].das + off)) {
+                if (stays_uncovered(dev.bank[b].das + off, dev.bank[b].va + off)) {
                     uncovered++;
                     fprintf(stderr, "isolation-probe: page %#llx is readable and not in flight\n",
                             (unsigned long long)(dev.bank[b].das + off));
