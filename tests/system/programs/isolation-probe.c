@@ -241,7 +241,8 @@ static bool covered(uint64_t gpa)
                 uint64_t first = c->buffer[b].addr & ~(PAGE - 1);
                 uint64_t last = (c->buffer[b].addr + c->buffer[b].len - 1) & ~(PAGE - 1);
 
-                if (gpa >= first && gpa <= last)
+                /* Without a length it is an entry that nobody has filled in. */
+                if (c->buffer[b].len && gpa >= first && gpa <= last)
                     return true;
             }
         }
