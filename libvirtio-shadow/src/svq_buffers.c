@@ -13,9 +13,12 @@ static void put_pages(struct svq_pages *p, uint64_t addr, uint32_t len, bool wri
         svq_pages_put(p, gfn, write);
 }
 
-bool svq_buffers_take(struct svq_pages *p, const struct svq_queue *q, unsigned int nr)
+enum svq_error svq_buffers_take(struct svq_pages *p, const struct svq_queue *q, unsigned int nr,
+                                bool *full)
 {
     unsigned int i;
+
+    *full = false;
 
     for ( i = 0; i < nr; i++ )
     {
@@ -34,11 +37,16 @@ bool svq_buffers_take(struct svq_pages *p, const struct svq_queue *q, unsigned i
                 put_pages(p, q->chain[i].addr, q->chain[i].len,
                           q->chain[i].flags & SVQ_DESC_F_WRITE, ~0ULL);
 
-            return false;
+            /* The driver was to put nothing else there, and it cannot be written to. */
+            if ( svq_pages_table_queue(p, gfn) >= 0 )
+                return SVQ_ERR_TABLE_PAGE;
+
+            *full = true;
+            return SVQ_ERR_NONE;
         }
     }
 
-    return true;
+    return SVQ_ERR_NONE;
 }
 
 static unsigned int end_seg(struct svq_pages *p, const struct svq_seg *s, enum svq_buffers_end how)
@@ -64,6 +72,9 @@ unsigned int svq_buffers_end(struct svq_pages *p, const struct svq_queue *q, uns
 {
     const struct svq_slot *first = &q->slot[head];
     unsigned int i = head, n, work = 0;
+
+    if ( first->remapped )
+        work += end_seg(p, &first->seg, how);
 
     for ( n = 0; n < first->count; n++ )
     {

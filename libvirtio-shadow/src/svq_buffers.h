@@ -8,10 +8,14 @@
 
 #include "svq_chain.h"
 
-/* Take the pages of the chain in q->chain.  All, or false and none. */
-bool svq_buffers_take(struct svq_pages *p, const struct svq_queue *q, unsigned int nr);
+/*
+ * Take the pages of the chain in q->chain.  All, or *full and none: some are
+ * not to be had before others come back.
+ */
+enum svq_error svq_buffers_take(struct svq_pages *p, const struct svq_queue *q, unsigned int nr,
+                                bool *full);
 
-/* What becomes of the pages of a chain in flight. */
+/* What becomes of the pages of a chain in flight, and of those of a table in place. */
 enum svq_buffers_end {
     SVQ_BUFFERS_PUT,            /* it has come back */
     SVQ_BUFFERS_HOLD,           /* it is taken away from under the device ... */

@@ -4,6 +4,7 @@
  * indirect tables.
  */
 #include "svq_chain.h"
+#include "svq_remap.h"
 
 bool svq_in_ram(const struct svq_dev *dev, uint64_t addr, uint64_t len)
 {
@@ -152,11 +153,16 @@ enum svq_error svq_chain_add_table(struct svq_dev *dev, struct svq_queue *q, str
     if ( !svq_in_ram(dev, addr, len) )
         return SVQ_ERR_ADDR;
 
-    err = copy_table(dev, addr, len, dev->table);
-    if ( err != SVQ_ERR_NONE )
-        return err;
-
     c->indirect = true;
+
+    /* It is read after it has become read-only, or from where it is not looked at again. */
+    if ( !svq_remap(dev, q, c, addr, len) )
+    {
+        err = copy_table(dev, addr, len, dev->table);
+        if ( err != SVQ_ERR_NONE )
+            return err;
+    }
+
     /* All of it was copied, whatever part of it the chain uses. */
     c->work += entries;
 

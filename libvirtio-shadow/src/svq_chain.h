@@ -16,6 +16,9 @@ struct svq_chain {
     uint16_t id;                /* the driver's: head, or buffer id */
     uint16_t ring_descs;        /* descriptors of the driver's ring that it takes */
     bool indirect;              /* it has a table */
+    bool remapped;              /* ... which stays in place ... */
+    uint64_t table;             /* ... here */
+    uint32_t table_len;
     unsigned int work;          /* what reading it has cost, in units of SVQ_BUDGET */
 };
 
@@ -31,7 +34,8 @@ enum svq_error svq_chain_add(const struct svq_dev *dev, const struct svq_queue *
 
 /*
  * The chain ends in the indirect table of len bytes at addr (2.7.5.3, 2.8.7):
- * copy it, once, and add what it describes.
+ * copy it, once, and add what it describes.  If it stays in place (svq_remap.h)
+ * its pages are taken, whatever is returned.
  */
 enum svq_error svq_chain_add_table(struct svq_dev *dev, struct svq_queue *q, struct svq_chain *c,
                                    uint64_t addr, uint32_t len);

@@ -35,16 +35,29 @@
 /* Those in which it takes part: its chains get tables, its queues go one by one. */
 #define SHARED_FEATURES (FEATURE(SVQ_F_INDIRECT_DESC) | FEATURE(SVQ_F_RING_RESET))
 
+/*
+ * Tables in pages of their own are the driver's and ours alone: to the device,
+ * such a table is one like any other.
+ */
+static bool offers_indirect_pages(const struct svq_dev *dev)
+{
+    return (dev->indirect == SVQ_INDIRECT_AUTO || dev->indirect == SVQ_INDIRECT_REMAP) &&
+           (dev->device_features & ~dev->withheld & FEATURE(SVQ_F_INDIRECT_DESC));
+}
+
 uint64_t svq_dev_offered(const struct svq_dev *dev)
 {
-    uint64_t theirs = dev->device_features;
+    uint64_t theirs = dev->device_features, ours = OUR_FEATURES;
 
     /* Nobody has described the device. */
     if ( !(theirs & FEATURE(SVQ_F_VERSION_1)) )
         return 0;
 
+    if ( offers_indirect_pages(dev) )
+        ours |= FEATURE(SVQ_F_INDIRECT_PAGES);
+
     return (theirs & ~RESERVED_FEATURES) | FEATURE(SVQ_F_VERSION_1) |
-           ((OUR_FEATURES | (theirs & SHARED_FEATURES)) & ~dev->withheld);
+           ((ours | (theirs & SHARED_FEATURES)) & ~dev->withheld);
 }
 
 /* The features of the shadow virtqueues, and of the device behind them. */
@@ -140,6 +153,9 @@ void svq_dev_init(struct svq_dev *dev, uint8_t *const frame[])
     }
 
     svq_pages_init(&dev->pages);
+
+    if ( dev->indirect == SVQ_INDIRECT_OFF )
+        dev->withheld |= FEATURE(SVQ_F_INDIRECT_DESC);
 
     dev->state = VSH_STATE_IDLE;
 
@@ -272,6 +288,18 @@ void svq_dev_fail(struct svq_dev *dev, int q, enum svq_error err)
     }
 
     set_state(dev, VSH_STATE_FAILED);
+}
+
+bool svq_dev_write_fault(struct svq_dev *dev, uint64_t gfn)
+{
+    int q = svq_pages_table_queue(&dev->pages, gfn);
+
+    if ( q < 0 )
+        return false;
+
+    svq_dev_fail(dev, q, SVQ_ERR_TABLE_WRITE);
+
+    return true;
 }
 
 void svq_dev_reset(struct svq_dev *dev)

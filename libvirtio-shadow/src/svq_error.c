@@ -18,6 +18,8 @@ const char *svq_error_text(enum svq_error err)
     case SVQ_ERR_INDIRECT:      return "indirect descriptor, which was not negotiated";
     case SVQ_ERR_TABLE:         return "indirect table of no, half or too many entries";
     case SVQ_ERR_TABLE_LINK:    return "indirect descriptor in a table, or in a linked list";
+    case SVQ_ERR_TABLE_PAGE:    return "buffer in a page of an indirect table in flight";
+    case SVQ_ERR_TABLE_WRITE:   return "driver wrote to an indirect table in flight";
     case SVQ_ERR_CHAIN_PART:    return "list of descriptors of which a part is not available";
     case SVQ_ERR_FLAGS:         return "unknown descriptor flags";
     case SVQ_ERR_LEN:           return "buffer of no bytes";

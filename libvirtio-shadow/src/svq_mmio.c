@@ -178,7 +178,10 @@ static void write_status(struct svq_dev *dev, uint32_t val)
     /* 2.2.2: FEATURES_OK stays clear if we do not accept the set. */
     if ( (set & SVQ_STATUS_FEATURES_OK) &&
          ((dev->driver_features & ~svq_dev_offered(dev)) ||
-          !(dev->driver_features & (1ULL << SVQ_F_VERSION_1))) )
+          !(dev->driver_features & (1ULL << SVQ_F_VERSION_1)) ||
+          /* What is to be in pages of its own, without INDIRECT_DESC? */
+          ((dev->driver_features & (1ULL << SVQ_F_INDIRECT_PAGES)) &&
+           !(dev->driver_features & (1ULL << SVQ_F_INDIRECT_DESC)))) )
         set &= ~SVQ_STATUS_FEATURES_OK;
 
     /* 3.1.1: nothing runs before the features are agreed on. */

@@ -59,6 +59,7 @@ void svq_pages_init(struct svq_pages *p)
     p->dirty = NONE;
     p->nr_mapped = 0;
     p->nr_dummy = 0;
+    p->nr_tables = 0;
     p->scan = 0;
 }
 
@@ -93,13 +94,15 @@ static struct svq_page *add(struct svq_pages *p, uint64_t gfn)
     pg->have = SVQ_NONE;
     pg->in_use = true;
     pg->dirty = false;
+    pg->table = false;
+    pg->gone = false;
     pg->hash_next = p->bucket[h];
     p->bucket[h] = i;
 
     return pg;
 }
 
-/* pg must be neither dirty nor visible to the backend. */
+/* pg must be neither dirty, nor visible to the backend, nor a table's. */
 static void del(struct svq_pages *p, struct svq_page *pg)
 {
     uint32_t me = (uint32_t)(pg - p->page);
@@ -132,7 +135,7 @@ bool svq_pages_take(struct svq_pages *p, uint64_t gfn, bool write)
 
     if ( !pg )
         pg = add(p, gfn);
-    if ( !pg )
+    if ( !pg || pg->table )
         return false;
 
     /*
@@ -148,6 +151,32 @@ bool svq_pages_take(struct svq_pages *p, uint64_t gfn, bool write)
         mark(p, pg);
 
     return true;
+}
+
+bool svq_pages_unused(const struct svq_pages *p, uint64_t gfn)
+{
+    return !find(p, gfn);
+}
+
+void svq_pages_take_table(struct svq_pages *p, const struct svq_table_page *t, unsigned int q,
+                          bool first)
+{
+    struct svq_page *pg = add(p, t->gfn);
+
+    pg->readers = 1;
+    pg->frame = t->frame;
+    pg->table = true;
+    pg->table_first = first;
+    pg->queue = (uint8_t)(q % VSH_MAX_QUEUES);
+    p->nr_tables++;
+    mark(p, pg);
+}
+
+int svq_pages_table_queue(const struct svq_pages *p, uint64_t gfn)
+{
+    const struct svq_page *pg = p->nr_tables ? find(p, gfn) : NULL;
+
+    return pg && pg->table ? pg->queue : -1;
 }
 
 void svq_pages_put(struct svq_pages *p, uint64_t gfn, bool write)
@@ -196,7 +225,7 @@ static void fill(const struct svq_dev *dev, struct svq_page_op *op, const struct
     unsigned int b;
 
     op->gfn = pg->gfn;
-    op->frame = pg->frame;
+    op->frame = pg->gone ? SVQ_NO_FRAME : pg->frame;
     op->backend_gfn = 0;
     op->from = (uint8_t)from;
     op->to = (uint8_t)to;
@@ -211,6 +240,37 @@ static void fill(const struct svq_dev *dev, struct svq_page_op *op, const struct
     }
 }
 
+/* Pages of tables become writable again: nobody but the driver can see them any more. */
+static void restore_now(struct svq_dev *dev)
+{
+    if ( dev->nr_restore )
+        svq_env_unprotect(dev, dev->restore, dev->nr_restore);
+
+    dev->nr_restore = 0;
+}
+
+/* Note that pg does, at the latest with restore_now(), if it is a table's. */
+static void restore(struct svq_dev *dev, struct svq_page *pg)
+{
+    if ( !pg->table )
+        return;
+
+    dev->restore[dev->nr_restore].gfn = pg->gfn;
+    dev->restore[dev->nr_restore].frame = pg->frame;
+    dev->nr_restore++;
+
+    if ( pg->table_first )
+        dev->queue[pg->queue].stats.tables_restored++;
+
+    pg->table = false;
+    pg->gone = false;
+    pg->frame = SVQ_NO_FRAME;
+    dev->pages.nr_tables--;
+
+    if ( dev->nr_restore == SVQ_PAGE_BATCH )
+        restore_now(dev);
+}
+
 /* Revoke, or downgrade, what the n ops say; remember what the environment found. */
 static void revoke(struct svq_dev *dev, unsigned int n)
 {
@@ -219,7 +279,15 @@ static void revoke(struct svq_dev *dev, unsigned int n)
     svq_env_revoke(dev, dev->op, n);
 
     for ( i = 0; i < n; i++ )
-        dev->pages.page[dev->op[i].record].frame = dev->op[i].frame;
+    {
+        struct svq_page *pg = &dev->pages.page[dev->op[i].record];
+
+        /* The frame of a table is still to be made writable. */
+        if ( pg->table )
+            pg->gone = dev->op[i].frame == SVQ_NO_FRAME;
+        else
+            pg->frame = dev->op[i].frame;
+    }
 }
 
 /* Put the dummy in the place of what the n ops say. */
@@ -235,12 +303,15 @@ static void take_away(struct svq_dev *dev, struct svq_queue *q, unsigned int n)
     {
         struct svq_page *pg = &p->page[dev->op[i].record];
 
+        restore(dev, pg);
         pg->have = SVQ_DUMMY;
         pg->frame = SVQ_NO_FRAME;
         p->nr_mapped--;
         p->nr_dummy++;
         q->stats.revokes++;
     }
+
+    restore_now(dev);
 }
 
 static enum svq_error grant(struct svq_dev *dev, struct svq_queue *q, unsigned int n)
@@ -371,12 +442,16 @@ static void release_dirty(struct svq_dev *dev, struct svq_queue *q)
 
         pg->have = (uint8_t)to;
         if ( to == SVQ_NONE )
+        {
+            restore(dev, pg);
             del(p, pg);
+        }
     }
 
     if ( n )
         svq_env_release(dev, dev->op, n);
 
+    restore_now(dev);
     p->dirty = keep;
 }
 
@@ -449,10 +524,15 @@ static unsigned int scan(struct svq_dev *dev, enum svq_access lo, enum svq_acces
         pg->held = 0;
 
         if ( pg->have == SVQ_NONE )
+        {
+            restore(dev, pg);
             del(p, pg);
+        }
         else if ( pg->have >= lo && pg->have <= hi )
             fill(dev, &dev->op[n++], pg, pg->have, to);
     }
+
+    restore_now(dev);
 
     return n;
 }

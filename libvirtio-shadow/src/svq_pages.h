@@ -14,9 +14,24 @@ void svq_pages_init(struct svq_pages *p);
 
 /*
  * A buffer covers gfn; write: the device writes it.  False, and nothing done,
- * if there is no record left.
+ * if there is no record left, or gfn is a page of a table.
  */
 bool svq_pages_take(struct svq_pages *p, uint64_t gfn, bool write);
+
+/* Is there neither a buffer nor a table, and has the backend nothing there? */
+bool svq_pages_unused(const struct svq_pages *p, uint64_t gfn);
+
+/*
+ * A table of queue q, which the device reads, covers this page and has it alone.
+ * It is protected, and becomes writable again by the commit that takes it away
+ * from the backend.  It must be unused, and there must be a record.  Also
+ * undone by svq_pages_put() or by holding and unholding it, as if read.
+ */
+void svq_pages_take_table(struct svq_pages *p, const struct svq_table_page *t, unsigned int q,
+                          bool first);
+
+/* The queue that has a table there, or -1. */
+int svq_pages_table_queue(const struct svq_pages *p, uint64_t gfn);
 
 /* Undo one svq_pages_take() of the same gfn and direction. */
 void svq_pages_put(struct svq_pages *p, uint64_t gfn, bool write);
@@ -31,7 +46,8 @@ void svq_pages_unhold(struct svq_pages *p, uint64_t gfn);
 /*
  * Make the backend's access what takes, puts and holds since the last commit
  * ask for.  On return everything that was put or held and is not covered by another buffer in
- * flight is inaccessible, flush included.  Counts into q's statistics.
+ * flight is inaccessible, flush included, and what was a table's is writable for
+ * the driver again.  Counts into q's statistics.
  * On an error the device must be failed.
  */
 enum svq_error svq_pages_commit(struct svq_dev *dev, struct svq_queue *q);

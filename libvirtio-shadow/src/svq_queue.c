@@ -8,6 +8,7 @@
 #include "svq_buffers.h"
 #include "svq_pages.h"
 #include "svq_queue.h"
+#include "svq_remap.h"
 #include "svq_ring.h"
 #include "svq_shadow.h"
 #include "svq_tables.h"
@@ -58,6 +59,8 @@ enum svq_error svq_queue_ready(struct svq_dev *dev, struct svq_queue *q)
 
     q->packed = packed;
     q->indirect = has(dev, SVQ_F_INDIRECT_DESC);
+    /* Tables of packed queues have another format, which is not the shadow queue's. */
+    q->remap = has(dev, SVQ_F_INDIRECT_PAGES) && !packed;
     q->in_order = has(dev, SVQ_F_IN_ORDER);
     q->event_idx = has(dev, SVQ_F_EVENT_IDX);
     q->ready = true;
@@ -131,35 +134,56 @@ static void begin(struct svq_queue *q, const struct svq_chain *c, unsigned int s
         q->order[q->order_head++ & (q->max_size - 1U)] = (uint16_t)slot;
 }
 
-/* The next chain of the driver: to the shadow ring, or q->stalled. */
-static enum svq_error fetch_one(struct svq_dev *dev, struct svq_queue *q, unsigned int *budget)
+/* The chain that was read goes to the shadow ring, or q->stalled. */
+static enum svq_error pass(struct svq_dev *dev, struct svq_queue *q, const struct svq_chain *c,
+                           unsigned int *budget)
 {
-    struct svq_chain c;
-    enum svq_error err = svq_ring_read(dev, q, &c);
-
-    if ( err != SVQ_ERR_NONE )
-        return err;
+    enum svq_error err;
+    bool full;
 
     /* Chains in flight are disjoint, so they have at most q->size descriptors. */
-    if ( c.ring_descs > q->ring_free )
+    if ( c->ring_descs > q->ring_free )
         return SVQ_ERR_OVERCOMMIT;
 
     /* Also for a chain that has to wait: it was looked at, page by page. */
-    svq_spend(budget, c.work);
+    svq_spend(budget, c->work);
 
-    if ( !svq_shadow_fits(q, &c) || !svq_buffers_take(&dev->pages, q, c.nr) )
+    full = !svq_shadow_fits(q, c);
+    if ( !full )
+    {
+        err = svq_buffers_take(&dev->pages, q, c->nr, &full);
+        if ( err != SVQ_ERR_NONE )
+            return err;
+    }
+
+    if ( full )
     {
         q->stalled = true;
-        q->need_pages = c.pages;
-        q->need_entries = c.indirect ? c.nr : 0;
+        q->need_pages = c->pages + (c->remapped ? svq_pages_of(c->table, c->table_len) : 0);
+        q->need_entries = c->indirect ? c->nr : 0;
         return SVQ_ERR_NONE;
     }
 
-    begin(q, &c, q->free);
-    svq_shadow_put(q, &c);
-    svq_ring_advance(q, &c);
+    begin(q, c, q->free);
+    svq_shadow_put(q, c);
+    svq_ring_advance(q, c);
 
     return SVQ_ERR_NONE;
+}
+
+/* The next chain of the driver. */
+static enum svq_error fetch_one(struct svq_dev *dev, struct svq_queue *q, unsigned int *budget)
+{
+    struct svq_chain c = { .nr = 0 };
+    enum svq_error err = svq_ring_read(dev, q, &c);
+
+    if ( err == SVQ_ERR_NONE )
+        err = pass(dev, q, &c, budget);
+
+    if ( err != SVQ_ERR_NONE || q->stalled )
+        svq_remap_undo(dev, &c);
+
+    return err;
 }
 
 enum svq_error svq_queue_fetch(struct svq_dev *dev, struct svq_queue *q, unsigned int *budget)

@@ -53,12 +53,17 @@ bool svq_shadow_fits(const struct svq_queue *q, const struct svq_chain *c)
     return !c->indirect || svq_tables_fit(&q->tables, c->nr);
 }
 
-static void fill(struct svq_desc *to, struct svq_seg *seg, const struct svq_desc *from, bool more,
-                 uint16_t next)
+static void note(struct svq_seg *seg, const struct svq_desc *from)
 {
     seg->addr = from->addr;
     seg->len = from->len;
     seg->write = from->flags & SVQ_DESC_F_WRITE;
+}
+
+static void fill(struct svq_desc *to, struct svq_seg *seg, const struct svq_desc *from, bool more,
+                 uint16_t next)
+{
+    note(seg, from);
 
     to->addr = from->addr;
     to->len = from->len;
@@ -72,19 +77,34 @@ static void put_table(struct svq_queue *q, const struct svq_chain *c, unsigned i
     struct svq_tables *t = &q->tables;
     unsigned int first = svq_tables_alloc(t, c->nr), i;
     struct svq_desc *d = svq_mem_at(&q->shadow_desc, slot * (uint32_t)sizeof(*d));
+    struct svq_slot *s = &q->slot[slot];
 
-    for ( i = 0; i < c->nr; i++ )
-        fill(svq_tables_at(t, first + i), &t->seg[first + i], &q->chain[i], i + 1 < c->nr,
-             (uint16_t)(i + 1));
+    if ( c->remapped )
+    {
+        /* The device reads what was checked: the driver's own. */
+        for ( i = 0; i < c->nr; i++ )
+            note(&t->seg[first + i], &q->chain[i]);
 
-    d->addr = t->das + first * sizeof(*d);
-    d->len = (uint32_t)(c->nr * sizeof(*d));
+        d->addr = c->table;
+        d->len = c->table_len;
+        s->seg = (struct svq_seg){ .addr = c->table, .len = c->table_len };
+    }
+    else
+    {
+        for ( i = 0; i < c->nr; i++ )
+            fill(svq_tables_at(t, first + i), &t->seg[first + i], &q->chain[i], i + 1 < c->nr,
+                 (uint16_t)(i + 1));
+
+        d->addr = t->das + first * sizeof(*d);
+        d->len = (uint32_t)(c->nr * sizeof(*d));
+        q->stats.tables_copied++;
+    }
+
     d->flags = SVQ_DESC_F_INDIRECT;
     d->next = 0;
 
-    q->slot[slot].table = (uint16_t)first;
-    q->free = q->slot[slot].next;
-    q->stats.tables_copied++;
+    s->table = (uint16_t)first;
+    q->free = s->next;
 }
 
 /* As many slots as it has descriptors. */
@@ -119,6 +139,7 @@ void svq_shadow_put(struct svq_queue *q, const struct svq_chain *c)
     else
         put_direct(q, c, head);
 
+    s->remapped = c->remapped;
     s->count = (uint16_t)c->nr;
     s->id = c->id;
     s->ring_descs = c->ring_descs;
@@ -232,6 +253,7 @@ void svq_shadow_free_table(struct svq_queue *q, unsigned int head)
     svq_tables_free(&q->tables, s->table, s->count);
     /* What is left of the chain is one slot. */
     s->table = SVQ_NO_TABLE;
+    s->remapped = false;
     s->count = 1;
 }
 

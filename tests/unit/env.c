@@ -110,6 +110,9 @@ void env_replace(uint64_t addr)
 
     env_put(env_frame_of(pg));
     pg->frame = new_frame();
+    /* What comes in its place is plain RAM.  The core still has the old one. */
+    env->protected -= pg->ro;
+    pg->ro = false;
 }
 
 unsigned int env_refs(uint64_t addr)
@@ -158,6 +161,28 @@ uint16_t env_read16(uint64_t addr)
 
     env_read(addr, &val, sizeof(val));
     return val;
+}
+
+void env_vcpu_touches(uint64_t addr)
+{
+    struct env_page *pg = env_page(addr);
+
+    pg->tlb_rw = !pg->ro;
+}
+
+bool env_vcpu_writes(uint64_t addr, const void *src, size_t bytes)
+{
+    struct env_page *pg = env_page(addr);
+
+    assert_true(addr % PAGE + bytes <= PAGE);
+
+    if (!pg->ro || pg->tlb_rw) {
+        env_write(addr, src, bytes);
+        return true;
+    }
+
+    ENV_CHECK(svq_dev_write_fault(&env->dev, addr / PAGE), "a vCPU faults, and nobody knows why");
+    return false;
 }
 
 /* ---- The backend's aperture ---- */
@@ -280,8 +305,9 @@ void env_check_visible(const char *when)
         if (reachable(pl->access)) {
             ENV_CHECK(env_frame(pl->frame)->refs, "%s: a freed frame is mapped", when);
             ENV_CHECK(failing || pg->readers + pg->writers, "%s: mapped, but in no flight", when);
-            ENV_CHECK(pl->access == SVQ_RO || failing || pg->writers, "%s: writable, but only read",
-                      when);
+            ENV_CHECK(pl->access == SVQ_RO || failing || pg->writers,
+                      "%s: writable, but only read", when);
+            ENV_CHECK(pl->access == SVQ_RO || !pg->ro, "%s: a writable page of a table", when);
         }
         if (pl->tlb) {
             ENV_CHECK(env_frame(pl->tlb_frame)->refs, "%s: a freed frame is reachable", when);
@@ -297,6 +323,36 @@ void env_check_visible(const char *when)
     }
 
     env->nr_active = kept;
+}
+
+void env_check_tables(const char *when)
+{
+    unsigned int q, i, nr = 0;
+
+    for (q = 0; q < env->dev.nr_queues; q++)
+        for (i = 0; i < VSH_MAX_QUEUE_SIZE && env->nr_flights; i++) {
+            const struct env_flight *f = env->flight[q][i];
+            uint64_t addr;
+
+            if (!f || !f->in_place.len || !env->dev.queue[q].slot[i].remapped)
+                continue;
+
+            for (addr = f->in_place.addr; addr < f->in_place.addr + f->in_place.len; addr += PAGE) {
+                const struct env_page *pg = env_page(addr);
+
+                assert_int_equal(pg->tables, 1);
+                if (env_frame_of(env_page(addr)) != f->frames[(addr - f->in_place.addr) / PAGE])
+                    continue;
+                ENV_CHECK(env->dev.taking_away || !env->dev.queue[q].live || pg->ro,
+                          "%s: the guest can write a table", when);
+                ENV_CHECK(!pg->ro || !pg->tlb_rw, "%s: ... through its TLB", when);
+                ENV_CHECK(!pg->ro || !pg->writers, "%s: a device writes a table", when);
+                nr += pg->ro;
+            }
+        }
+
+    ENV_CHECK(env->protected == nr, "%s: %u pages are read-only for the guest, %u of tables", when,
+              env->protected, nr);
 }
 
 /* A queue that is not live has nothing in flight, or is about to have it taken away. */
@@ -324,6 +380,8 @@ void env_check(void)
 
     check_resets();
     env_check_visible("between steps");
+    if (!dev->taking_away && dev->state == VSH_STATE_RUNNING)
+        env_check_tables("between steps");
 
     assert_false(dev->info->seq & 1);
 
@@ -337,7 +395,7 @@ void env_check(void)
 void env_check_records(void)
 {
     const struct svq_pages *p = &env->dev.pages;
-    uint32_t i, mapped = 0, dummy = 0, unused = 0, free = 0;
+    uint32_t i, mapped = 0, dummy = 0, unused = 0, free = 0, tables = 0;
 
     for (i = 0; i < p->nr; i++) {
         const struct svq_page *pg = &p->page[i];
@@ -349,6 +407,7 @@ void env_check_records(void)
         assert_true(pg->held == 0 || pg->have != SVQ_NONE);
         mapped += reachable(pg->have);
         dummy += pg->have == SVQ_DUMMY;
+        tables += pg->table;
         assert_false(pg->dirty);
     }
     for (i = p->free; i != ~0U; i = p->page[i].hash_next) {
@@ -359,6 +418,8 @@ void env_check_records(void)
 
     assert_int_equal(p->nr_mapped, mapped);
     assert_int_equal(p->nr_dummy, dummy);
+    assert_int_equal(p->nr_tables, tables);
+    assert_int_equal(env->dev.nr_restore, 0);
     assert_int_equal(p->nr_free, unused);
     assert_int_equal(p->nr_free, free);
 }
@@ -383,9 +444,13 @@ void env_run(void)
     assert_int_equal(dev->info->state, dev->state);
     assert_int_equal(dev->info->generation, dev->generation);
     if (dev->state != VSH_STATE_RUNNING)
-        ENV_CHECK(!env_visible(), "pages are visible in state %u", dev->state);
+        ENV_CHECK(!env_visible() && !env->protected, "pages are taken in state %u", dev->state);
     if (!dev->status)
-        ENV_CHECK(!env_visible(), "pages are visible after a reset");
+        ENV_CHECK(!env_visible() && !env->protected, "pages are taken after a reset");
+    for (i = 0; i < dev->nr_queues; i++)
+        if (dev->state != VSH_STATE_RUNNING)
+            assert_int_equal(dev->queue[i].stats.tables_restored,
+                             dev->queue[i].stats.tables_remapped);
 }
 
 /* ---- Life ---- */
@@ -429,6 +494,7 @@ void env_create(const struct env_opts *opts)
     }
     dev->table = alloc_dirty(size, sizeof(*dev->table));
     dev->withheld = opts->withheld;
+    dev->indirect = opts->indirect;
 
     dev->pages.key = 0x5ca1ab1e0ddba11ULL;
     dev->pages.nr = opts->records ? opts->records : svq_page_records(queues, size);
@@ -462,6 +528,8 @@ void env_release(void)
     assert_int_equal(env->dev.info->state, VSH_STATE_GONE);
     ENV_CHECK(!env_visible(), "pages are visible after the release");
     ENV_CHECK(!env->dev.pages.nr_mapped, "records are left after the release");
+    ENV_CHECK(!env->protected, "pages are read-only after the release");
+    assert_int_equal(env->protects, env->unprotects);
     env_check_records();
 
     /* Once more does no harm. */

@@ -46,7 +46,11 @@ struct env_frame {
 struct env_page {   /* one gfn of the guest */
     uint64_t frame; /* 0: nothing allocated yet */
     uint8_t kind;
-    uint32_t readers, writers; /* buffers in flight, by the model */
+    bool shared;            /* somebody else refers to it, and may write to it */
+    bool ro;                /* by the guest's p2m */
+    bool tlb_rw;            /* a vCPU may have a translation by which it is writable */
+    uint32_t readers, writers;  /* buffers in flight, by the model */
+    uint32_t tables;            /* tables in place */
 };
 
 struct env_place { /* one gfn of the aperture */
@@ -57,25 +61,22 @@ struct env_place { /* one gfn of the aperture */
 };
 
 struct env_flight {
-    unsigned int id, nr;          /* the driver's: head, or buffer id */
-    unsigned int table, table_nr; /* entries of the shadow table; 0: none */
-    uint64_t number;              /* in the order of publication */
+    unsigned int id, nr;        /* the driver's: head, or buffer id */
+    unsigned int table, table_nr;   /* entries of the shadow table; 0: none */
+    struct svq_desc in_place;       /* points to a table in the guest's RAM; len 0: does not */
+    uint64_t frames[SVQ_TABLE_PAGES];   /* in which it is */
+    uint64_t number;            /* in the order of publication */
     uint64_t writable;
     struct svq_desc desc[];
 };
 
-/* Where in shared memory a pointer points.  ENV_TABLE: what svq_env_read() reads. */
+/*
+ * Where in shared memory a pointer points.  ENV_TABLE: what svq_env_read() reads;
+ * ENV_IN_PLACE: what svq_env_read_table() does, which the guest cannot write.
+ */
 enum env_area {
-    ENV_ELSEWHERE,
-    ENV_TABLE,
-    ENV_DESC,
-    ENV_AVAIL,
-    ENV_USED,
-    ENV_SHADOW_DESC,
-    ENV_SHADOW_AVAIL,
-    ENV_SHADOW_USED,
-    ENV_MAILBOX,
-    ENV_INFO
+    ENV_ELSEWHERE, ENV_TABLE, ENV_IN_PLACE, ENV_DESC, ENV_AVAIL, ENV_USED,
+    ENV_SHADOW_DESC, ENV_SHADOW_AVAIL, ENV_SHADOW_USED, ENV_MAILBOX, ENV_INFO
 };
 
 struct env_where {
@@ -84,13 +85,14 @@ struct env_where {
     uint32_t off;
 };
 
-struct env_opts {          /* 0 means the default */
-    unsigned int queues;   /* 1 */
-    unsigned int size;     /* 16 */
-    unsigned int banks;    /* 2 */
-    uint64_t bank0, bank1; /* bytes: 64 MiB, 16 MiB */
-    uint32_t records;      /* of pages, a power of two; svq_page_records() */
-    uint64_t withheld;     /* feature bits, as the administrator wants */
+struct env_opts {           /* 0 means the default */
+    unsigned int queues;    /* 1 */
+    unsigned int size;      /* 16 */
+    unsigned int banks;     /* 2 */
+    uint64_t bank0, bank1;  /* bytes: 64 MiB, 16 MiB */
+    uint32_t records;       /* of pages, a power of two; svq_page_records() */
+    uint64_t withheld;      /* feature bits, as the administrator wants */
+    enum svq_indirect indirect;
 };
 
 struct env {
@@ -112,9 +114,11 @@ struct env {
 
     struct env_flight *flight[VSH_MAX_QUEUES][VSH_MAX_QUEUE_SIZE];
     unsigned int nr_flights;
-    uint64_t published, returned[VSH_MAX_QUEUES]; /* numbers of flights */
-    uint8_t *table_used[VSH_MAX_QUEUES];          /* entries of shadow tables in flight */
-    unsigned int table_reads;                     /* calls of svq_env_read() */
+    uint64_t published, returned[VSH_MAX_QUEUES];   /* numbers of flights */
+    uint8_t *table_used[VSH_MAX_QUEUES];    /* entries of shadow tables in flight */
+    unsigned int table_reads;               /* calls of svq_env_read() */
+    unsigned int protected;                 /* pages that are read-only for the guest */
+    unsigned int protects, unprotects, protects_refused;
 
     /* Fail a grant once, after so many more pages, with this error; -1: never. */
     int grants_left;
@@ -124,6 +128,8 @@ struct env {
     void (*on_read)(struct env_where where, void *p, size_t bytes);
     void (*on_copy)(void); /* after the mailbox was copied */
     void (*on_flush)(void);
+    void (*on_protect)(void);       /* entries are read-only, the flush is to come */
+    void (*on_protected)(void);     /* before the table is read */
     void (*on_used)(unsigned int queue);
 
     bool rmb, wmb, mb;                    /* seen since what they must follow */
@@ -173,6 +179,14 @@ unsigned int env_refs(uint64_t addr); /* beyond the guest's own */
 enum svq_access env_access(uint64_t addr);
 uint8_t env_entry(uint64_t addr); /* by its p2m alone */
 unsigned int env_visible(void);   /* pages of the guest it can reach */
+
+/*
+ * A vCPU of the guest writes, as far as its p2m or TLB let it.  False if it
+ * takes an abort; then the core has been told.
+ */
+bool env_vcpu_writes(uint64_t addr, const void *src, size_t bytes);
+/* A vCPU looks at the page, which its TLB remembers. */
+void env_vcpu_touches(uint64_t addr);
 
 /* The backend changes its own p2m. */
 void env_backend_removes(uint64_t addr);

@@ -15,6 +15,12 @@ static void *shadow(const struct svq_mem *m, uint32_t off)
 static void cover(const struct env_flight *f, int by)
 {
     unsigned int i;
+    uint64_t at;
+
+    for (at = 0; at < f->in_place.len; at += PAGE) {
+        env_page(f->in_place.addr + at)->readers += (uint32_t)by;
+        env_page(f->in_place.addr + at)->tables += (uint32_t)by;
+    }
 
     for (i = 0; i < f->nr; i++) {
         uint64_t addr = f->desc[i].addr / PAGE * PAGE;
@@ -87,6 +93,36 @@ static unsigned int table_of(unsigned int queue, const struct svq_desc *d)
     return (unsigned int)((d->addr - das) / 16);
 }
 
+/* The table is the driver's own, and it is settled what it says. */
+static void begin_in_place(const struct svq_queue *q, struct env_flight *f,
+                           const struct svq_desc *d)
+{
+    unsigned int i;
+
+    assert_int_equal(d->flags, SVQ_DESC_F_INDIRECT);
+    ENV_CHECK(q->remap && !q->packed, "a table in place, which was not negotiated");
+    ENV_CHECK(d->addr % PAGE == 0 && d->len && d->len % 16 == 0 && d->len <= q->size * 16u,
+              "an odd table");
+    f->in_place = *d;
+
+    for (i = 0; i * PAGE < d->len; i++) {
+        const struct env_page *pg = env_page(d->addr + i * PAGE);
+
+        f->frames[i] = env_frame_of(env_page(d->addr + i * PAGE));
+        ENV_CHECK(pg->kind == ENV_RAM && pg->ro && !pg->tlb_rw && !pg->shared && !pg->writers &&
+                      !pg->tables, "a table that somebody can write to");
+    }
+}
+
+/* What a device finds there: where the guest cannot write, so once is enough. */
+static struct svq_desc in_place_entry(const struct env_flight *f, unsigned int i)
+{
+    struct svq_desc d;
+
+    (memcpy)(&d, env_frame_data(f->frames[i / 256]) + i % 256 * 16, sizeof(d));
+    return d;
+}
+
 static const struct svq_desc *table_entry(const struct svq_queue *q, unsigned int i)
 {
     const uint8_t *page = q->tables.page[i / 256];
@@ -115,6 +151,7 @@ static void begin_flight(unsigned int queue, unsigned int slot)
     const struct svq_queue *q = &env->dev.queue[queue];
     struct env_flight *f = malloc(sizeof(*f) + q->shadow_size * sizeof(f->desc[0]));
     const struct svq_desc *d;
+    struct svq_desc entry;
     unsigned int i = slot, nr = 0, limit = q->shadow_size;
     bool table = false;
 
@@ -129,9 +166,16 @@ static void begin_flight(unsigned int queue, unsigned int slot)
     f->writable = 0;
     f->nr = 0;
     f->table = f->table_nr = 0;
+    f->in_place.len = 0;
 
     d = shadow(&q->shadow_desc, slot * 16);
-    if (d->flags & SVQ_DESC_F_INDIRECT) {
+    ENV_CHECK(q->slot[slot].remapped == (d->flags & SVQ_DESC_F_INDIRECT && d->addr < VSH_WINDOW_DAS),
+              "the core has another idea of where the table is");
+    if (q->slot[slot].remapped) {
+        begin_in_place(q, f, d);
+        limit = d->len / 16;
+        i = 0;
+    } else if (d->flags & SVQ_DESC_F_INDIRECT) {
         if (q->in_order)
             forget_tables(queue);
         f->table = table_of(queue, d);
@@ -145,9 +189,13 @@ static void begin_flight(unsigned int queue, unsigned int slot)
     }
 
     do {
-        d = table ? table_entry(q, f->table + i) : shadow(&q->shadow_desc, i * 16);
-
         ENV_CHECK(nr < limit && nr < q->size && i < limit, "a shadow chain leaves its table");
+        if (f->in_place.len) {
+            entry = in_place_entry(f, i);
+            d = &entry;
+        } else
+            d = table ? table_entry(q, f->table + i) : shadow(&q->shadow_desc, i * 16);
+
         ENV_CHECK(d->len && !(d->flags & ~(SVQ_DESC_F_NEXT | SVQ_DESC_F_WRITE)),
                   "a shadow descriptor was not checked");
         f->desc[nr] = *d;
@@ -181,6 +229,11 @@ static bool is_exact(void)
 static void check_granted(const struct env_flight *f)
 {
     unsigned int i;
+
+    uint64_t at;
+
+    for (at = 0; at < f->in_place.len && !env->tampered; at += PAGE)
+        ENV_CHECK(env_entry(f->in_place.addr + at) == SVQ_RO, "published before the table is granted");
 
     for (i = 0; i < f->nr && !env->tampered; i++) {
         uint64_t addr = f->desc[i].addr / PAGE * PAGE;
@@ -222,6 +275,7 @@ static void return_one(unsigned int queue, uint32_t id, uint32_t len)
     const struct svq_queue *q = &env->dev.queue[queue];
     const struct env_flight *f = NULL;
     unsigned int slot;
+    uint64_t at;
 
     for (slot = 0; slot < q->shadow_size; slot++) {
         f = env->flight[queue][slot];
@@ -234,6 +288,8 @@ static void return_one(unsigned int queue, uint32_t id, uint32_t len)
     if (q->in_order)
         ENV_CHECK(f->number > env->returned[queue], "returned out of order");
     env->returned[queue] = f->number;
+    for (at = 0; at < f->in_place.len; at += PAGE)
+        ENV_CHECK(!env_page(f->in_place.addr + at)->ro, "returned while its table is read-only");
     end_flight(queue, slot);
 }
 
@@ -531,7 +587,7 @@ int svq_env_ring_get(struct svq_dev *dev, uint64_t addr, uint32_t bytes, struct 
     assert_non_null(env_page(addr + bytes - 1));
 
     for (n = 0; at + n * PAGE < addr + bytes; n++)
-        if (env_page(at + n * PAGE)->kind != ENV_RAM)
+        if (env_page(at + n * PAGE)->kind != ENV_RAM || env_page(at + n * PAGE)->ro)
             return -1;
 
     assert_true(n <= SVQ_RING_FRAMES);
@@ -574,7 +630,7 @@ int svq_env_read(struct svq_dev *dev, uint64_t addr, void *buf, uint32_t len)
     ENV_CHECK(env->rmb, "2.7.13: a table is read without a barrier after the idx");
     env->table_reads++;
 
-    if (pg->kind != ENV_RAM)
+    if (pg->kind != ENV_RAM || pg->ro)
         return -1;
 
     from = env_frame_data(env_frame_of(pg)) + addr % PAGE;
@@ -582,6 +638,78 @@ int svq_env_read(struct svq_dev *dev, uint64_t addr, void *buf, uint32_t len)
     if (env->on_read)
         env->on_read((struct env_where){ENV_TABLE, 0, (uint32_t)(addr % PAGE)}, from, len);
     return 0;
+}
+
+void svq_env_protect(struct svq_dev *dev, struct svq_table_page *t, unsigned int nr)
+{
+    unsigned int i;
+
+    assert_ptr_equal(dev, &env->dev);
+    assert_in_range(nr, 1, SVQ_PAGE_BATCH);
+    ENV_CHECK(dev->state == VSH_STATE_RUNNING, "a table is protected while not running");
+
+    for (i = 0; i < nr; i++) {
+        struct env_page *pg = env_page(t[i].gfn * PAGE);
+        uint64_t frame = env_frame_of(pg);
+
+        assert_true(t[i].frame == SVQ_NO_FRAME);
+        /* References beyond the guest's own: rings, grants, other devices'. */
+        if (pg->kind != ENV_RAM || pg->ro || pg->shared || env_frame(frame)->refs != 1) {
+            env->protects_refused++;
+            continue;
+        }
+        pg->ro = true;
+        env->protected++;
+        env->protects++;
+        env_frame(frame)->refs++;
+        t[i].frame = frame;
+    }
+
+    if (env->on_protect)
+        env->on_protect();
+
+    for (i = 0; i < nr; i++)
+        env_page(t[i].gfn * PAGE)->tlb_rw = false;
+
+    if (env->on_protected)
+        env->on_protected();
+}
+
+void svq_env_unprotect(struct svq_dev *dev, const struct svq_table_page *t, unsigned int nr)
+{
+    unsigned int i;
+
+    assert_ptr_equal(dev, &env->dev);
+    assert_in_range(nr, 1, SVQ_PAGE_BATCH);
+
+    for (i = 0; i < nr; i++) {
+        struct env_page *pg = env_page(t[i].gfn * PAGE);
+
+        assert_true(t[i].frame != SVQ_NO_FRAME);
+        if (env_frame_of(pg) == t[i].frame) {
+            ENV_CHECK(pg->ro, "what is not protected is made writable");
+            ENV_CHECK(env_access(t[i].gfn * PAGE) == SVQ_NONE,
+                      "the guest can write a table that the backend can still see");
+            pg->ro = false;
+            env->protected--;
+        }
+        env->unprotects++;
+        env_put(t[i].frame);
+    }
+}
+
+void svq_env_read_table(struct svq_dev *dev, const struct svq_table_page *t, void *buf,
+                        uint32_t len)
+{
+    uint8_t *from = env_frame_data(t->frame);
+
+    assert_ptr_equal(dev, &env->dev);
+    assert_in_range(len, 16, PAGE);
+    ENV_CHECK(env->rmb, "2.7.13: a table is read without a barrier after the idx");
+    env->table_reads++;
+    (memcpy)(buf, from, len);
+    if (env->on_read)
+        env->on_read((struct env_where){ ENV_IN_PLACE, 0, 0 }, from, len);
 }
 
 /* Checks what every op must fulfil and finds its place. */
@@ -630,7 +758,10 @@ unsigned int svq_env_grant(struct svq_dev *dev, struct svq_page_op *op, unsigned
         } else {
             assert_int_equal(op[i].from, SVQ_NONE);
             assert_in_range(op[i].to, SVQ_RO, SVQ_RW);
-            if (pg->kind != ENV_RAM) {
+            if (op[i].frame != SVQ_NO_FRAME) {
+                ENV_CHECK(op[i].to == SVQ_RO && env_frame(op[i].frame)->refs,
+                          "a table is granted, and not protected");
+            } else if (pg->kind != ENV_RAM || pg->ro) {
                 *err = SVQ_ERR_PAGE;
                 return i;
             }
@@ -640,7 +771,9 @@ unsigned int svq_env_grant(struct svq_dev *dev, struct svq_page_op *op, unsigned
                 *err = SVQ_ERR_APERTURE;
                 return i;
             }
-            op[i].frame = pl->frame = env_frame_of(pg);
+            if (op[i].frame == SVQ_NO_FRAME)
+                op[i].frame = env_frame_of(pg);
+            pl->frame = op[i].frame;
             env_frame(pl->frame)->refs++;
             env->grants++;
         }

@@ -21,6 +21,9 @@ void env_put(uint64_t frame);
 struct env_place *env_place(uint64_t gfn, unsigned int *bank, uint64_t *index);
 void env_list(struct env_place *place);
 
+/* A table in place can be written by nobody, and nothing else is read-only for the guest. */
+void env_check_tables(const char *when);
+
 /* Everything that the backend can reach is covered by a buffer in flight. */
 void env_check_visible(const char *when);
 

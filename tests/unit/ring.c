@@ -53,10 +53,10 @@ void ring_begin_all(void)
 
 /* ---- Tables ---- */
 
-/* They begin near the end of a page, if they are not the longest. */
+/* They begin near the end of a page, if they are not the longest, nor in pages of their own. */
 uint64_t ring_table(unsigned int q, unsigned int id)
 {
-    uint64_t offset = ring[q].size <= 512 ? PAGE - 2 * 16 : 0;
+    uint64_t offset = ring[q].size <= 512 && !negotiated(SVQ_F_INDIRECT_PAGES) ? PAGE - 2 * 16 : 0;
 
     return RING_TABLES + ((uint64_t)q * VSH_MAX_QUEUE_SIZE + id) * 16 * KIB + offset;
 }
@@ -73,13 +73,13 @@ static void put_table(const struct ring *r, uint64_t table, const struct ring_bu
             /* 2.8.7: other flags, and the id, are to be ignored. */
             struct svq_packed_desc d = {buf[i].addr, buf[i].len, 0xdead, (uint16_t)flags};
 
-            env_write(table + i * sizeof(d), &d, sizeof(d));
+            assert_true(env_vcpu_writes(table + i * sizeof(d), &d, sizeof(d)));
         } else {
             struct svq_desc d = {buf[i].addr, buf[i].len, (uint16_t)flags, (uint16_t)(i + 1)};
 
             if (i + 1 < nr)
                 d.flags |= SVQ_DESC_F_NEXT;
-            env_write(table + i * sizeof(d), &d, sizeof(d));
+            assert_true(env_vcpu_writes(table + i * sizeof(d), &d, sizeof(d)));
         }
     }
 }

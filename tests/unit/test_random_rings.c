@@ -31,7 +31,8 @@ struct seed {
 
 static uint64_t rng;
 static uint64_t errors_seen;
-static unsigned int resets_seen, completed_all;
+static bool remap;
+static unsigned int resets_seen, completed_all, remapped_all, refused_all;
 
 static uint32_t rnd(uint32_t below)
 {
@@ -60,6 +61,8 @@ static void random_features(void)
     for (i = 0; i < COUNT(bits); i++)
         if (one_in(2))
             drv_ring_features |= BIT(bits[i]);
+    if (remap && drv_ring_features & BIT(SVQ_F_INDIRECT_DESC) && one_in(2))
+        drv_ring_features |= BIT(SVQ_F_INDIRECT_PAGES);
     be_features = BE_FEATURES | BIT(SVQ_F_RING_RESET) | BIT(SVQ_F_INDIRECT_DESC);
     if (one_in(2))
         be_features |= BIT(SVQ_F_EVENT_IDX);
@@ -271,7 +274,7 @@ static void honest(void)
 
 static void flip(struct env_where w, void *p, size_t bytes)
 {
-    if (w.area != ENV_MAILBOX && one_in(w.area == ENV_TABLE ? 30 : 500))
+    if (w.area != ENV_MAILBOX && w.area != ENV_IN_PLACE && one_in(w.area == ENV_TABLE ? 30 : 500))
         ((uint8_t *)p)[rnd((uint32_t)bytes)] ^= (uint8_t)(1u << rnd(8));
 }
 
@@ -314,7 +317,9 @@ static void hostile_table(unsigned int q, uint64_t table, unsigned int nr)
         struct svq_desc d;
 
         random_buf(&b, i >= writable_from);
-        d = (struct svq_desc){b.addr, b.len, (uint16_t)(b.write ? W : 0), (uint16_t)(i + 1)};
+        if (one_in(300))
+            b.addr = one_in(2) ? table : ring_table(q, rnd(SIZE));
+        d = (struct svq_desc){ b.addr, b.len, (uint16_t)(b.write ? W : 0), (uint16_t)(i + 1) };
         if (env->dev.queue[q].packed) {
             d.next = d.flags;
             spoil(&d.addr, &d.len, &d.next, &d.flags);
@@ -322,7 +327,7 @@ static void hostile_table(unsigned int q, uint64_t table, unsigned int nr)
             d.flags |= (uint16_t)(i + 1 < nr ? NEXT : 0);
             spoil(&d.addr, &d.len, &d.flags, &d.next);
         }
-        env_write(table + 16 * i, &d, sizeof(d));
+        env_vcpu_writes(table + 16 * i, &d, sizeof(d));
     }
 }
 
@@ -347,6 +352,9 @@ static void hostile_add(unsigned int q)
         uint16_t flags, last = (uint16_t)((id + i + 1) % queue->size);
 
         random_buf(&b, i >= writable_from);
+        /* In a page of a table, or of the table itself. */
+        if (one_in(300))
+            b.addr = ring_table(q, one_in(2) ? id : rnd(SIZE));
         flags = (uint16_t)((b.write ? W : 0) | (i + 1 < nr && !table ? NEXT : 0));
         if (table) {
             hostile_table(q, at, nr);
@@ -427,8 +435,9 @@ static void bad_backend(unsigned int q)
 static void attack(unsigned int q)
 {
     uint64_t addr = (one_in(4) ? BANK1 : BUFFERS) + rnd(BUF_PAGES) * PAGE;
+    uint64_t table = ring_table(q, rnd(SIZE));
 
-    switch (rnd(12)) {
+    switch (rnd(14)) {
     case 0:
         bad_memory(q);
         break;
@@ -447,10 +456,18 @@ static void attack(unsigned int q)
         be_request_only(VSH_REQ_QUEUE_ACK);
         break;
     case 7:
-        env_backend_removes(addr);
+        env_backend_removes(one_in(2) ? addr : table);
         break;
     case 8:
-        env_replace(addr);
+        env_replace(one_in(2) ? addr : table);
+        break;
+    case 11:
+        env_page(table)->shared = one_in(2);
+        break;
+    case 12:
+        env_vcpu_touches(table);
+        env_vcpu_writes(table, &addr, sizeof(addr));
+        env_check();
         break;
     case 9:
         env->grants_left = (int)rnd(10);
@@ -515,6 +532,9 @@ static void repair(void)
         env_run();
         if (env->dev.attached) {
             uint64_t mask = env->dev.device_features | ~BIT(SVQ_F_INDIRECT_DESC);
+
+            if (!(mask & BIT(SVQ_F_INDIRECT_DESC)))
+                mask &= ~BIT(SVQ_F_INDIRECT_PAGES);
 
             random_features();
             drv_ring_features &= mask;
@@ -628,9 +648,11 @@ static void run_seed(void **state)
     memset(be, 0, sizeof(be));
     memset(was_live, 0, sizeof(was_live));
 
+    remap = s->number % 4;
     random_features();
-    env_create(
-        &(struct env_opts){.queues = QUEUES, .size = SIZE, .records = s->number % 3 ? 0 : 256});
+    env_create(&(struct env_opts){
+        .queues = QUEUES, .size = SIZE, .records = s->number % 3 ? 0 : 256,
+        .indirect = remap ? SVQ_INDIRECT_REMAP : SVQ_INDIRECT_COPY });
     assert_int_equal(be_attach(), VSH_ERR_NONE);
     start_all();
     for (q = 0; q < QUEUES; q++)
@@ -640,16 +662,19 @@ static void run_seed(void **state)
         hostile();
     else
         honest();
+    for (q = 0; q < QUEUES; q++)
+        remapped_all += (unsigned int)env->dev.queue[q].stats.tables_remapped;
+    refused_all += env->protects_refused;
     env_release();
 }
 
 static void seeds_got_somewhere(void **state)
 {
     static const enum svq_error wanted[] = {
-        SVQ_ERR_AVAIL_IDX,  SVQ_ERR_HEAD,     SVQ_ERR_HEAD_BUSY,   SVQ_ERR_NEXT,
-        SVQ_ERR_ORDER,      SVQ_ERR_INDIRECT, SVQ_ERR_TABLE,       SVQ_ERR_TABLE_LINK,
-        SVQ_ERR_CHAIN_PART, SVQ_ERR_FLAGS,    SVQ_ERR_LEN,         SVQ_ERR_ADDR,
-        SVQ_ERR_USED_IDX,   SVQ_ERR_USED_ID,  SVQ_ERR_BACKEND_MEM, SVQ_ERR_BACKEND_GONE,
+        SVQ_ERR_AVAIL_IDX, SVQ_ERR_HEAD, SVQ_ERR_HEAD_BUSY, SVQ_ERR_NEXT, SVQ_ERR_ORDER,
+        SVQ_ERR_INDIRECT, SVQ_ERR_TABLE, SVQ_ERR_TABLE_LINK, SVQ_ERR_CHAIN_PART, SVQ_ERR_FLAGS,
+        SVQ_ERR_LEN, SVQ_ERR_ADDR, SVQ_ERR_USED_IDX, SVQ_ERR_USED_ID, SVQ_ERR_BACKEND_MEM,
+        SVQ_ERR_BACKEND_GONE, SVQ_ERR_TABLE_PAGE, SVQ_ERR_TABLE_WRITE,
     };
     unsigned int i;
 
@@ -659,6 +684,8 @@ static void seeds_got_somewhere(void **state)
             fail_msg("no seed met '%s'", svq_error_text(wanted[i]));
     assert_true(resets_seen > SEEDS * 20);
     assert_true(completed_all > SEEDS * 100);
+    assert_in_range(remapped_all, SEEDS * 15, ~0U);
+    assert_true(refused_all > SEEDS / 10);
 }
 
 int main(int argc, char **argv)

@@ -79,6 +79,7 @@ struct svq_packed_desc {
 #define SVQ_F_RING_PACKED       34u
 #define SVQ_F_IN_ORDER          35u
 #define SVQ_F_RING_RESET        40u
+#define SVQ_F_INDIRECT_PAGES    44u     /* proposed: tables in pages of their own */
 
 /* 4.2.2 MMIO Device Register Layout */
 #define SVQ_MMIO_MAGIC          0x000u

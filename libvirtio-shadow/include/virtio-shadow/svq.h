@@ -65,6 +65,19 @@
 #define SVQ_TABLE_GRANULE       4u
 #define SVQ_TABLE_WORDS         (SVQ_TABLE_ENTRIES(SVQ_QUEUE_MAX) / SVQ_TABLE_GRANULE / 32u)
 
+/*
+ * VIRTIO_F_INDIRECT_PAGES: a table that is not copied stays where it is, and its
+ * pages are read-only for the driver as long as it is in flight.  Pages of the
+ * longest.
+ */
+#define SVQ_TABLE_PAGES         (SVQ_DESC_BYTES(SVQ_QUEUE_MAX) / SVQ_PAGE_SIZE)
+
+/* SVQ_INDIRECT_AUTO: tables with fewer entries are copied, which costs less. */
+#define SVQ_REMAP_ENTRIES       64u
+
+/* What making the pages of a table read-only costs, flush included, in units of SVQ_BUDGET. */
+#define SVQ_REMAP_WORK          32u
+
 /* Ids of chains in flight: 2.8 lets a driver choose any 16 bits. */
 #define SVQ_BUSY_WORDS          ((1u << 16) / 32u)
 
@@ -146,6 +159,8 @@ enum svq_error {
     SVQ_ERR_INDIRECT,       /* 2.7.5.3: INDIRECT, which was not negotiated */
     SVQ_ERR_TABLE,          /* 2.7.5.3: an indirect table of no, half or too many descriptors */
     SVQ_ERR_TABLE_LINK,     /* 2.7.5.3, 2.8.19: INDIRECT in a table, or where NEXT links */
+    SVQ_ERR_TABLE_PAGE,     /* a buffer in a page of a table that is in flight */
+    SVQ_ERR_TABLE_WRITE,    /* the driver wrote to a table that is in flight */
     SVQ_ERR_CHAIN_PART,     /* 2.8.6: a list that is available in part only */
     SVQ_ERR_FLAGS,          /* 2.7.5: flags that mean nothing */
     SVQ_ERR_LEN,            /* a buffer of no bytes */
@@ -181,16 +196,30 @@ static inline bool svq_error_is_backend(enum svq_error err)
  */
 enum svq_access { SVQ_NONE, SVQ_RO, SVQ_RW, SVQ_DUMMY };
 
+/* Indirect tables: may a driver use them, and what becomes of them? */
+enum svq_indirect {
+    SVQ_INDIRECT_AUTO,          /* whatever costs less */
+    SVQ_INDIRECT_COPY,
+    SVQ_INDIRECT_REMAP,         /* in place, read-only, wherever that is possible */
+    SVQ_INDIRECT_OFF            /* not offered to the driver */
+};
+
 /* No page behind this record. */
 #define SVQ_NO_FRAME            (~0ULL)
 
 /* One change of access. */
 struct svq_page_op {
     uint64_t gfn;
-    uint64_t frame;             /* OUT of a grant, IN of everything else */
+    uint64_t frame;             /* OUT of a grant, IN of everything else, see svq_env_grant() */
     uint64_t backend_gfn;       /* where it appears in the backend */
     uint8_t from, to;           /* enum svq_access */
     uint32_t record;            /* the core's own */
+};
+
+/* A page of an indirect table, that is read-only for the driver. */
+struct svq_table_page {
+    uint64_t gfn;
+    uint64_t frame;             /* SVQ_NO_FRAME: it is not */
 };
 
 /* One part of a ring, seen by the core: pages that need not be neighbours. */
@@ -216,6 +245,10 @@ struct svq_page {
     uint8_t have;               /* enum svq_access in force */
     bool dirty : 1;             /* on the dirty list */
     bool in_use : 1;            /* not on the free list */
+    bool table : 1;             /* of a table: frame is protected, and readers is 1 */
+    bool table_first : 1;       /* ... the first one of it */
+    bool gone : 1;              /* ... and the backend has removed its entry */
+    uint8_t queue : 3;          /* ... of this queue */
     uint32_t hash_next;         /* of the bucket, or of the free list */
     uint32_t dirty_next;
 };
@@ -232,6 +265,7 @@ struct svq_pages {
     uint32_t dirty;             /* head of the dirty list */
     uint32_t nr_mapped;         /* have is SVQ_RO or SVQ_RW */
     uint32_t nr_dummy;          /* have is SVQ_DUMMY */
+    uint32_t nr_tables;         /* pages that are read-only for the driver */
     uint32_t scan;              /* progress of taking away, and of clearing */
 };
 
@@ -247,13 +281,14 @@ struct svq_seg {
 
 /* One shadow descriptor. */
 struct svq_slot {
-    struct svq_seg seg;         /* unless it points to a table */
+    struct svq_seg seg;         /* or the table, if it is in place, or nothing */
     uint16_t next;              /* in the chain, or in the free list */
     /* valid in the head of a chain */
     uint16_t count;             /* segments of the chain; 0: not a head */
-    uint16_t table;             /* first entry of its table, or SVQ_NO_TABLE */
+    uint16_t table;             /* first entry of its table in svq_tables, or SVQ_NO_TABLE */
     uint16_t id;                /* the driver's: head, or buffer id */
     uint16_t ring_descs;        /* descriptors of the driver's ring that it takes */
+    bool remapped;              /* it has a table, which is in place */
     bool done;                  /* the backend has returned it, the driver has not got it yet */
     uint32_t writable;          /* bytes that the device may have written */
     uint32_t len;               /* used length, once done */
@@ -268,6 +303,7 @@ struct svq_done {
 /*
  * Shadow indirect tables of a queue.  Xen's own knowledge of what it wrote into
  * them is in seg, entry by entry: the tables themselves are for the backend.
+ * For a table in place seg is all there is.
  */
 struct svq_tables {
     uint8_t *page[SVQ_TABLE_FRAMES];
@@ -280,7 +316,7 @@ struct svq_tables {
 
 struct svq_queue_stats {
     uint64_t kicks, requests, returned, grants, revokes, flushes, rejected,
-             notifications, interrupts, tables_copied;
+             notifications, interrupts, tables_copied, tables_remapped, tables_restored;
 };
 
 /* Where a queue's own reset (2.6.1) has got to. */
@@ -309,6 +345,7 @@ struct svq_queue {
 
     /* What was negotiated; valid while ready. */
     bool packed, indirect, in_order;
+    bool remap;                 /* tables may be left in place */
     bool event_idx;             /* with the driver */
     bool shadow_event_idx;      /* with the device */
 
@@ -353,6 +390,7 @@ struct svq_dev {
     uint32_t nr_banks;
     struct vsh_bank bank[VSH_MAX_BANKS];
     uint64_t withheld;                  /* feature bits of queues that neither side gets */
+    enum svq_indirect indirect;
     struct svq_desc *table;             /* private copy of a driver's indirect table */
     struct svq_queue queue[VSH_MAX_QUEUES];
     struct svq_pages pages;
@@ -388,6 +426,8 @@ struct svq_dev {
     bool clearing;                      /* dummies, once the device has stopped */
     uint32_t next_queue;                /* to be served first */
     struct svq_page_op op[SVQ_PAGE_BATCH];
+    struct svq_table_page restore[SVQ_PAGE_BATCH];  /* pages that become writable again ... */
+    uint32_t nr_restore;                /* ... so many of them */
 
     uint32_t failures;
     enum svq_error last_error;
@@ -401,10 +441,11 @@ struct svq_dev {
  * queue max_size (the same power of two for all), slot, chain, done, order
  * (max_size of each), busy (SVQ_BUSY_WORDS) and tables.seg (as many as
  * SVQ_TABLE_ENTRIES(max_size)); table (max_size); pages.page, pages.bucket,
- * pages.nr (svq_page_records()) and pages.key (random).  It may set withheld, to
- * offer less than there is: bits of SVQ_F_INDIRECT_DESC, SVQ_F_EVENT_IDX,
- * SVQ_F_RING_PACKED, SVQ_F_IN_ORDER, SVQ_F_RING_RESET.  It writes the event
- * channels, frontend and device into the zeroed info page itself.
+ * pages.nr (svq_page_records()) and pages.key (random).  It may set indirect, and
+ * withheld, to offer less than there is: bits of SVQ_F_INDIRECT_DESC,
+ * SVQ_F_EVENT_IDX, SVQ_F_RING_PACKED, SVQ_F_IN_ORDER, SVQ_F_RING_RESET,
+ * SVQ_F_INDIRECT_PAGES.  It writes the event channels, frontend and device into
+ * the zeroed info page itself.
  *
  * frame[]: the core's pointers to the frames of the window, which has
  * svq_window_frames(nr_queues, max_size) of them and outlives the device.
@@ -442,6 +483,12 @@ bool svq_dev_run(struct svq_dev *dev);
 void svq_dev_fail(struct svq_dev *dev, int q, enum svq_error err);
 
 /*
+ * The frontend tried to write to the page at gfn, which was read-only for it.
+ * True if that is because of a table in flight: the device fails.
+ */
+bool svq_dev_write_fault(struct svq_dev *dev, uint64_t gfn);
+
+/*
  * The backend is dead, or is going away: its mappings are gone or about to
  * be.  Fails the device if the driver was using it; it can be attached again.
  */
@@ -475,10 +522,30 @@ void svq_env_ring_put(struct svq_dev *dev, struct svq_mem *mem);
 int svq_env_read(struct svq_dev *dev, uint64_t addr, void *buf, uint32_t len);
 
 /*
+ * Make pages of indirect tables read-only for the frontend.  t[].frame becomes
+ * the page's, for which a reference is held, if on return nobody can write to
+ * it: it is plain RAM that the frontend owns, nobody else refers to it, and no
+ * vCPU has a translation left by which it was writable.  Otherwise t[].frame is
+ * SVQ_NO_FRAME, and nothing has changed.
+ */
+void svq_env_protect(struct svq_dev *dev, struct svq_table_page *t, unsigned int nr);
+
+/*
+ * Undo it, and drop the references.  What the frontend has put there in the
+ * meantime is left alone.  Cannot fail.
+ */
+void svq_env_unprotect(struct svq_dev *dev, const struct svq_table_page *t, unsigned int nr);
+
+/* Copy the first len bytes of a page that is protected into buf. */
+void svq_env_read_table(struct svq_dev *dev, const struct svq_table_page *t, void *buf,
+                        uint32_t len);
+
+/*
  * Give the backend access to pages.  op[].from is SVQ_NONE, op[].to SVQ_RO or
  * SVQ_RW; or from SVQ_RO to SVQ_RW, an upgrade of op[].frame.
- * From SVQ_NONE: looks gfn up in the frontend, which must own plain RAM there
- * (SVQ_ERR_PAGE), sets op[].frame and holds a reference for it.  The place in
+ * From SVQ_NONE with op[].frame set: that page, which is protected; to SVQ_RO.
+ * From SVQ_NONE without: looks gfn up in the frontend, which must own plain RAM
+ * there (SVQ_ERR_PAGE), sets op[].frame.  Either way holds a reference for it.  The place in
  * the backend must be empty or hold its dummy page (SVQ_ERR_APERTURE).
  * An upgrade must be effective on return; if the entry no longer shows
  * op[].frame: SVQ_ERR_APERTURE.
