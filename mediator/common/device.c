@@ -63,7 +63,12 @@ static int check(const struct domain *d,
     BUILD_BUG_ON(XEN_VIRTIO_SHADOW_MAX_QUEUES != VSH_MAX_QUEUES);
     BUILD_BUG_ON(XEN_VIRTIO_SHADOW_MAX_BANKS != VSH_MAX_BANKS);
 
-    if ( c->pad )
+    BUILD_BUG_ON(XEN_VIRTIO_SHADOW_INDIRECT_AUTO != SVQ_INDIRECT_AUTO);
+    BUILD_BUG_ON(XEN_VIRTIO_SHADOW_INDIRECT_COPY != SVQ_INDIRECT_COPY);
+    BUILD_BUG_ON(XEN_VIRTIO_SHADOW_INDIRECT_REMAP != SVQ_INDIRECT_REMAP);
+    BUILD_BUG_ON(XEN_VIRTIO_SHADOW_INDIRECT_OFF != SVQ_INDIRECT_OFF);
+
+    if ( c->indirect > XEN_VIRTIO_SHADOW_INDIRECT_OFF )
         return -EINVAL;
 
     if ( c->policy != XEN_VIRTIO_SHADOW_POLICY_GRANT )
@@ -130,6 +135,7 @@ static int set_up_core(struct vsh_device *s,
 
     dev->nr_queues = c->nr_queues;
     dev->nr_banks = c->nr_banks;
+    dev->indirect = c->indirect;
     for ( i = 0; i < c->nr_banks; i++ )
     {
         dev->bank[i].base = c->bank[i].base;
@@ -314,6 +320,14 @@ int vsh_close(struct vsh_device *s)
             return -ERESTART;
         spin_lock(&s->lock);
     }
+
+    ASSERT(!s->dev.pages.nr_mapped);
+    ASSERT(!s->dev.pages.nr_tables);
+
+    vsh_window_remove(s);
+
+    s->open = false;
+    s->more = false;
 
     spin_unlock(&s->lock);
 

@@ -33,6 +33,9 @@ static void queue_stats(struct xen_virtio_shadow_queue_stats *to,
     to->rejected = q->stats.rejected;
     to->notifications = q->stats.notifications;
     to->interrupts = q->stats.interrupts;
+    to->tables_copied = q->stats.tables_copied;
+    to->tables_remapped = q->stats.tables_remapped;
+    to->tables_restored = q->stats.tables_restored;
 }
 
 static void device_stats(struct xen_virtio_shadow_stats *to,
@@ -55,6 +58,7 @@ static void device_stats(struct xen_virtio_shadow_stats *to,
     to->xen_kib = DIV_ROUND_UP(s->bytes, 1024);
     to->failures = dev->failures;
     to->last_error = dev->last_error;
+    to->indirect = dev->indirect;
     to->driver_features = dev->driver_features;
 
     for ( q = 0; q < dev->nr_queues; q++ )

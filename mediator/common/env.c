@@ -133,22 +133,53 @@ static enum svq_error map_error(int rc)
 }
 
 /*
+ * References on pages of op[0] to op[nr - 1], until one is not to be had.  Those
+ * of tables are known already, and not plain RAM for others to find.
+ */
+static unsigned int get_pages(struct vsh_device *s,
+                              const struct svq_page_op *op, unsigned int nr,
+                              struct page_info *pg[])
+{
+    gfn_t gfn[SVQ_PAGE_BATCH] = {};
+    unsigned int i, n;
+
+    for ( i = 0; i < nr; i += n )
+    {
+        unsigned int got;
+
+        if ( op[i].frame != SVQ_NO_FRAME )
+        {
+            pg[i] = mfn_to_page(_mfn(op[i].frame));
+            if ( !get_page(pg[i], s->frontend) )
+                break;
+            n = 1;
+            continue;
+        }
+
+        for ( n = 0; i + n < nr && op[i + n].frame == SVQ_NO_FRAME; n++ )
+            gfn[n] = _gfn(op[i + n].gfn);
+
+        got = p2m_get_ram_pages(s->frontend, gfn, &pg[i], n);
+        if ( got < n )
+            return i + got;
+    }
+
+    return i;
+}
+
+/*
  * From SVQ_NONE, op[0] to op[nr - 1].  The pages are collected under the
  * frontend's p2m lock, then mapped under the backend's.
  */
 static unsigned int grant_new(struct vsh_device *s, struct svq_page_op *op,
                               unsigned int nr, enum svq_error *err)
 {
-    gfn_t gfn[SVQ_PAGE_BATCH] = {};
     struct page_info *pg[SVQ_PAGE_BATCH];
     struct batch b = { .nr = 0 };
     unsigned int i, got, done;
     int rc;
 
-    for ( i = 0; i < nr; i++ )
-        gfn[i] = _gfn(op[i].gfn);
-
-    got = p2m_get_ram_pages(s->frontend, gfn, pg, nr);
+    got = get_pages(s, op, nr, pg);
     if ( got < nr )
         *err = SVQ_ERR_PAGE;
 

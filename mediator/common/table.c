@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The core's environment: indirect tables in place, whose pages are read-only
+ * for the frontend, and what happens if it writes to them all the same.
+ */
+#include <xen/domain_page.h>
+
+#include <asm/p2m.h>
+
+#include <vsh.h>
+
+/* What is passed to the p2m at a time. */
+static unsigned int to_batch(struct p2m_foreign *f,
+                             const struct svq_table_page *t, unsigned int nr)
+{
+    unsigned int i;
+
+    nr = min(nr, SVQ_PAGE_BATCH);
+
+    for ( i = 0; i < nr; i++ )
+    {
+        f[i].gfn = _gfn(t[i].gfn);
+        f[i].mfn = _mfn(t[i].frame);
+    }
+
+    return nr;
+}
+
+void svq_env_protect(struct svq_dev *dev, struct svq_table_page *t,
+                     unsigned int nr)
+{
+    struct domain *d = container_of(dev, struct vsh_device, dev)->frontend;
+    struct p2m_foreign f[SVQ_PAGE_BATCH];
+    unsigned int i, n;
+
+    /* It may have a device of its own that no SMMU keeps from its memory. */
+    if ( is_domain_direct_mapped(d) )
+        return;
+
+    for ( ; nr; t += n, nr -= n )
+    {
+        n = to_batch(f, t, nr);
+        p2m_ram_protect(d, f, n);
+
+        for ( i = 0; i < n; i++ )
+            if ( f[i].done )
+                t[i].frame = mfn_x(f[i].mfn);
+    }
+}
+
+void svq_env_unprotect(struct svq_dev *dev, const struct svq_table_page *t,
+                       unsigned int nr)
+{
+    struct domain *d = container_of(dev, struct vsh_device, dev)->frontend;
+    struct p2m_foreign f[SVQ_PAGE_BATCH];
+    unsigned int i, n;
+
+    for ( ; nr; t += n, nr -= n )
+    {
+        n = to_batch(f, t, nr);
+        p2m_ram_unprotect(d, f, n);
+
+        /* The last one, if the frontend has given the page away meanwhile. */
+        for ( i = 0; i < n; i++ )
+            put_page(mfn_to_page(f[i].mfn));
+    }
+}
+
+void svq_env_read_table(struct svq_dev *dev, const struct svq_table_page *t,
+                        void *buf, uint32_t len)
+{
+    const void *p = map_domain_page(_mfn(t->frame));
+
+    ASSERT(len <= PAGE_SIZE);
+    memcpy(buf, p, len);
+    unmap_domain_page(p);
+}
+
+bool virtio_shadow_protects(const struct domain *d)
+{
+    return d->virtio_shadow;
+}
+
+bool virtio_shadow_write_fault(struct domain *d, gfn_t gfn)
+{
+    const struct virtio_shadow *vs = d->virtio_shadow;
+    unsigned int i;
+
+    for ( i = 0; vs && i < ARRAY_SIZE(vs->device); i++ )
+    {
+        struct vsh_device *s = ACCESS_ONCE(vs->device[i]);
+        bool ours = false;
+
+        if ( !s )
+            continue;
+
+        /* Waits for whoever is about to make the page read-only, or writable. */
+        spin_lock(&s->lock);
+
+        if ( vsh_usable(s) )
+        {
+            ours = svq_dev_write_fault(&s->dev, gfn_x(gfn));
+            if ( ours )
+                vsh_run(s);
+        }
+
+        spin_unlock(&s->lock);
+
+        if ( ours )
+            return true;
+    }
+
+    return false;
+}
+
+/*
+ * Local variables:
+ * mode: C
+ * c-file-style: "BSD"
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */
