@@ -13,8 +13,9 @@
  *   vsh_device.lock      serialises all calls of the core for a device
  *     virtio_shadow.lock   the list of devices that a backend serves, and where
  *                          they appear in it; taken alone on the fault path
- *     p2m lock             of one domain at a time, never of two
- *       leaves: event channels, vGIC, scheduler, heap
+ *     p2m lock             of one domain at a time, never of two; a fault on a
+ *                          page of a table takes the device's lock without it
+ *       leaves: event channels, vGIC, scheduler
  *
  * None is taken with interrupts off.
  */
