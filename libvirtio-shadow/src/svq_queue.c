@@ -215,6 +215,8 @@ enum svq_error svq_queue_fetch(struct svq_dev *dev, struct svq_queue *q, unsigne
             break;
     }
 
+    svq_remap_end(dev);
+
     /* Nothing is published before the pages that it names are granted. */
     commit_err = svq_pages_commit(dev, q);
     if ( commit_err != SVQ_ERR_NONE )

@@ -8,51 +8,141 @@
  */
 #include "svq_pages.h"
 #include "svq_remap.h"
+#include "svq_ring.h"
 #include "svq_tables.h"
+
+/* A table to which in-place use is of use, wherever it may come from. */
+static bool is_eligible(const struct svq_dev *dev, const struct svq_queue *q, uint64_t addr,
+                        unsigned int entries)
+{
+    /* The driver has promised pages of its own for tables that begin a page. */
+    return q->remap && !(addr & SVQ_PAGE_MASK) &&
+           (dev->indirect == SVQ_INDIRECT_REMAP || entries >= SVQ_REMAP_ENTRIES);
+}
 
 static bool is_wanted(const struct svq_dev *dev, const struct svq_queue *q,
                       const struct svq_chain *c, uint64_t addr, unsigned int entries)
 {
     /*
      * Descriptors in the ring before the table would have to stay direct ones.
-     * And the driver has promised pages of its own for tables that begin a page.
+     * And whatever part of the table the chain uses, it is not to wait for room.
      */
-    return q->remap && !c->nr && !(addr & SVQ_PAGE_MASK) &&
-           (dev->indirect == SVQ_INDIRECT_REMAP || entries >= SVQ_REMAP_ENTRIES) &&
-           /* Whatever part of the table the chain uses, it will not have to wait for room. */
-           svq_tables_fit(&q->tables, entries);
+    return is_eligible(dev, q, addr, entries) && !c->nr && svq_tables_fit(&q->tables, entries);
+}
+
+static struct svq_table_page *find_ahead(struct svq_dev *dev, uint64_t gfn)
+{
+    unsigned int i;
+
+    for ( i = 0; i < dev->nr_ahead; i++ )
+        if ( dev->ahead[i].gfn == gfn )
+            return &dev->ahead[i];
+
+    return NULL;
+}
+
+/* Note nr pages to be protected: all, or false and none. */
+static bool add_ahead(struct svq_dev *dev, uint64_t gfn, unsigned int nr)
+{
+    unsigned int i;
+
+    if ( dev->nr_ahead + nr > SVQ_REMAP_PAGES )
+        return false;
+
+    for ( i = 0; i < nr; i++ )
+        if ( find_ahead(dev, gfn + i) || !svq_pages_unused(&dev->pages, gfn + i) )
+            return false;
+
+    for ( i = 0; i < nr; i++ )
+    {
+        struct svq_table_page *t = &dev->ahead[dev->nr_ahead++];
+
+        t->gfn = gfn + i;
+        t->frame = SVQ_NO_FRAME;
+    }
+
+    return true;
+}
+
+/*
+ * Protect nr pages, and with the same flush those of tables that come next, by
+ * the looks of it.
+ */
+static bool protect_batch(struct svq_dev *dev, struct svq_queue *q, uint64_t gfn, unsigned int nr)
+{
+    struct svq_desc d;
+    unsigned int n;
+
+    svq_remap_end(dev);
+
+    if ( !add_ahead(dev, gfn, nr) )
+        return false;
+
+    for ( n = 1; n < SVQ_REMAP_CHAINS && svq_split_peek(q, n, &d); n++ )
+    {
+        unsigned int entries = d.len / sizeof(d);
+
+        if ( d.flags != SVQ_DESC_F_INDIRECT || !entries || entries > q->size ||
+             !is_eligible(dev, q, d.addr, entries) || !svq_in_ram(dev, d.addr, d.len) )
+            continue;
+
+        add_ahead(dev, d.addr >> SVQ_PAGE_SHIFT, svq_pages_of(d.addr, d.len));
+    }
+
+    svq_env_protect(dev, dev->ahead, dev->nr_ahead);
+
+    return true;
+}
+
+void svq_remap_end(struct svq_dev *dev)
+{
+    unsigned int i, nr = 0;
+
+    for ( i = 0; i < dev->nr_ahead; i++ )
+        if ( dev->ahead[i].frame != SVQ_NO_FRAME )
+            dev->ahead[nr++] = dev->ahead[i];
+
+    if ( nr )
+        svq_env_unprotect(dev, dev->ahead, nr);
+
+    dev->nr_ahead = 0;
 }
 
 /* All of the table's pages, or false and none. */
-static bool protect(struct svq_dev *dev, struct svq_table_page *t, unsigned int nr, uint64_t gfn)
+static bool protect(struct svq_dev *dev, struct svq_queue *q, struct svq_chain *c,
+                    struct svq_table_page *t, unsigned int nr, uint64_t gfn)
 {
     unsigned int i, good = 0;
 
     if ( nr > dev->pages.nr_free )
         return false;
 
-    for ( i = 0; i < nr; i++ )
+    if ( !find_ahead(dev, gfn) )
     {
-        if ( !svq_pages_unused(&dev->pages, gfn + i) )
+        c->work += SVQ_REMAP_WORK;
+        if ( !protect_batch(dev, q, gfn, nr) )
             return false;
-
-        t[i].gfn = gfn + i;
-        t[i].frame = SVQ_NO_FRAME;
     }
 
-    svq_env_protect(dev, t, nr);
+    for ( i = 0; i < nr; i++ )
+    {
+        const struct svq_table_page *a = find_ahead(dev, gfn + i);
+
+        good += a && a->frame != SVQ_NO_FRAME && svq_pages_unused(&dev->pages, gfn + i);
+    }
+
+    if ( good < nr )
+        return false;
 
     for ( i = 0; i < nr; i++ )
-        good += t[i].frame != SVQ_NO_FRAME;
+    {
+        struct svq_table_page *a = find_ahead(dev, gfn + i);
 
-    if ( good == nr )
-        return true;
+        t[i] = *a;
+        *a = dev->ahead[--dev->nr_ahead];
+    }
 
-    for ( i = 0; i < nr; i++ )
-        if ( t[i].frame != SVQ_NO_FRAME )
-            svq_env_unprotect(dev, &t[i], 1);
-
-    return false;
+    return true;
 }
 
 bool svq_remap(struct svq_dev *dev, struct svq_queue *q, struct svq_chain *c, uint64_t addr,
@@ -62,12 +152,13 @@ bool svq_remap(struct svq_dev *dev, struct svq_queue *q, struct svq_chain *c, ui
     struct svq_table_page t[SVQ_TABLE_PAGES];
     uint8_t *to = (uint8_t *)dev->table;
 
-    if ( !is_wanted(dev, q, c, addr, len / sizeof(struct svq_desc)) )
+    if ( !is_wanted(dev, q, c, addr, len / sizeof(struct svq_desc)) ||
+         !protect(dev, q, c, t, nr, addr >> SVQ_PAGE_SHIFT) )
+    {
+        /* What is copied may be in a page that was protected for another. */
+        svq_remap_end(dev);
         return false;
-
-    c->work += SVQ_REMAP_WORK;
-    if ( !protect(dev, t, nr, addr >> SVQ_PAGE_SHIFT) )
-        return false;
+    }
 
     c->remapped = true;
     c->table = addr;

@@ -17,6 +17,9 @@
 bool svq_remap(struct svq_dev *dev, struct svq_queue *q, struct svq_chain *c, uint64_t addr,
                uint32_t len);
 
+/* No more chains for now: what was protected for them becomes writable again. */
+void svq_remap_end(struct svq_dev *dev);
+
 /* The chain does not go to the backend: put the pages of its table, if it has one in place. */
 void svq_remap_undo(struct svq_dev *dev, const struct svq_chain *c);
 

@@ -39,6 +39,11 @@ void svq_packed_start(struct svq_queue *q);
 enum svq_error svq_split_look(struct svq_queue *q);
 enum svq_error svq_split_read(struct svq_dev *dev, struct svq_queue *q, struct svq_chain *c);
 void svq_split_advance(struct svq_queue *q);
+/*
+ * A first look at the head of the chain n after the one that is read: a hint, as
+ * it will be read again.  False if there is none.
+ */
+bool svq_split_peek(struct svq_queue *q, unsigned int n, struct svq_desc *d);
 bool svq_split_enable_kicks(struct svq_queue *q);
 bool svq_split_use(struct svq_queue *q, unsigned int nr);
 

@@ -95,6 +95,27 @@ enum svq_error svq_split_read(struct svq_dev *dev, struct svq_queue *q, struct s
     return SVQ_ERR_NONE;
 }
 
+bool svq_split_peek(struct svq_queue *q, unsigned int n, struct svq_desc *d)
+{
+    uint16_t at = (uint16_t)(q->last_avail + n);
+    const struct svq_desc *src;
+    unsigned int i;
+
+    if ( n >= (uint16_t)(q->avail_seen - q->last_avail) )
+        return false;
+
+    i = svq_read_once(*(uint16_t *)svq_mem_at(&q->avail, SVQ_AVAIL_RING(at & (q->size - 1U))));
+    if ( i >= q->size )
+        return false;
+
+    src = svq_mem_at(&q->desc, svq_nospec(i, (unsigned int)q->size) * sizeof(*src));
+    d->addr = svq_read_once(src->addr);
+    d->len = svq_read_once(src->len);
+    d->flags = svq_read_once(src->flags);
+
+    return true;
+}
+
 void svq_split_advance(struct svq_queue *q)
 {
     q->last_avail++;

@@ -118,7 +118,8 @@ struct env {
     uint8_t *table_used[VSH_MAX_QUEUES];    /* entries of shadow tables in flight */
     unsigned int table_reads;               /* calls of svq_env_read() */
     unsigned int protected;                 /* pages that are read-only for the guest */
-    unsigned int protects, unprotects, protects_refused;
+    unsigned int protects, unprotects, protects_refused;    /* pages */
+    unsigned int protect_flushes;
 
     /* Fail a grant once, after so many more pages, with this error; -1: never. */
     int grants_left;

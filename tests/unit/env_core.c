@@ -668,6 +668,7 @@ void svq_env_protect(struct svq_dev *dev, struct svq_table_page *t, unsigned int
     if (env->on_protect)
         env->on_protect();
 
+    env->protect_flushes++;
     for (i = 0; i < nr; i++)
         env_page(t[i].gfn * PAGE)->tlb_rw = false;
 

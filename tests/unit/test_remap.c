@@ -172,6 +172,87 @@ static void longest_table_takes_pages_that_are_neighbours(void)
     drv_assert_alive();
 }
 
+/* ---- Several at a time ---- */
+
+static void offer_table(unsigned int n, unsigned int nr)
+{
+    fill(TABLE(n), nr);
+    drv_desc(0, n, TABLE(n), 16 * nr, IND, 0);
+    drv_offer(0, n);
+}
+
+static void tables_that_come_together_take_one_flush(void)
+{
+    unsigned int n;
+
+    up_remap(64);
+    for (n = 0; n < SVQ_REMAP_CHAINS; n++)
+        offer_table(n, 3);
+    drv_kick(0);
+    assert_int_equal(env->protect_flushes, 1);
+    assert_int_equal(env->protected, SVQ_REMAP_CHAINS);
+    assert_int_equal(stats()->tables_remapped, SVQ_REMAP_CHAINS);
+
+    for (; n < SVQ_REMAP_CHAINS + 11; n++)
+        offer_table(n, 3);
+    drv_kick(0);
+    assert_int_equal(env->protect_flushes, 3);
+    assert_int_equal(stats()->tables_copied, 0);
+    while (n--)
+        be_serve(0, 1);
+    assert_int_equal(env->protected, 0);
+    drv_assert_alive();
+}
+
+static void what_was_protected_in_vain_is_restored(void)
+{
+    unsigned int n;
+
+    up_remap(64);
+    for (n = 0; n < 6; n++)
+        offer_table(n, 3);
+    /* The third is malformed: nobody comes to the others. */
+    entry(TABLE(2), 0, BUF(0), 0, W, 0);
+    drv_kick(0);
+    drv_assert_failed(SVQ_ERR_LEN, 0);
+    assert_int_equal(env->protects, 6);
+    assert_int_equal(env->unprotects, 6);
+}
+
+static void look_ahead_sees_the_strangest_things(void)
+{
+    struct svq_desc chain[16];
+
+    up_remap(64);
+    offer_table(0, 3);
+    /* The same one again, in one descriptor, and then by another. */
+    drv_offer(0, 0);
+    drv_kick(0);
+    drv_assert_failed(SVQ_ERR_HEAD_BUSY, 0);
+    assert_int_equal(env->protected, 0);
+
+    up_again();
+    offer_table(0, 3);
+    drv_offer(0, 64);
+    drv_kick(0);
+    drv_assert_failed(SVQ_ERR_HEAD, 0);
+    assert_int_equal(env->protected, 0);
+
+    /* A table in a page that was protected for another one, and is not it. */
+    up_again();
+    offer_table(0, 3);
+    fill(TABLE(2) + 64, 2);
+    drv_desc(0, 1, TABLE(2) + 64, 32, IND, 0);
+    drv_offer(0, 1);
+    offer_table(2, 3);
+    drv_kick(0);
+    assert_int_equal(env->dev.state, VSH_STATE_RUNNING);
+    assert_int_equal(be_chain(0, be_take(0), chain), 3);
+    assert_int_equal(be_chain(0, be_take(0), chain), 2);
+    assert_int_equal(be_chain(0, be_take(0), chain), 3);
+    assert_int_equal(stats()->tables_copied, 1);
+}
+
 /* ---- When not ---- */
 
 static void short_tables_are_copied_if_that_costs_less(void)
@@ -595,6 +676,9 @@ static const struct CMUnitTest tests[] = {
     TEST(many_tables_in_flight_come_back_in_any_order),
     TEST(order_is_kept_and_tables_are_restored_early),
     TEST(longest_table_takes_pages_that_are_neighbours),
+    TEST(tables_that_come_together_take_one_flush),
+    TEST(what_was_protected_in_vain_is_restored),
+    TEST(look_ahead_sees_the_strangest_things),
     TEST(short_tables_are_copied_if_that_costs_less),
     TEST(page_that_others_refer_to_is_copied),
     TEST(table_of_which_one_page_is_shared_is_copied),

@@ -75,8 +75,12 @@
 /* SVQ_INDIRECT_AUTO: tables with fewer entries are copied, which costs less. */
 #define SVQ_REMAP_ENTRIES       64u
 
-/* What making the pages of a table read-only costs, flush included, in units of SVQ_BUDGET. */
+/* What making pages of tables read-only costs, flush included, in units of SVQ_BUDGET. */
 #define SVQ_REMAP_WORK          32u
+
+/* They become so for the sake of several chains at a time, as far as they are there. */
+#define SVQ_REMAP_CHAINS        8u
+#define SVQ_REMAP_PAGES         16u
 
 /* Ids of chains in flight: 2.8 lets a driver choose any 16 bits. */
 #define SVQ_BUSY_WORDS          ((1u << 16) / 32u)
@@ -426,6 +430,8 @@ struct svq_dev {
     bool clearing;                      /* dummies, once the device has stopped */
     uint32_t next_queue;                /* to be served first */
     struct svq_page_op op[SVQ_PAGE_BATCH];
+    struct svq_table_page ahead[SVQ_REMAP_PAGES];   /* protected for chains that come next ... */
+    uint32_t nr_ahead;                  /* ... so many; none between calls */
     struct svq_table_page restore[SVQ_PAGE_BATCH];  /* pages that become writable again ... */
     uint32_t nr_restore;                /* ... so many of them */
 
