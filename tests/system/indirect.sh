@@ -8,7 +8,7 @@
 
 # feature GUEST BIT: has the driver of the guest's first disk accepted it?
 feature() {
-    guest_run "$1" 20 'cut -c '"$(($2 + 1))"' /sys/block/vda/device/../features' | grep -q '^1'
+    guest_run "$1" 20 'cut -c '"$(($2 + 1))"' /sys/block/vda/device/features' | grep -q '^1'
 }
 
 # big_blocks GUEST DEVICE: requests of 128 KiB and of 1 MiB, past the page cache.
