@@ -54,7 +54,13 @@ uint64_t svq_dev_offered(const struct svq_dev *dev)
         return 0;
 
     if ( offers_indirect_pages(dev) )
+    {
         ours |= FEATURE(SVQ_F_INDIRECT_PAGES);
+
+        /* Tables of packed queues are not in the device's format: they are copied. */
+        if ( dev->indirect == SVQ_INDIRECT_REMAP )
+            ours &= ~FEATURE(SVQ_F_RING_PACKED);
+    }
 
     return (theirs & ~RESERVED_FEATURES) | FEATURE(SVQ_F_VERSION_1) |
            ((ours | (theirs & SHARED_FEATURES)) & ~dev->withheld);

@@ -13,10 +13,10 @@ feature() {
 
 # big_blocks GUEST DEVICE: requests of 128 KiB and of 1 MiB, past the page cache.
 big_blocks() {
-    guest_run "$1" 120 "dd if=/dev/urandom of=/tmp/a bs=128k count=64 &&
-        dd if=/tmp/a of=$2 bs=128k oflag=direct &&
-        dd if=$2 of=/tmp/b bs=1M count=8 iflag=direct && cmp /tmp/a /tmp/b" | tr '\n' ' '
-    guest_run "$1" 60 "cmp /tmp/a /tmp/b && rm /tmp/a /tmp/b"
+    guest_run "$1" 60 "dd if=/dev/urandom of=/tmp/a bs=128k count=64" &&
+        guest_run "$1" 60 "dd if=/tmp/a of=$2 bs=128k oflag=direct" &&
+        guest_run "$1" 60 "dd if=$2 of=/tmp/b bs=1M count=8 iflag=direct" &&
+        guest_run "$1" 60 "sha256sum /tmp/a /tmp/b | cut -d' ' -f1 | uniq | wc -l | grep -qx 1"
 }
 
 tables() {
@@ -32,8 +32,8 @@ check "guest is created" create "$(write_config guest "$TRIMMED" 256 2 "root=/de
     "$(mediated_disk backend xvdb /dev/xvdc shadow_indirect=remap)")" || exit 1
 check "guest is up" wait_up guest 60 || exit 1
 check "remap: driver has INDIRECT_PAGES" feature guest 44
-job_start guest 128
-check "remap: 128 MiB are equal after unmounting and mounting again" job_finish guest 128
+job_start guest 64
+check "remap: 64 MiB are equal after unmounting and mounting again" job_finish guest 64
 check "remap: big blocks are equal" big_blocks guest /dev/vda2
 guest_run guest 30 sync
 check "remap: no page is mapped at rest" wait_until 20 shadow_idle guest
@@ -71,8 +71,9 @@ for policy in auto copy off; do
     case $policy in
         auto)
             check "auto: driver has INDIRECT_PAGES" feature guest 44
-            check "auto: short tables were copied" [ "$(shadow_sum guest tables_copied)" -gt 0 ]
-            check "auto: long ones were not" [ "$(shadow_sum guest tables_remapped)" -gt 0 ]
+            # Linux takes packed queues, which do without tables in place.
+            check "auto: driver has a packed queue" feature guest 34
+            check "auto: tables were copied" [ "$(shadow_sum guest tables_copied)" -gt 0 ]
             ;;
         copy)
             check "copy: driver does not have INDIRECT_PAGES" eval '! feature guest 44'

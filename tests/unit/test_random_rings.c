@@ -63,6 +63,8 @@ static void random_features(void)
             drv_ring_features |= BIT(bits[i]);
     if (remap && drv_ring_features & BIT(SVQ_F_INDIRECT_DESC) && one_in(2))
         drv_ring_features |= BIT(SVQ_F_INDIRECT_PAGES);
+    if (remap)
+        drv_ring_features &= ~BIT(SVQ_F_RING_PACKED);
     be_features = BE_FEATURES | BIT(SVQ_F_RING_RESET) | BIT(SVQ_F_INDIRECT_DESC);
     if (one_in(2))
         be_features |= BIT(SVQ_F_EVENT_IDX);
@@ -258,7 +260,7 @@ static void honest(void)
 
     drv_assert_alive();
     assert_int_equal(added, completed + lost);
-    assert_true(completed > STEPS / 30);
+    assert_true(completed > STEPS / 50);
     completed_all += completed;
     assert_int_equal(env_visible(), 0);
     assert_int_equal(env->nr_flights, 0);
@@ -625,7 +627,7 @@ static void hostile(void)
     }
     assert_int_equal(env->dev.state, VSH_STATE_RUNNING);
     env->tampered = false;
-    drv_ring_features = BIT(SVQ_F_RING_PACKED);
+    drv_ring_features = remap ? 0 : BIT(SVQ_F_RING_PACKED);
     start_all();
     be_ack();
     be_begin();
@@ -648,7 +650,7 @@ static void run_seed(void **state)
     memset(be, 0, sizeof(be));
     memset(was_live, 0, sizeof(was_live));
 
-    remap = s->number % 4;
+    remap = s->number % 2;
     random_features();
     env_create(&(struct env_opts){
         .queues = QUEUES, .size = SIZE, .records = s->number % 3 ? 0 : 256,

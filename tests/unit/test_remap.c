@@ -324,10 +324,13 @@ static void table_behind_direct_descriptors_is_copied(void)
 
 static void table_of_a_packed_queue_is_copied(void)
 {
-    struct svq_packed_desc t = { BUF(0), 16, 0, 0 }, d = { TABLE(0), 16, 5, IND | SVQ_PACKED_F_AVAIL };
+    struct svq_packed_desc t = { BUF(0), 16, 0, 0 };
+    struct svq_packed_desc d = { TABLE(0), 16 * SVQ_REMAP_ENTRIES, 5, IND | SVQ_PACKED_F_AVAIL };
+    unsigned int i;
 
-    up_as(SVQ_INDIRECT_REMAP, 16, BIT(SVQ_F_RING_PACKED));
-    env_write(TABLE(0), &t, sizeof(t));
+    up_as(SVQ_INDIRECT_AUTO, 128, BIT(SVQ_F_RING_PACKED));
+    for (i = 0; i < SVQ_REMAP_ENTRIES; i++)
+        env_write(TABLE(0) + 16 * i, &t, sizeof(t));
     env_write(drv_queue[0].desc, &d, sizeof(d));
     drv_kick(0);
     was_copied();
@@ -371,6 +374,9 @@ static void policy_is_what_is_offered(void)
             be_features = BE_FEATURES | (dev_has ? INDIRECT : PAGES);
             assert_int_equal(be_attach(), VSH_ERR_NONE);
             assert_int_equal(drv_offered() & (INDIRECT | PAGES), dev_has ? cases[i].offered : 0);
+            /* Packed tables are not the device's, so there would be none in place. */
+            assert_int_equal(!(drv_offered() & BIT(SVQ_F_RING_PACKED)),
+                             dev_has && cases[i].policy == SVQ_INDIRECT_REMAP);
             env_release();
             env_destroy();
         }
