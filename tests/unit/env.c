@@ -305,8 +305,8 @@ void env_check_visible(const char *when)
         if (reachable(pl->access)) {
             ENV_CHECK(env_frame(pl->frame)->refs, "%s: a freed frame is mapped", when);
             ENV_CHECK(failing || pg->readers + pg->writers, "%s: mapped, but in no flight", when);
-            ENV_CHECK(pl->access == SVQ_RO || failing || pg->writers,
-                      "%s: writable, but only read", when);
+            ENV_CHECK(pl->access == SVQ_RO || failing || pg->writers, "%s: writable, but only read",
+                      when);
             ENV_CHECK(pl->access == SVQ_RO || !pg->ro, "%s: a writable page of a table", when);
         }
         if (pl->tlb) {

@@ -46,11 +46,11 @@ struct env_frame {
 struct env_page {   /* one gfn of the guest */
     uint64_t frame; /* 0: nothing allocated yet */
     uint8_t kind;
-    bool shared;            /* somebody else refers to it, and may write to it */
-    bool ro;                /* by the guest's p2m */
-    bool tlb_rw;            /* a vCPU may have a translation by which it is writable */
-    uint32_t readers, writers;  /* buffers in flight, by the model */
-    uint32_t tables;            /* tables in place */
+    bool shared;               /* somebody else refers to it, and may write to it */
+    bool ro;                   /* by the guest's p2m */
+    bool tlb_rw;               /* a vCPU may have a translation by which it is writable */
+    uint32_t readers, writers; /* buffers in flight, by the model */
+    uint32_t tables;           /* tables in place */
 };
 
 struct env_place { /* one gfn of the aperture */
@@ -61,11 +61,11 @@ struct env_place { /* one gfn of the aperture */
 };
 
 struct env_flight {
-    unsigned int id, nr;        /* the driver's: head, or buffer id */
-    unsigned int table, table_nr;   /* entries of the shadow table; 0: none */
-    struct svq_desc in_place;       /* points to a table in the guest's RAM; len 0: does not */
-    uint64_t frames[SVQ_TABLE_PAGES];   /* in which it is */
-    uint64_t number;            /* in the order of publication */
+    unsigned int id, nr;              /* the driver's: head, or buffer id */
+    unsigned int table, table_nr;     /* entries of the shadow table; 0: none */
+    struct svq_desc in_place;         /* points to a table in the guest's RAM; len 0: does not */
+    uint64_t frames[SVQ_TABLE_PAGES]; /* in which it is */
+    uint64_t number;                  /* in the order of publication */
     uint64_t writable;
     struct svq_desc desc[];
 };
@@ -75,8 +75,17 @@ struct env_flight {
  * ENV_IN_PLACE: what svq_env_read_table() does, which the guest cannot write.
  */
 enum env_area {
-    ENV_ELSEWHERE, ENV_TABLE, ENV_IN_PLACE, ENV_DESC, ENV_AVAIL, ENV_USED,
-    ENV_SHADOW_DESC, ENV_SHADOW_AVAIL, ENV_SHADOW_USED, ENV_MAILBOX, ENV_INFO
+    ENV_ELSEWHERE,
+    ENV_TABLE,
+    ENV_IN_PLACE,
+    ENV_DESC,
+    ENV_AVAIL,
+    ENV_USED,
+    ENV_SHADOW_DESC,
+    ENV_SHADOW_AVAIL,
+    ENV_SHADOW_USED,
+    ENV_MAILBOX,
+    ENV_INFO
 };
 
 struct env_where {
@@ -85,13 +94,13 @@ struct env_where {
     uint32_t off;
 };
 
-struct env_opts {           /* 0 means the default */
-    unsigned int queues;    /* 1 */
-    unsigned int size;      /* 16 */
-    unsigned int banks;     /* 2 */
-    uint64_t bank0, bank1;  /* bytes: 64 MiB, 16 MiB */
-    uint32_t records;       /* of pages, a power of two; svq_page_records() */
-    uint64_t withheld;      /* feature bits, as the administrator wants */
+struct env_opts {          /* 0 means the default */
+    unsigned int queues;   /* 1 */
+    unsigned int size;     /* 16 */
+    unsigned int banks;    /* 2 */
+    uint64_t bank0, bank1; /* bytes: 64 MiB, 16 MiB */
+    uint32_t records;      /* of pages, a power of two; svq_page_records() */
+    uint64_t withheld;     /* feature bits, as the administrator wants */
     enum svq_indirect indirect;
 };
 
@@ -114,11 +123,11 @@ struct env {
 
     struct env_flight *flight[VSH_MAX_QUEUES][VSH_MAX_QUEUE_SIZE];
     unsigned int nr_flights;
-    uint64_t published, returned[VSH_MAX_QUEUES];   /* numbers of flights */
-    uint8_t *table_used[VSH_MAX_QUEUES];    /* entries of shadow tables in flight */
-    unsigned int table_reads;               /* calls of svq_env_read() */
-    unsigned int protected;                 /* pages that are read-only for the guest */
-    unsigned int protects, unprotects, protects_refused;    /* pages */
+    uint64_t published, returned[VSH_MAX_QUEUES]; /* numbers of flights */
+    uint8_t *table_used[VSH_MAX_QUEUES];          /* entries of shadow tables in flight */
+    unsigned int table_reads;                     /* calls of svq_env_read() */
+    unsigned int protected;                       /* pages that are read-only for the guest */
+    unsigned int protects, unprotects, protects_refused; /* pages */
     unsigned int protect_flushes;
 
     /* Fail a grant once, after so many more pages, with this error; -1: never. */
@@ -129,8 +138,8 @@ struct env {
     void (*on_read)(struct env_where where, void *p, size_t bytes);
     void (*on_copy)(void); /* after the mailbox was copied */
     void (*on_flush)(void);
-    void (*on_protect)(void);       /* entries are read-only, the flush is to come */
-    void (*on_protected)(void);     /* before the table is read */
+    void (*on_protect)(void);   /* entries are read-only, the flush is to come */
+    void (*on_protected)(void); /* before the table is read */
     void (*on_used)(unsigned int queue);
 
     bool rmb, wmb, mb;                    /* seen since what they must follow */

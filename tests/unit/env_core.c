@@ -110,7 +110,8 @@ static void begin_in_place(const struct svq_queue *q, struct env_flight *f,
 
         f->frames[i] = env_frame_of(env_page(d->addr + i * PAGE));
         ENV_CHECK(pg->kind == ENV_RAM && pg->ro && !pg->tlb_rw && !pg->shared && !pg->writers &&
-                      !pg->tables, "a table that somebody can write to");
+                      !pg->tables,
+                  "a table that somebody can write to");
     }
 }
 
@@ -169,7 +170,8 @@ static void begin_flight(unsigned int queue, unsigned int slot)
     f->in_place.len = 0;
 
     d = shadow(&q->shadow_desc, slot * 16);
-    ENV_CHECK(q->slot[slot].remapped == (d->flags & SVQ_DESC_F_INDIRECT && d->addr < VSH_WINDOW_DAS),
+    ENV_CHECK(q->slot[slot].remapped ==
+                  (d->flags & SVQ_DESC_F_INDIRECT && d->addr < VSH_WINDOW_DAS),
               "the core has another idea of where the table is");
     if (q->slot[slot].remapped) {
         begin_in_place(q, f, d);
@@ -233,7 +235,8 @@ static void check_granted(const struct env_flight *f)
     uint64_t at;
 
     for (at = 0; at < f->in_place.len && !env->tampered; at += PAGE)
-        ENV_CHECK(env_entry(f->in_place.addr + at) == SVQ_RO, "published before the table is granted");
+        ENV_CHECK(env_entry(f->in_place.addr + at) == SVQ_RO,
+                  "published before the table is granted");
 
     for (i = 0; i < f->nr && !env->tampered; i++) {
         uint64_t addr = f->desc[i].addr / PAGE * PAGE;
@@ -659,7 +662,7 @@ void svq_env_protect(struct svq_dev *dev, struct svq_table_page *t, unsigned int
             continue;
         }
         pg->ro = true;
-        env->protected++;
+        env->protected ++;
         env->protects++;
         env_frame(frame)->refs++;
         t[i].frame = frame;
@@ -692,7 +695,7 @@ void svq_env_unprotect(struct svq_dev *dev, const struct svq_table_page *t, unsi
             ENV_CHECK(env_access(t[i].gfn * PAGE) == SVQ_NONE,
                       "the guest can write a table that the backend can still see");
             pg->ro = false;
-            env->protected--;
+            env->protected --;
         }
         env->unprotects++;
         env_put(t[i].frame);
@@ -710,7 +713,7 @@ void svq_env_read_table(struct svq_dev *dev, const struct svq_table_page *t, voi
     env->table_reads++;
     (memcpy)(buf, from, len);
     if (env->on_read)
-        env->on_read((struct env_where){ ENV_IN_PLACE, 0, 0 }, from, len);
+        env->on_read((struct env_where){ENV_IN_PLACE, 0, 0}, from, len);
 }
 
 /* Checks what every op must fulfil and finds its place. */

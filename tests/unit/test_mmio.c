@@ -153,8 +153,7 @@ static void offered_features_are_the_device_types_and_the_rings(void)
         be_describe();
         be_mailbox()->device_features = (1ULL << SVQ_F_VERSION_1) | (1ULL << bit);
         assert_int_equal(be_request(VSH_REQ_ATTACH), VSH_ERR_NONE);
-        assert_int_equal(drv_offered(),
-                         (1ULL << SVQ_F_VERSION_1) | OUR_FEATURES | through);
+        assert_int_equal(drv_offered(), (1ULL << SVQ_F_VERSION_1) | OUR_FEATURES | through);
         env_release();
         env_destroy();
     }

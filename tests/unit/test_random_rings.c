@@ -321,7 +321,7 @@ static void hostile_table(unsigned int q, uint64_t table, unsigned int nr)
         random_buf(&b, i >= writable_from);
         if (one_in(300))
             b.addr = one_in(2) ? table : ring_table(q, rnd(SIZE));
-        d = (struct svq_desc){ b.addr, b.len, (uint16_t)(b.write ? W : 0), (uint16_t)(i + 1) };
+        d = (struct svq_desc){b.addr, b.len, (uint16_t)(b.write ? W : 0), (uint16_t)(i + 1)};
         if (env->dev.queue[q].packed) {
             d.next = d.flags;
             spoil(&d.addr, &d.len, &d.next, &d.flags);
@@ -652,9 +652,10 @@ static void run_seed(void **state)
 
     remap = s->number % 2;
     random_features();
-    env_create(&(struct env_opts){
-        .queues = QUEUES, .size = SIZE, .records = s->number % 3 ? 0 : 256,
-        .indirect = remap ? SVQ_INDIRECT_REMAP : SVQ_INDIRECT_COPY });
+    env_create(&(struct env_opts){.queues = QUEUES,
+                                  .size = SIZE,
+                                  .records = s->number % 3 ? 0 : 256,
+                                  .indirect = remap ? SVQ_INDIRECT_REMAP : SVQ_INDIRECT_COPY});
     assert_int_equal(be_attach(), VSH_ERR_NONE);
     start_all();
     for (q = 0; q < QUEUES; q++)
@@ -673,10 +674,11 @@ static void run_seed(void **state)
 static void seeds_got_somewhere(void **state)
 {
     static const enum svq_error wanted[] = {
-        SVQ_ERR_AVAIL_IDX, SVQ_ERR_HEAD, SVQ_ERR_HEAD_BUSY, SVQ_ERR_NEXT, SVQ_ERR_ORDER,
-        SVQ_ERR_INDIRECT, SVQ_ERR_TABLE, SVQ_ERR_TABLE_LINK, SVQ_ERR_CHAIN_PART, SVQ_ERR_FLAGS,
-        SVQ_ERR_LEN, SVQ_ERR_ADDR, SVQ_ERR_USED_IDX, SVQ_ERR_USED_ID, SVQ_ERR_BACKEND_MEM,
-        SVQ_ERR_BACKEND_GONE, SVQ_ERR_TABLE_PAGE, SVQ_ERR_TABLE_WRITE,
+        SVQ_ERR_AVAIL_IDX,  SVQ_ERR_HEAD,        SVQ_ERR_HEAD_BUSY,   SVQ_ERR_NEXT,
+        SVQ_ERR_ORDER,      SVQ_ERR_INDIRECT,    SVQ_ERR_TABLE,       SVQ_ERR_TABLE_LINK,
+        SVQ_ERR_CHAIN_PART, SVQ_ERR_FLAGS,       SVQ_ERR_LEN,         SVQ_ERR_ADDR,
+        SVQ_ERR_USED_IDX,   SVQ_ERR_USED_ID,     SVQ_ERR_BACKEND_MEM, SVQ_ERR_BACKEND_GONE,
+        SVQ_ERR_TABLE_PAGE, SVQ_ERR_TABLE_WRITE,
     };
     unsigned int i;
 

@@ -3,20 +3,20 @@
 #include "backend.h"
 #include "driver.h"
 
-#define W           SVQ_DESC_F_WRITE
-#define NEXT        SVQ_DESC_F_NEXT
-#define IND         SVQ_DESC_F_INDIRECT
-#define BIT(n)      (1ULL << (n))
-#define INDIRECT    BIT(SVQ_F_INDIRECT_DESC)
-#define PAGES       BIT(SVQ_F_INDIRECT_PAGES)
+#define W SVQ_DESC_F_WRITE
+#define NEXT SVQ_DESC_F_NEXT
+#define IND SVQ_DESC_F_INDIRECT
+#define BIT(n) (1ULL << (n))
+#define INDIRECT BIT(SVQ_F_INDIRECT_DESC)
+#define PAGES BIT(SVQ_F_INDIRECT_PAGES)
 
-#define TABLE(n)    BUF(3000 + 8 * (n))
+#define TABLE(n) BUF(3000 + 8 * (n))
 
 static void up_as(enum svq_indirect policy, unsigned int size, uint64_t more)
 {
     be_features = BE_FEATURES | INDIRECT | BIT(SVQ_F_RING_RESET);
     drv_ring_features = INDIRECT | PAGES | more;
-    up(&(struct env_opts){ .size = size, .indirect = policy });
+    up(&(struct env_opts){.size = size, .indirect = policy});
 }
 
 static void up_remap(unsigned int size)
@@ -27,7 +27,7 @@ static void up_remap(unsigned int size)
 static void entry(uint64_t table, unsigned int i, uint64_t addr, uint32_t len, unsigned int flags,
                   unsigned int next)
 {
-    struct svq_desc d = { addr, len, (uint16_t)flags, (uint16_t)next };
+    struct svq_desc d = {addr, len, (uint16_t)flags, (uint16_t)next};
 
     assert_true(env_vcpu_writes(table + 16 * i, &d, sizeof(d)));
 }
@@ -151,7 +151,7 @@ static void order_is_kept_and_tables_are_restored_early(void)
 
 static void longest_table_takes_pages_that_are_neighbours(void)
 {
-    static const unsigned int nr[] = { 256, 257, 512, 1000, 1024 };
+    static const unsigned int nr[] = {256, 257, 512, 1000, 1024};
     struct svq_desc chain[1024];
     unsigned int i, k, head;
 
@@ -324,8 +324,8 @@ static void table_behind_direct_descriptors_is_copied(void)
 
 static void table_of_a_packed_queue_is_copied(void)
 {
-    struct svq_packed_desc t = { BUF(0), 16, 0, 0 };
-    struct svq_packed_desc d = { TABLE(0), 16 * SVQ_REMAP_ENTRIES, 5, IND | SVQ_PACKED_F_AVAIL };
+    struct svq_packed_desc t = {BUF(0), 16, 0, 0};
+    struct svq_packed_desc d = {TABLE(0), 16 * SVQ_REMAP_ENTRIES, 5, IND | SVQ_PACKED_F_AVAIL};
     unsigned int i;
 
     up_as(SVQ_INDIRECT_AUTO, 128, BIT(SVQ_F_RING_PACKED));
@@ -340,7 +340,7 @@ static void table_of_a_driver_that_promised_nothing_is_copied(void)
 {
     be_features = BE_FEATURES | INDIRECT;
     drv_ring_features = INDIRECT;
-    up(&(struct env_opts){ .indirect = SVQ_INDIRECT_REMAP });
+    up(&(struct env_opts){.indirect = SVQ_INDIRECT_REMAP});
     submit(0, 4);
     was_copied();
 }
@@ -363,14 +363,16 @@ static void policy_is_what_is_offered(void)
         enum svq_indirect policy;
         uint64_t offered;
     } cases[] = {
-        { SVQ_INDIRECT_AUTO, INDIRECT | PAGES }, { SVQ_INDIRECT_COPY, INDIRECT },
-        { SVQ_INDIRECT_REMAP, INDIRECT | PAGES }, { SVQ_INDIRECT_OFF, 0 },
+        {SVQ_INDIRECT_AUTO, INDIRECT | PAGES},
+        {SVQ_INDIRECT_COPY, INDIRECT},
+        {SVQ_INDIRECT_REMAP, INDIRECT | PAGES},
+        {SVQ_INDIRECT_OFF, 0},
     };
     unsigned int i, dev_has;
 
     for (i = 0; i < COUNT(cases); i++)
         for (dev_has = 0; dev_has < 2; dev_has++) {
-            env_create(&(struct env_opts){ .indirect = cases[i].policy });
+            env_create(&(struct env_opts){.indirect = cases[i].policy});
             be_features = BE_FEATURES | (dev_has ? INDIRECT : PAGES);
             assert_int_equal(be_attach(), VSH_ERR_NONE);
             assert_int_equal(drv_offered() & (INDIRECT | PAGES), dev_has ? cases[i].offered : 0);
@@ -385,7 +387,7 @@ static void policy_is_what_is_offered(void)
 static void pages_without_tables_are_not_agreed_to(void)
 {
     be_features = BE_FEATURES | INDIRECT;
-    env_create(&(struct env_opts){ .indirect = SVQ_INDIRECT_REMAP });
+    env_create(&(struct env_opts){.indirect = SVQ_INDIRECT_REMAP});
     assert_int_equal(be_attach(), VSH_ERR_NONE);
     drv_reset();
     drv_write(SVQ_MMIO_STATUS, SVQ_STATUS_ACKNOWLEDGE | SVQ_STATUS_DRIVER);
@@ -437,7 +439,7 @@ static void write_elsewhere_is_nobodys_business(void)
 /* A vCPU that can still write, by its TLB, while the entry is read-only already. */
 static void race_up_to_the_flush(void)
 {
-    struct svq_desc d = { BUF(77), 7, 0, 0 };
+    struct svq_desc d = {BUF(77), 7, 0, 0};
 
     assert_true(env_vcpu_writes(TABLE(0), &d, sizeof(d)));
 }
@@ -485,7 +487,7 @@ static void bad_table_is_given_back_as_the_device_fails(void)
 
 static void odd_lengths_are_refused_before_anything_is_protected(void)
 {
-    static const uint32_t bad[] = { 0, 1, 15, 17, 17 * 16, 0xfffffff0, ~0U };
+    static const uint32_t bad[] = {0, 1, 15, 17, 17 * 16, 0xfffffff0, ~0U};
     unsigned int i;
 
     up_remap(16);
@@ -500,7 +502,7 @@ static void odd_lengths_are_refused_before_anything_is_protected(void)
 
 static void buffer_in_its_own_table_is_refused(void)
 {
-    static const unsigned int flags[] = { 0, W };
+    static const unsigned int flags[] = {0, W};
     unsigned int i;
 
     up_remap(16);
@@ -596,7 +598,7 @@ static void chain_that_waits_leaves_its_table_writable(void)
 
     be_features = BE_FEATURES | INDIRECT;
     drv_ring_features = INDIRECT | PAGES;
-    up(&(struct env_opts){ .records = 16, .indirect = SVQ_INDIRECT_REMAP });
+    up(&(struct env_opts){.records = 16, .indirect = SVQ_INDIRECT_REMAP});
     submit(0, 10);
     head = be_take(0);
     for (i = 0; i < 10; i++)

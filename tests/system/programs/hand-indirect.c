@@ -23,12 +23,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#define IND      SVQ_DESC_F_INDIRECT
+#define IND SVQ_DESC_F_INDIRECT
 #define INDIRECT (1ULL << SVQ_F_INDIRECT_DESC)
-#define PAGES    (1ULL << SVQ_F_INDIRECT_PAGES)
+#define PAGES (1ULL << SVQ_F_INDIRECT_PAGES)
 
 #define ENTRIES 3u
-#define ROUNDS  400u
+#define ROUNDS 400u
 /* Of those after which the device process may have to come back. */
 #define FAILURES 8u
 
@@ -356,7 +356,8 @@ int main(int argc, char **argv)
     sigaction(SIGBUS, &action, NULL);
 
     hand_features |= INDIRECT | (remap ? PAGES : 0);
-    report("tables are offered", (offered() & hand_features) == hand_features ? NULL : "they are not");
+    report("tables are offered",
+           (offered() & hand_features) == hand_features ? NULL : "they are not");
 
     report("reads by a table", again_and_again());
     report("tables anywhere in a page", places());

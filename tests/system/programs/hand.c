@@ -122,11 +122,10 @@ bool start(void)
     return rd(SVQ_MMIO_STATUS) & SVQ_STATUS_DRIVER_OK;
 }
 
-void set_desc(unsigned int i, uint64_t addr, uint32_t len, unsigned int flags,
-                     unsigned int next)
+void set_desc(unsigned int i, uint64_t addr, uint32_t len, unsigned int flags, unsigned int next)
 {
-    desc[i] = (struct svq_desc){.addr = addr, .len = len, .flags = (uint16_t)flags,
-                                .next = (uint16_t)next};
+    desc[i] = (struct svq_desc){
+        .addr = addr, .len = len, .flags = (uint16_t)flags, .next = (uint16_t)next};
 }
 
 /* The descriptors 0, 1, 2 of a good read of sector 0. */

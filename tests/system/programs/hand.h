@@ -14,8 +14,8 @@
 
 #include <virtio-shadow/ring.h>
 
-#define PAGE   4096u
-#define QSIZE  64u
+#define PAGE 4096u
+#define QSIZE 64u
 #define SECTOR 512u
 
 #define BLK_IN 0u /* struct virtio_blk_req.type: the device writes the data */
@@ -38,7 +38,7 @@ extern uint16_t avail_idx; /* what has been offered */
 
 #define HEADER_OFF 0u
 #define STATUS_OFF 1024u
-#define DATA_OFF   2048u
+#define DATA_OFF 2048u
 
 /* What negotiate() accepts; at first VERSION_1. */
 extern uint64_t hand_features;
