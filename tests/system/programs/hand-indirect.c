@@ -63,20 +63,6 @@ static bool write_u16(volatile uint16_t *to, uint16_t val)
     return true;
 }
 
-/*
- * start(), but if a request is taken away with its table, the device process finds
- * nothing where the table was, and may give up. Then it takes a moment to come back.
- */
-static bool restart(void)
-{
-    for (unsigned int i = 0; i < 300; i++) {
-        if (start())
-            return true;
-        usleep(100000);
-    }
-    return false;
-}
-
 /* ---- tables ---- */
 
 /* A good read of sector 0, in a table at t, and the descriptor 0 that points to it. */
@@ -101,6 +87,20 @@ static bool works_at(struct svq_desc *t, uint64_t pa)
     offer(0);
     kick();
     return wait_used((uint16_t)(before + 1)) && done();
+}
+
+/*
+ * start(), but if a request is taken away with its table, the device process finds
+ * nothing where the table was, and may give up. Then it takes a moment to come back.
+ */
+static bool restart(void)
+{
+    for (unsigned int i = 0; i < 300; i++) {
+        if (start() && works_at(table, table_pa))
+            return true;
+        usleep(100000);
+    }
+    return false;
 }
 
 static void send(uint32_t len, unsigned int flags)

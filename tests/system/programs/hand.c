@@ -168,8 +168,8 @@ bool wait_used(uint16_t want)
     uint64_t end = seconds() + ANSWER_SECONDS;
 
     while (used_idx() != want)
-        if (seconds() >= end)
-            return false;
+        if (seconds() >= end || rd(SVQ_MMIO_STATUS) & SVQ_STATUS_NEEDS_RESET)
+            return used_idx() == want;
     return true;
 }
 
