@@ -133,8 +133,8 @@ static enum svq_error map_error(int rc)
 }
 
 /*
- * References on pages of op[0] to op[nr - 1], until one is not to be had.  Those
- * of tables are known already, and not plain RAM for others to find.
+ * References on pages of op[0] to op[nr - 1], until one is not to be had.
+ * Those of tables are known already, and not plain RAM for others to find.
  */
 static unsigned int get_pages(struct vsh_device *s,
                               const struct svq_page_op *op, unsigned int nr,

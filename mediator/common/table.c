@@ -69,7 +69,7 @@ void svq_env_unprotect(struct svq_dev *dev, const struct svq_table_page *t,
 void svq_env_read_table(struct svq_dev *dev, const struct svq_table_page *t,
                         void *buf, uint32_t len)
 {
-    const void *p = map_domain_page(_mfn(t->frame));
+    const void *p = __map_domain_page(mfn_to_page(_mfn(t->frame)));
 
     ASSERT(len <= PAGE_SIZE);
     memcpy(buf, p, len);
@@ -94,7 +94,7 @@ bool virtio_shadow_write_fault(struct domain *d, gfn_t gfn)
         if ( !s )
             continue;
 
-        /* Waits for whoever is about to make the page read-only, or writable. */
+        /* Waits for whoever is about to change what the page is. */
         spin_lock(&s->lock);
 
         if ( vsh_usable(s) )

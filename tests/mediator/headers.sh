@@ -31,17 +31,16 @@ emit()
 {
     local file=$1 to=$2 needle=$3 patch
 
-    patch=$(patch_with "$file" | head -n 1)
-    {
+    for patch in $(patch_with "$file"); do
         echo "/* From xen-patches/$patch */"
         added "$patch" "$file"
-    } > "$out/generated/$to"
+    done > "$out/generated/$to"
     grep -q "$needle" "$out/generated/$to" ||
-        { echo "$0: xen-patches/$patch does not add $needle to $file" >&2; exit 1; }
+        { echo "$0: xen-patches/ does not add $needle to $file" >&2; exit 1; }
 }
 
 emit xen/include/public/domctl.h domctl-added.h 'struct xen_domctl_virtio_shadow '
-emit xen/include/xen/p2m-common.h p2m-common-added.h 'p2m_get_ram_pages'
+emit xen/include/xen/p2m-common.h p2m-common-added.h 'p2m_ram_unprotect'
 
 # The header that the patches make, patch by patch.
 rm -rf "$out/xen"

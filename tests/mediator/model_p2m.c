@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The p2m of each domain, with the operations of xen-patches/0002.  An entry
+ * The p2m of each domain, with the operations of xen-patches/0002 and 0014.  An entry
  * that is changed stays in the TLB as it was until the next flush.
  */
 #include <xen/domain_page.h>
@@ -196,6 +196,47 @@ unsigned int p2m_get_ram_pages(struct domain *d, const gfn_t gfn[], struct page_
     return i;
 }
 
+void p2m_ram_protect(struct domain *d, struct p2m_foreign *f, unsigned int nr)
+{
+    unsigned int i;
+
+    model_lock("p2m", RANK_P2M);
+
+    for (i = 0; i < nr; i++) {
+        struct model_entry *e = gfn_x(f[i].gfn) < MODEL_P2M ? model_at(d, gfn_x(f[i].gfn)) : NULL;
+
+        f[i].done = false;
+        if (!e || e->type != p2m_ram_rw || mfn_to_page(e->mfn)->special ||
+            mfn_to_page(e->mfn)->refs != 1 || !get_page(mfn_to_page(e->mfn), d)) {
+            continue;
+        }
+        e->type = p2m_ram_ro;
+        f[i].mfn = e->mfn;
+        f[i].done = true;
+    }
+
+    flush_locked(d);
+    model_unlock("p2m");
+}
+
+void p2m_ram_unprotect(struct domain *d, struct p2m_foreign *f, unsigned int nr)
+{
+    unsigned int i;
+
+    model_lock("p2m", RANK_P2M);
+
+    for (i = 0; i < nr; i++) {
+        struct model_entry *e = model_at(d, gfn_x(f[i].gfn));
+
+        f[i].done = e->type == p2m_ram_ro && mfn_eq(e->mfn, f[i].mfn);
+        if (f[i].done) {
+            e->type = p2m_ram_rw;
+        }
+    }
+
+    model_unlock("p2m");
+}
+
 mfn_t p2m_lookup(struct domain *d, gfn_t gfn, p2m_type_t *t)
 {
     struct model_entry *e;
@@ -264,7 +305,8 @@ void *model_access(struct domain *d, paddr_t addr, bool write)
 {
     struct model_entry *e = model_at(d, PFN_DOWN(addr));
 
-    if (e->type == p2m_invalid || (write && e->type == p2m_map_foreign_ro)) {
+    if (e->type == p2m_invalid ||
+        (write && (e->type == p2m_map_foreign_ro || e->type == p2m_ram_ro))) {
         return NULL;
     }
     return (uint8_t *)__map_domain_page_global(mfn_to_page(e->mfn)) + (addr & ~PAGE_MASK);

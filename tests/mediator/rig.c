@@ -147,7 +147,7 @@ int rig_request(struct rig *r, uint32_t request)
     m->generation = rig_info(r)->generation;
     m->device_id = 2;
     m->vendor_id = 0x1af4;
-    m->device_features = 1ULL << SVQ_F_VERSION_1;
+    m->device_features = r->features | 1ULL << SVQ_F_VERSION_1;
     m->nr_queues = r->nr_queues;
     m->queue_size = r->queue_size;
     m->config_len = 8;
@@ -205,7 +205,10 @@ void rig_driver_up(struct rig *r)
     rig_write(r, SVQ_MMIO_STATUS, 0);
     rig_write(r, SVQ_MMIO_STATUS, SVQ_STATUS_ACKNOWLEDGE | SVQ_STATUS_DRIVER);
     rig_write(r, SVQ_MMIO_DRV_FEAT_SEL, 1);
-    rig_write(r, SVQ_MMIO_DRV_FEATURES, 1U << (SVQ_F_VERSION_1 - 32));
+    rig_write(r, SVQ_MMIO_DRV_FEATURES,
+              (uint32_t)(r->features >> 32) | 1U << (SVQ_F_VERSION_1 - 32));
+    rig_write(r, SVQ_MMIO_DRV_FEAT_SEL, 0);
+    rig_write(r, SVQ_MMIO_DRV_FEATURES, (uint32_t)r->features);
     rig_write(r, SVQ_MMIO_STATUS,
               SVQ_STATUS_ACKNOWLEDGE | SVQ_STATUS_DRIVER | SVQ_STATUS_FEATURES_OK);
 
@@ -324,5 +327,5 @@ bool rig_sees(struct rig *r, paddr_t addr, bool write)
 {
     void *p = model_access(r->be, (r->aperture << PAGE_SHIFT) + (addr - RIG_RAM), write);
 
-    return p && p == rig_ram(r, addr);
+    return p && p == model_access(r->fe, addr, false);
 }

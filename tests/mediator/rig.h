@@ -32,6 +32,7 @@ struct rig {
     unsigned long aperture;
     struct rig_queue queue[VSH_MAX_QUEUES];
     uint32_t seq;
+    uint64_t features; /* of device and driver, besides VERSION_1 */
 };
 
 /* A frontend with RAM, a backend, no device. */

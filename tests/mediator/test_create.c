@@ -53,7 +53,8 @@ static void bad_numbers(void **state)
 
     (void)state;
     rig_domains(&r);
-    REFUSE(-EINVAL, c.pad = 1);
+    REFUSE(-EINVAL, c.indirect = XEN_VIRTIO_SHADOW_INDIRECT_OFF + 1);
+    REFUSE(-EINVAL, c.indirect = ~0U);
     REFUSE(-EOPNOTSUPP, c.policy = 0);
     REFUSE(-EOPNOTSUPP, c.policy = XEN_VIRTIO_SHADOW_POLICY_GRANT + 1);
     REFUSE(-EINVAL, c.nr_queues = 0);

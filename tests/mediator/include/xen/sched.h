@@ -32,6 +32,7 @@ struct domain {
     unsigned int refcnt;
     int is_dying;
     bool creation_finished;
+    bool direct_mapped;
     unsigned int max_vcpus;
     struct vcpu **vcpu;
     spinlock_t domain_lock;
@@ -45,6 +46,8 @@ extern struct vcpu *current;
 struct domain *get_domain_by_id(domid_t id);
 void get_knownalive_domain(struct domain *d);
 void put_domain(struct domain *d);
+
+#define is_domain_direct_mapped(d) ((d)->direct_mapped)
 
 #define domain_lock(d) spin_lock(&(d)->domain_lock)
 #define domain_unlock(d) spin_unlock(&(d)->domain_lock)
