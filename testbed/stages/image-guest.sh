@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
 # A guest's disk: partition 1 is the root file system, partition 2 an empty ext4 for data.
-stage_deps=(userspace test-programs)
+stage_deps=(userspace fio test-programs)
 stage_inputs=(testbed/lib/image.sh testbed/config/busybox-applets testbed/guest)
 
 ROOT_MIB=32
@@ -16,6 +16,7 @@ stage_build() {
     install_c_library "$root"
     install_with_libraries "$root" "$(stage_dir userspace)/usr/bin/iperf3" usr/bin/iperf3 \
         "$(stage_dir userspace)"
+    install_with_libraries "$root" "$(stage_dir fio)/usr/bin/fio" usr/bin/fio "$(stage_dir fio)"
     make_ext4 "$out/root.ext4" "$ROOT_MIB" "$root"
     make_ext4 "$out/data.ext4" "$DATA_MIB"
     truncate -s "$((ROOT_MIB + DATA_MIB + 2))M" "$out/disk.raw"
