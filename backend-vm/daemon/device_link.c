@@ -174,9 +174,13 @@ void device_connect(void *arg)
     };
     const char *driver;
     bool own = needs_process(d, &driver);
+    struct vsh_info info;
     int err;
 
     d->phase = PHASE_CONNECT;
+    if (!shadow_info(&d->shadow, &info)) {
+        what.driver_rings = info.policy == VSH_POLICY_TRUSTED || info.policy == VSH_POLICY_POOL;
+    }
     if (!choose_socket(d, own) || (own && !d->process && !start_process(d, driver))) {
         device_give_up(d);
         return;

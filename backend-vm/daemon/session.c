@@ -206,7 +206,7 @@ static int introduce(struct session *s, const struct session_device *device)
     if (err) {
         return err;
     }
-    s->features = features_offered(device->type, s->device_features);
+    s->features = features_offered(device->type, s->device_features, device->driver_rings);
     if (!s->features) {
         return refuse(s, -EPROTO,
                       "the device has features %#" PRIx64 ", without VIRTIO_F_VERSION_1",
@@ -260,12 +260,13 @@ int session_open(struct session *s, const char *path, const struct session_devic
     return err;
 }
 
-static int start_queue(struct session *s, uint32_t index, const struct session_queue *q)
+static int start_queue(struct session *s, uint32_t index, const struct session_queue *q,
+                       uint32_t base)
 {
     int err = vhost_user_set_vring_num(&s->vu, index, q->size);
 
     if (!err) {
-        err = vhost_user_set_vring_base(&s->vu, index, 0);
+        err = vhost_user_set_vring_base(&s->vu, index, base);
     }
     if (!err) {
         err = vhost_user_set_vring_addr(&s->vu, index, &q->rings);
@@ -289,6 +290,8 @@ int session_start(struct session *s, uint64_t driver_features,
 {
     /* Some of what was offered is not the device's, but ours. */
     uint64_t features = driver_features & s->features & s->device_features;
+    /* At the start of the ring; of a packed one in either direction, with its wrap counter. */
+    uint32_t base = (features & VIRTIO_F_RING_PACKED) ? 1u << 15 | 1u << 31 : 0;
     int err;
 
     features |= s->device_features & VHOST_USER_F_PROTOCOL_FEATURES;
@@ -301,7 +304,7 @@ int session_start(struct session *s, uint64_t driver_features,
         if (!queues[i].size) {
             continue;
         }
-        err = start_queue(s, i, &queues[i]);
+        err = start_queue(s, i, &queues[i], base);
         s->live |= 1u << i;
     }
     return err;

@@ -20,6 +20,7 @@
 struct session_device {
     uint32_t type; /* virtio device id */
     unsigned int max_queues;
+    bool driver_rings;       /* it is to use the driver's virtqueues, no shadow virtqueues */
     struct net_settings net; /* of a network device */
 };
 

@@ -9,6 +9,8 @@
  * where the mediator uses it on the shadow virtqueues.
  */
 #define SHADOW_BITS (VIRTIO_F_VERSION_1 | VIRTIO_F_INDIRECT_DESC | VIRTIO_F_EVENT_IDX)
+/* Without shadow virtqueues it is the driver that uses them. */
+#define RING_BITS (SHADOW_BITS | VIRTIO_F_RING_PACKED | VIRTIO_F_IN_ORDER)
 #define FIRST_TRANSPORT_BIT 24
 #define LAST_TRANSPORT_BIT 49
 #define TRANSPORT_BITS                                                                             \
@@ -51,7 +53,7 @@ static const uint8_t net_not_the_devices[] = {
     63, /* SPEED_DUPLEX */
 };
 
-uint64_t features_offered(uint32_t device_type, uint64_t device_features)
+uint64_t features_offered(uint32_t device_type, uint64_t device_features, bool driver_rings)
 {
     uint64_t features = device_features & ~TRANSPORT_BITS;
 
@@ -66,5 +68,5 @@ uint64_t features_offered(uint32_t device_type, uint64_t device_features)
             features &= ~(1ULL << net_not_the_devices[i]);
         }
     }
-    return features | (device_features & SHADOW_BITS);
+    return features | (device_features & (driver_rings ? RING_BITS : SHADOW_BITS));
 }

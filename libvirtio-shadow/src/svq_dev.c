@@ -18,6 +18,7 @@
 #include "svq_dev.h"
 #include "svq_pages.h"
 #include "svq_queue.h"
+#include "svq_share.h"
 
 /*
  * The bits of the device type are between driver and device (6).  The reserved
@@ -53,6 +54,10 @@ uint64_t svq_dev_offered(const struct svq_dev *dev)
     if ( !(theirs & FEATURE(SVQ_F_VERSION_1)) )
         return 0;
 
+    if ( svq_is_shared(dev) )
+        return (theirs & ~RESERVED_FEATURES) | FEATURE(SVQ_F_VERSION_1) |
+               (svq_share_features(dev, theirs) & ~dev->withheld);
+
     if ( offers_indirect_pages(dev) )
     {
         ours |= FEATURE(SVQ_F_INDIRECT_PAGES);
@@ -70,6 +75,10 @@ uint64_t svq_dev_offered(const struct svq_dev *dev)
 static uint64_t shadow_features(const struct svq_dev *dev)
 {
     uint64_t use = dev->device_features & FEATURE(SVQ_F_EVENT_IDX) & ~dev->withheld;
+
+    /* The driver's ring is the device's. */
+    if ( svq_is_shared(dev) )
+        return dev->driver_features & ~FEATURE(SVQ_F_ACCESS_PLATFORM);
 
     /* Of what is shared with the driver, only what is on the ring concerns the device. */
     use |= dev->driver_features & FEATURE(SVQ_F_INDIRECT_DESC);
@@ -101,6 +110,12 @@ void svq_info_update(struct svq_dev *dev)
         qi->max_size = q->max_size;
         qi->size = q->live && dev->state == VSH_STATE_RUNNING ? q->shadow_size : 0;
         qi->generation = q->generation;
+
+        if ( svq_is_shared(dev) )
+        {
+            svq_share_queue_info(q, qi);
+            continue;
+        }
 
         qi->desc = VSH_WINDOW_DAS + ((uint64_t)frame << VSH_FRAME_SHIFT);
         frame += svq_part_frames(q->max_size, SVQ_PART_DESC);
@@ -169,6 +184,7 @@ void svq_dev_init(struct svq_dev *dev, uint8_t *const frame[])
     dev->info->version = VSH_ABI_VERSION;
     dev->info->nr_frames = f;
     dev->info->nr_queues = dev->nr_queues;
+    dev->info->policy = dev->policy;
     dev->info->nr_banks = dev->nr_banks;
     for ( i = 0; i < dev->nr_banks; i++ )
         dev->info->bank[i] = dev->bank[i];
@@ -192,26 +208,34 @@ static void stop(struct svq_dev *dev)
     for ( i = 0; i < dev->nr_queues; i++ )
         svq_queue_stop(&dev->queue[i]);
 
+    svq_share_stop(dev);
     dev->start_pending = false;
     dev->taking_away = true;
+}
+
+static void start(struct svq_dev *dev)
+{
+    unsigned int i;
+
+    dev->start_pending = false;
+    dev->shadow_features = shadow_features(dev);
+    for ( i = 0; i < dev->nr_queues; i++ )
+        if ( dev->queue[i].ready )
+            svq_queue_start(dev, &dev->queue[i]);
+    set_state(dev, VSH_STATE_RUNNING);
 }
 
 /* A state without work to wait for: is the driver already up, or still to come? */
 static void settle(struct svq_dev *dev)
 {
-    unsigned int i;
-
-    if ( dev->start_pending && dev->attached )
-    {
-        dev->start_pending = false;
-        dev->shadow_features = shadow_features(dev);
-        for ( i = 0; i < dev->nr_queues; i++ )
-            if ( dev->queue[i].ready )
-                svq_queue_start(dev, &dev->queue[i]);
-        set_state(dev, VSH_STATE_RUNNING);
-    }
+    if ( dev->start_pending && dev->attached && !svq_is_shared(dev) )
+        start(dev);
     else
+    {
+        /* With what takes a while before. */
+        dev->sharing = dev->start_pending && dev->attached;
         set_state(dev, dev->attached ? VSH_STATE_READY : VSH_STATE_IDLE);
+    }
 }
 
 void svq_dev_driver_ok(struct svq_dev *dev)
@@ -348,7 +372,12 @@ static void finish_reset(struct svq_dev *dev)
 
 void svq_dev_backend_kick(struct svq_dev *dev, unsigned int q)
 {
-    if ( dev->state == VSH_STATE_RUNNING && q < dev->nr_queues && dev->queue[q].live )
+    if ( dev->state != VSH_STATE_RUNNING || q >= dev->nr_queues || !dev->queue[q].live )
+        return;
+
+    if ( svq_is_shared(dev) )
+        svq_share_backend_kick(dev, &dev->queue[q]);
+    else
         dev->queue[q].collect = true;
 }
 
@@ -377,6 +406,16 @@ void svq_dev_backend_gone(struct svq_dev *dev)
     dev->clearing = true;
 }
 
+static bool take_away(struct svq_dev *dev)
+{
+    return svq_is_shared(dev) ? svq_share_take_away(dev) : svq_pages_take_away(dev);
+}
+
+static bool clear(struct svq_dev *dev)
+{
+    return svq_is_shared(dev) ? svq_share_clear(dev) : svq_pages_clear(dev);
+}
+
 bool svq_dev_release(struct svq_dev *dev)
 {
     unsigned int i;
@@ -390,7 +429,7 @@ bool svq_dev_release(struct svq_dev *dev)
         set_state(dev, VSH_STATE_GONE);
     }
 
-    if ( svq_pages_take_away(dev) )
+    if ( take_away(dev) )
         return true;
 
     for ( i = 0; i < dev->nr_queues; i++ )
@@ -399,12 +438,32 @@ bool svq_dev_release(struct svq_dev *dev)
     return false;
 }
 
+/* What the driver's start waits for.  False while there is more. */
+static bool share(struct svq_dev *dev)
+{
+    enum svq_error err = SVQ_ERR_NONE;
+
+    if ( svq_share_step(dev, &err) )
+        return false;
+
+    dev->sharing = false;
+    if ( err != SVQ_ERR_NONE )
+    {
+        svq_dev_fail(dev, -1, err);
+        return false;
+    }
+
+    start(dev);
+
+    return true;
+}
+
 /* Forced revocation and what waits for it.  False while it is not done. */
 static bool settle_down(struct svq_dev *dev)
 {
     if ( dev->taking_away )
     {
-        if ( svq_pages_take_away(dev) )
+        if ( take_away(dev) )
             return false;
         dev->taking_away = false;
     }
@@ -414,14 +473,14 @@ static bool settle_down(struct svq_dev *dev)
 
     if ( dev->clearing )
     {
-        if ( svq_pages_clear(dev) )
+        if ( clear(dev) )
             return false;
         dev->clearing = false;
         if ( dev->state == VSH_STATE_READY && dev->start_pending )
             settle(dev);
     }
 
-    return true;
+    return !dev->sharing || share(dev);
 }
 
 bool svq_dev_run(struct svq_dev *dev)

@@ -4,6 +4,7 @@
  */
 #include "svq_dev.h"
 #include "svq_queue.h"
+#include "svq_share.h"
 
 /* The queue that QueueSel names, or NULL. */
 static struct svq_queue *selected(struct svq_dev *dev)
@@ -181,7 +182,8 @@ static void write_status(struct svq_dev *dev, uint32_t val)
           !(dev->driver_features & (1ULL << SVQ_F_VERSION_1)) ||
           /* What is to be in pages of its own, without INDIRECT_DESC? */
           ((dev->driver_features & (1ULL << SVQ_F_INDIRECT_PAGES)) &&
-           !(dev->driver_features & (1ULL << SVQ_F_INDIRECT_DESC)))) )
+           !(dev->driver_features & (1ULL << SVQ_F_INDIRECT_DESC))) ||
+          !svq_share_accepts(dev)) )
         set &= ~SVQ_STATUS_FEATURES_OK;
 
     /* 3.1.1: nothing runs before the features are agreed on. */
@@ -249,7 +251,10 @@ void svq_mmio_write(struct svq_dev *dev, uint32_t off, unsigned int size, uint64
             if ( q->live )
             {
                 q->stats.kicks++;
-                q->fetch = true;
+                if ( svq_is_shared(dev) )
+                    svq_share_driver_kick(dev, q);
+                else
+                    q->fetch = true;
             }
         }
         break;

@@ -11,6 +11,7 @@
 #include "svq_remap.h"
 #include "svq_ring.h"
 #include "svq_shadow.h"
+#include "svq_share.h"
 #include "svq_tables.h"
 
 static bool has(const struct svq_dev *dev, unsigned int feature)
@@ -21,8 +22,14 @@ static bool has(const struct svq_dev *dev, unsigned int feature)
 static bool ring_part_get(struct svq_dev *dev, uint64_t addr, uint32_t bytes, uint32_t align,
                           struct svq_mem *mem)
 {
-    return !(addr & (align - 1)) && svq_in_ram(dev, addr, bytes) &&
-           svq_env_ring_get(dev, addr, bytes, mem) == 0;
+    if ( (addr & (align - 1)) || !svq_in_ram(dev, addr, bytes) )
+        return false;
+
+    /* It is the backend's business, which sees it. */
+    if ( svq_is_shared(dev) )
+        return svq_share_covers(dev, addr, bytes);
+
+    return svq_env_ring_get(dev, addr, bytes, mem) == 0;
 }
 
 enum svq_error svq_queue_ready(struct svq_dev *dev, struct svq_queue *q)
@@ -70,7 +77,7 @@ enum svq_error svq_queue_ready(struct svq_dev *dev, struct svq_queue *q)
 
 void svq_queue_reset(struct svq_dev *dev, struct svq_queue *q)
 {
-    if ( q->ready )
+    if ( q->ready && !svq_is_shared(dev) )
     {
         svq_env_ring_put(dev, &q->desc);
         svq_env_ring_put(dev, &q->avail);
@@ -91,6 +98,12 @@ void svq_queue_start(struct svq_dev *dev, struct svq_queue *q)
 
     q->shadow_event_idx = dev->shadow_features & (1ULL << SVQ_F_EVENT_IDX);
     svq_shadow_start(q);
+
+    if ( svq_is_shared(dev) )
+    {
+        q->live = true;
+        return;
+    }
 
     if ( q->packed )
         svq_packed_start(q);

@@ -57,9 +57,66 @@ static int check_banks(const struct xen_virtio_shadow_create *c)
     return 0;
 }
 
+/* In a bank: after check_banks(). */
+static bool is_pool(const struct xen_virtio_shadow_create *c)
+{
+    unsigned int i;
+
+    if ( ((c->pool_base | c->pool_size) & ~PAGE_MASK) || !c->pool_size )
+        return false;
+
+    for ( i = 0; i < c->nr_banks; i++ )
+    {
+        uint64_t off = c->pool_base - c->bank[i].base;
+
+        if ( c->pool_base >= c->bank[i].base && off < c->bank[i].size &&
+             c->pool_size <= c->bank[i].size - off )
+            return true;
+    }
+
+    return false;
+}
+
+static int check_policy(const struct xen_virtio_shadow_create *c)
+{
+    BUILD_BUG_ON(XEN_VIRTIO_SHADOW_POLICY_GRANT != VSH_POLICY_GRANT);
+    BUILD_BUG_ON(XEN_VIRTIO_SHADOW_POLICY_COPY != VSH_POLICY_COPY);
+    BUILD_BUG_ON(XEN_VIRTIO_SHADOW_POLICY_HYBRID != VSH_POLICY_HYBRID);
+    BUILD_BUG_ON(XEN_VIRTIO_SHADOW_POLICY_TRUSTED != VSH_POLICY_TRUSTED);
+    BUILD_BUG_ON(XEN_VIRTIO_SHADOW_POLICY_POOL != VSH_POLICY_POOL);
+
+    switch ( c->policy )
+    {
+    case XEN_VIRTIO_SHADOW_POLICY_GRANT:
+    case XEN_VIRTIO_SHADOW_POLICY_TRUSTED:
+    case XEN_VIRTIO_SHADOW_POLICY_POOL:
+        break;
+
+    default:
+        return -EINVAL;
+    }
+
+    /* What the backend is told is not what is in the driver's tables. */
+    if ( c->indirect == XEN_VIRTIO_SHADOW_INDIRECT_REMAP &&
+         c->policy != XEN_VIRTIO_SHADOW_POLICY_GRANT )
+        return -EINVAL;
+
+    if ( c->threshold &&
+         (c->policy != XEN_VIRTIO_SHADOW_POLICY_HYBRID ||
+          c->threshold > XEN_VIRTIO_SHADOW_MAX_THRESHOLD) )
+        return -EINVAL;
+
+    if ( c->policy == XEN_VIRTIO_SHADOW_POLICY_POOL )
+        return is_pool(c) ? 0 : -EINVAL;
+
+    return c->pool_base || c->pool_size ? -EINVAL : 0;
+}
+
 static int check(const struct domain *d,
                  const struct xen_virtio_shadow_create *c)
 {
+    int rc;
+
     BUILD_BUG_ON(XEN_VIRTIO_SHADOW_MAX_QUEUES != VSH_MAX_QUEUES);
     BUILD_BUG_ON(XEN_VIRTIO_SHADOW_MAX_BANKS != VSH_MAX_BANKS);
 
@@ -71,8 +128,8 @@ static int check(const struct domain *d,
     if ( c->indirect > XEN_VIRTIO_SHADOW_INDIRECT_OFF )
         return -EINVAL;
 
-    if ( c->policy != XEN_VIRTIO_SHADOW_POLICY_GRANT )
-        return -EOPNOTSUPP;
+    if ( c->pad )
+        return -EINVAL;
 
     if ( !c->nr_queues || c->nr_queues > VSH_MAX_QUEUES || !c->queue_size ||
          c->queue_size > VSH_MAX_QUEUE_SIZE ||
@@ -87,7 +144,11 @@ static int check(const struct domain *d,
     if ( !d->max_vcpus || !d->vcpu[0] )
         return -EINVAL;
 
-    return check_banks(c);
+    rc = check_banks(c);
+    if ( rc )
+        return rc;
+
+    return check_policy(c);
 }
 
 /*
@@ -136,6 +197,9 @@ static int set_up_core(struct vsh_device *s,
     dev->nr_queues = c->nr_queues;
     dev->nr_banks = c->nr_banks;
     dev->indirect = c->indirect;
+    dev->policy = c->policy;
+    dev->pool.base = c->pool_base;
+    dev->pool.size = c->pool_size;
     for ( i = 0; i < c->nr_banks; i++ )
     {
         dev->bank[i].base = c->bank[i].base;
@@ -261,7 +325,6 @@ int vsh_create(struct domain *d, unsigned int id,
         goto out;
 
     memset(&s->dev, 0, sizeof(s->dev));
-    s->policy = c->policy;
     s->more = false;
     s->closing = false;
 

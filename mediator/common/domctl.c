@@ -49,7 +49,7 @@ static void device_stats(struct xen_virtio_shadow_stats *to,
     to->base = s->base;
     to->irq = s->irq;
     to->backend = s->backend ? s->backend->domain_id : DOMID_INVALID;
-    to->policy = s->policy;
+    to->policy = dev->policy;
     to->state = dev->state;
     to->device_id = dev->device_id;
     to->device_status = dev->status;

@@ -62,7 +62,6 @@ struct vsh_device {
     bool has_handler;       /* once true always true, at base */
     paddr_t base;
     unsigned int irq;       /* 0: not reserved */
-    uint16_t policy;
 
     /* Ports in the frontend; 0: none. */
     evtchn_port_t control_port;

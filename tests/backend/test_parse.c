@@ -332,7 +332,7 @@ static void config_file(void **state)
 static void only_features_that_can_be_carried(void **state)
 {
     uint64_t all = UINT64_MAX;
-    uint64_t blk = features_offered(2, all), net = features_offered(1, all);
+    uint64_t blk = features_offered(2, all, false), net = features_offered(1, all, false);
 
     (void)state;
     /* Of the bits that concern queues and transport: INDIRECT_DESC, EVENT_IDX, VERSION_1. */
@@ -343,17 +343,30 @@ static void only_features_that_can_be_carried(void **state)
         assert_int_equal(blk >> bit & 1, carried);
     }
     /* All others of the device's type ... */
-    assert_int_equal(features_offered(4, all) | ((1ULL << 50) - (1ULL << 24)), all);
+    assert_int_equal(features_offered(4, all, false) | ((1ULL << 50) - (1ULL << 24)), all);
     /* ... but for CONFIG_WCE, SECURE_ERASE and ZONED. */
-    assert_int_equal(features_offered(4, all) & ~blk, 1 << 11 | 1 << 16 | 1 << 17);
+    assert_int_equal(features_offered(4, all, false) & ~blk, 1 << 11 | 1 << 16 | 1 << 17);
     /* ... and for what a control queue or a config space would take: offloads and MRG_RXBUF stay.
      */
     assert_int_equal(net & ((1 << 24) - 1),
                      0xffffff & ~(1 << 2 | 1 << 3 | 1 << 5 | 1 << 16 | 1 << 17 | 1 << 18 | 1 << 19 |
                                   1 << 20 | 1 << 21 | 1 << 22 | 1 << 23));
     assert_int_equal(net >> 50, 1 << 4 | 1 << 5 | 1 << 6 | 1 << 8 | 1 << 9); /* USO, HDRLEN */
-    assert_int_equal(features_offered(2, all & ~(1ULL << 32)), 0);
-    assert_int_equal(features_offered(2, 1ULL << 32), 1ULL << 32);
+    assert_int_equal(features_offered(2, all & ~(1ULL << 32), false), 0);
+    assert_int_equal(features_offered(2, 1ULL << 32, false), 1ULL << 32);
+}
+
+static void more_features_on_the_rings_of_the_driver(void **state)
+{
+    uint64_t all = UINT64_MAX;
+
+    (void)state;
+    /* RING_PACKED and IN_ORDER, which shadow virtqueues do without. */
+    assert_int_equal(features_offered(2, all, true) & ~features_offered(2, all, false),
+                     1ULL << 34 | 1ULL << 35);
+    assert_int_equal(features_offered(2, all, false) & ~features_offered(2, all, true), 0);
+    /* ... if the device has them. */
+    assert_int_equal(features_offered(2, 1ULL << 32, true), 1ULL << 32);
 }
 
 static const struct CMUnitTest tests[] = {
@@ -369,6 +382,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(command_line),
     cmocka_unit_test(config_file),
     cmocka_unit_test(only_features_that_can_be_carried),
+    cmocka_unit_test(more_features_on_the_rings_of_the_driver),
 };
 
 TEST_MAIN(tests)

@@ -23,6 +23,7 @@ void rig_domains(struct rig *r)
     r->be = model_domain(RIG_BE, 2);
     r->nr_queues = 1;
     r->queue_size = 16;
+    r->policy = XEN_VIRTIO_SHADOW_POLICY_GRANT;
     r->aperture = RIG_APERTURE;
     for (i = 0; i < RIG_RAM_PAGES; i++) {
         model_populate(r->fe, PFN_DOWN(RIG_RAM) + i);
@@ -35,7 +36,9 @@ struct xen_virtio_shadow_create rig_params(const struct rig *r)
         .base = RIG_BASE + r->id * 0x200ULL,
         .irq = RIG_IRQ + r->id,
         .backend = r->be->domain_id,
-        .policy = XEN_VIRTIO_SHADOW_POLICY_GRANT,
+        .policy = r->policy,
+        .pool_base = r->pool.base,
+        .pool_size = r->pool.size,
         .nr_queues = r->nr_queues,
         .queue_size = r->queue_size,
         .nr_banks = 1,
@@ -72,13 +75,18 @@ void rig_device(struct rig *r, unsigned int id, unsigned int nr_queues, unsigned
     assert_int_equal(rig_create(r, &c), 0);
 }
 
+void rig_up(struct rig *r)
+{
+    rig_map_window(r);
+    rig_attach(r);
+    rig_driver_up(r);
+}
+
 void rig_running(struct rig *r, unsigned int nr_queues, unsigned int queue_size)
 {
     rig_domains(r);
     rig_device(r, 0, nr_queues, queue_size);
-    rig_map_window(r);
-    rig_attach(r);
-    rig_driver_up(r);
+    rig_up(r);
 }
 
 int rig_op(struct domain *fe, unsigned int op, unsigned int id)

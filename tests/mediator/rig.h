@@ -33,12 +33,16 @@ struct rig {
     struct rig_queue queue[VSH_MAX_QUEUES];
     uint32_t seq;
     uint64_t features; /* of device and driver, besides VERSION_1 */
+    uint16_t policy;
+    struct vsh_bank pool;
 };
 
 /* A frontend with RAM, a backend, no device. */
 void rig_domains(struct rig *r);
 /* Another device, of the frontend r->fe and the backend r->be. */
 void rig_device(struct rig *r, unsigned int id, unsigned int nr_queues, unsigned int queue_size);
+/* For a device that is there: the backend attaches, the driver comes up. */
+void rig_up(struct rig *r);
 /* All of that, with the device attached and the driver up. */
 void rig_running(struct rig *r, unsigned int nr_queues, unsigned int queue_size);
 

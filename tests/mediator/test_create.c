@@ -55,8 +55,9 @@ static void bad_numbers(void **state)
     rig_domains(&r);
     REFUSE(-EINVAL, c.indirect = XEN_VIRTIO_SHADOW_INDIRECT_OFF + 1);
     REFUSE(-EINVAL, c.indirect = ~0U);
-    REFUSE(-EOPNOTSUPP, c.policy = 0);
-    REFUSE(-EOPNOTSUPP, c.policy = XEN_VIRTIO_SHADOW_POLICY_GRANT + 1);
+    REFUSE(-EINVAL, c.pad = 1);
+    REFUSE(-EINVAL, c.policy = 0);
+    REFUSE(-EINVAL, c.policy = XEN_VIRTIO_SHADOW_POLICY_POOL + 1);
     REFUSE(-EINVAL, c.nr_queues = 0);
     REFUSE(-EINVAL, c.nr_queues = XEN_VIRTIO_SHADOW_MAX_QUEUES + 1);
     REFUSE(-EINVAL, c.nr_queues = ~0U);
@@ -72,6 +73,42 @@ static void bad_numbers(void **state)
     REFUSE(-EINVAL, (void)c);
     r.id = ~0U;
     REFUSE(-EINVAL, (void)c);
+    model_end();
+}
+
+/* Policies, and what goes with one of them only. */
+static void bad_policies(void **state)
+{
+    static const uint16_t others[] = {XEN_VIRTIO_SHADOW_POLICY_TRUSTED,
+                                      XEN_VIRTIO_SHADOW_POLICY_POOL};
+    struct rig r;
+    unsigned int i;
+
+    (void)state;
+    rig_domains(&r);
+    for (i = 0; i < ARRAY_SIZE(others); i++) {
+        REFUSE(-EINVAL, c.policy = others[i]; c.pool_base = RIG_RAM; c.pool_size = PAGE_SIZE;
+               c.indirect = XEN_VIRTIO_SHADOW_INDIRECT_REMAP);
+        REFUSE(-EINVAL, c.policy = others[i]; c.pool_base = RIG_RAM; c.pool_size = PAGE_SIZE;
+               c.threshold = 4096);
+    }
+    REFUSE(-EINVAL, c.threshold = 1);
+    REFUSE(-EINVAL, c.pool_base = RIG_RAM);
+    REFUSE(-EINVAL, c.pool_size = PAGE_SIZE);
+    REFUSE(-EINVAL, c.policy = XEN_VIRTIO_SHADOW_POLICY_TRUSTED; c.pool_size = PAGE_SIZE);
+
+#define REFUSE_POOL(base, size)                                                                    \
+    REFUSE(-EINVAL, c.policy = XEN_VIRTIO_SHADOW_POLICY_POOL; c.pool_base = (base);                \
+           c.pool_size = (size))
+    REFUSE_POOL(0, 0);
+    REFUSE_POOL(RIG_RAM, 0);
+    REFUSE_POOL(RIG_RAM + 1, PAGE_SIZE);
+    REFUSE_POOL(RIG_RAM, PAGE_SIZE + 1);
+    REFUSE_POOL(RIG_RAM - PAGE_SIZE, 2 * PAGE_SIZE);
+    REFUSE_POOL(RIG_RAM, (RIG_RAM_PAGES + 1) * PAGE_SIZE);
+    REFUSE_POOL(RIG_RAM + RIG_RAM_PAGES * PAGE_SIZE, PAGE_SIZE);
+    REFUSE_POOL(RIG_RAM + PAGE_SIZE, -PAGE_SIZE);
+    REFUSE_POOL(-PAGE_SIZE, PAGE_SIZE);
     model_end();
 }
 
@@ -414,13 +451,21 @@ static void nothing_is_allocated_later(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        rig_test(option_off),     rig_test(bad_numbers),
-        rig_test(bad_places),     rig_test(places_at_their_limits),
-        rig_test(bad_domains),    rig_test(dying_backend),
-        rig_test(dying_frontend), rig_test(twice),
-        rig_test(again),          rig_test(unwound_at_every_step),
-        rig_test(no_ports_left),  rig_test(all_devices),
-        rig_test(memory),         rig_test(nothing_is_allocated_later),
+        rig_test(option_off),
+        rig_test(bad_numbers),
+        rig_test(bad_policies),
+        rig_test(bad_places),
+        rig_test(places_at_their_limits),
+        rig_test(bad_domains),
+        rig_test(dying_backend),
+        rig_test(dying_frontend),
+        rig_test(twice),
+        rig_test(again),
+        rig_test(unwound_at_every_step),
+        rig_test(no_ports_left),
+        rig_test(all_devices),
+        rig_test(memory),
+        rig_test(nothing_is_allocated_later),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -102,6 +102,8 @@ struct env_opts {          /* 0 means the default */
     uint32_t records;      /* of pages, a power of two; svq_page_records() */
     uint64_t withheld;     /* feature bits, as the administrator wants */
     enum svq_indirect indirect;
+    uint32_t policy; /* VSH_POLICY_GRANT */
+    struct vsh_bank pool;
 };
 
 struct env {

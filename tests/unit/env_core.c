@@ -737,7 +737,8 @@ unsigned int svq_env_grant(struct svq_dev *dev, struct svq_page_op *op, unsigned
     unsigned int i;
 
     assert_in_range(nr, 1, SVQ_PAGE_BATCH);
-    ENV_CHECK(dev->state == VSH_STATE_RUNNING && dev->attached, "a grant while not running");
+    ENV_CHECK((dev->state == VSH_STATE_RUNNING || dev->sharing) && dev->attached,
+              "a grant while not running");
     env->wmb = false;
 
     for (i = 0; i < nr; i++) {
@@ -886,6 +887,18 @@ void svq_env_take_away(struct svq_dev *dev, struct svq_page_op *op, unsigned int
         pl->tlb = SVQ_NONE;
         pl->tlb_frame = pl->frame = 0;
         env_put(op[i].frame);
+    }
+}
+
+void svq_env_shown(struct svq_dev *dev, struct svq_page_op *op, unsigned int nr)
+{
+    unsigned int i;
+
+    assert_in_range(nr, 1, SVQ_PAGE_BATCH);
+    for (i = 0; i < nr; i++) {
+        const struct env_place *pl = place_of(dev, &op[i]);
+
+        op[i].frame = pl->access == SVQ_RW ? pl->frame : SVQ_NO_FRAME;
     }
 }
 

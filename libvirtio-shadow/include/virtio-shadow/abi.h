@@ -50,6 +50,13 @@
  */
 #define VSH_WINDOW_DAS          (1ULL << 46)
 
+/* vsh_info.policy: how the buffers of requests reach the backend. */
+#define VSH_POLICY_GRANT        1u  /* the pages that they lie in are mapped in the aperture */
+#define VSH_POLICY_COPY         2u  /* they are copied to and from the window */
+#define VSH_POLICY_HYBRID       3u  /* whole pages as with GRANT, the rest as with COPY */
+#define VSH_POLICY_TRUSTED      4u  /* all of the aperture is mapped, the rings are the driver's */
+#define VSH_POLICY_POOL         5u  /* the same of a part, to which the driver confines itself */
+
 /* vsh_info.state */
 #define VSH_STATE_IDLE          0u  /* no backend has described the device */
 #define VSH_STATE_READY         1u  /* described; the driver may use it */
@@ -60,7 +67,8 @@
 
 /*
  * One virtqueue, as the device process is to see it.  A split virtqueue with
- * size a power of two, whatever the driver's is.
+ * size a power of two, whatever the driver's is; with VSH_POLICY_TRUSTED and
+ * _POOL the driver's own, and split or packed as driver_features has it.
  *
  * A queue that is live goes away (size 0) and comes back on its own, while the
  * device is RUNNING, if VIRTIO_F_RING_RESET was offered by the device and is
@@ -104,6 +112,8 @@ struct vsh_info {
     uint32_t nr_banks;
     struct vsh_bank bank[VSH_MAX_BANKS];
     struct vsh_queue_info queue[VSH_MAX_QUEUES];
+    uint32_t policy;            /* VSH_POLICY_* */
+    uint32_t pad;
 };
 
 /*

@@ -76,6 +76,7 @@ struct svq_packed_desc {
 #define SVQ_F_INDIRECT_DESC     28u
 #define SVQ_F_EVENT_IDX         29u
 #define SVQ_F_VERSION_1         32u
+#define SVQ_F_ACCESS_PLATFORM   33u
 #define SVQ_F_RING_PACKED       34u
 #define SVQ_F_IN_ORDER          35u
 #define SVQ_F_RING_RESET        40u

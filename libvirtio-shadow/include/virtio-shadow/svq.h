@@ -395,6 +395,8 @@ struct svq_dev {
     struct vsh_bank bank[VSH_MAX_BANKS];
     uint64_t withheld;                  /* feature bits of queues that neither side gets */
     enum svq_indirect indirect;
+    uint32_t policy;                    /* VSH_POLICY_* */
+    struct vsh_bank pool;               /* VSH_POLICY_POOL: page aligned, in a bank */
     struct svq_desc *table;             /* private copy of a driver's indirect table */
     struct svq_queue queue[VSH_MAX_QUEUES];
     struct svq_pages pages;
@@ -428,6 +430,9 @@ struct svq_dev {
     bool taking_away;                   /* forced revocation */
     bool reset_pending;                 /* driver reset: registers, once it is done */
     bool clearing;                      /* dummies, once the device has stopped */
+    bool sharing;                       /* svq_share.c: memory becomes visible before the start */
+    uint32_t share_bank;                /* ... and so far it has got */
+    uint64_t share_page;
     uint32_t next_queue;                /* to be served first */
     struct svq_page_op op[SVQ_PAGE_BATCH];
     struct svq_table_page ahead[SVQ_REMAP_PAGES];   /* protected for chains that come next ... */
@@ -447,7 +452,8 @@ struct svq_dev {
  * queue max_size (the same power of two for all), slot, chain, done, order
  * (max_size of each), busy (SVQ_BUSY_WORDS) and tables.seg (as many as
  * SVQ_TABLE_ENTRIES(max_size)); table (max_size); pages.page, pages.bucket,
- * pages.nr (svq_page_records()) and pages.key (random).  It may set indirect, and
+ * pages.nr (svq_page_records()) and pages.key (random); and policy, and pool if
+ * the policy is to have one.  It may set indirect, and
  * withheld, to offer less than there is: bits of SVQ_F_INDIRECT_DESC,
  * SVQ_F_EVENT_IDX, SVQ_F_RING_PACKED, SVQ_F_IN_ORDER, SVQ_F_RING_RESET,
  * SVQ_F_INDIRECT_PAGES.  It writes the event channels, frontend and device into
@@ -587,6 +593,13 @@ void svq_env_release(struct svq_dev *dev, const struct svq_page_op *op, unsigned
  * (nothing, if the backend is dead or the entry was not ours any more).
  */
 void svq_env_take_away(struct svq_dev *dev, struct svq_page_op *op, unsigned int nr);
+
+/*
+ * What the backend has in the places of op[].backend_gfn: op[].frame becomes a
+ * page of the frontend that was granted there read-write, or SVQ_NO_FRAME if
+ * there is something else.
+ */
+void svq_env_shown(struct svq_dev *dev, struct svq_page_op *op, unsigned int nr);
 
 /* Send to the backend: queue q's channel, or the control channel for -1. */
 void svq_env_notify(struct svq_dev *dev, int q);

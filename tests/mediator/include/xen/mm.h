@@ -33,4 +33,9 @@ mfn_t page_to_mfn(const struct page_info *pg);
 struct page_info *mfn_to_page(mfn_t mfn);
 bool mfn_valid(mfn_t mfn);
 
+static inline struct domain *page_get_owner(const struct page_info *pg)
+{
+    return pg->owner;
+}
+
 #endif

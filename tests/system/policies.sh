@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=sh
+# seconds: 480
+# The ways in which buffers reach the backend, one guest after the other: data is right, what was
+# taken was given back, and the backend saw as much of the guest as the policy says.
+. /testbed/dom0/lib.sh
+. /testbed/dom0/mediated.sh
+
+MIB=32
+
+# blocks GUEST: requests of all sizes, past the page cache, some of them from unaligned memory.
+blocks() {
+    guest_run "$1" 60 "dd if=/dev/urandom of=/tmp/a bs=64k count=64" &&
+        guest_run "$1" 60 "dd if=/tmp/a of=/dev/vda2 bs=4k count=256 oflag=direct" &&
+        guest_run "$1" 60 "dd if=/tmp/a of=/dev/vda2 bs=512k skip=2 seek=2 oflag=direct" &&
+        guest_run "$1" 60 "dd if=/dev/vda2 of=/tmp/b bs=16k count=64 iflag=direct" &&
+        guest_run "$1" 60 "dd if=/dev/vda2 of=/tmp/b bs=1M skip=1 seek=1 count=3 iflag=direct" &&
+        guest_run "$1" 60 "sha256sum /tmp/a /tmp/b | cut -d' ' -f1 | uniq | wc -l | grep -qx 1"
+}
+
+# exposure GUEST: bytes that the backend could see per 1000 bytes of requests.
+exposure() {
+    echo $(($(shadow_sum "$1" bytes_exposed) * 1000 / $(shadow_sum "$1" bytes_requested)))
+}
+
+check "backend VM is up" start_backend backend "$(pv_disk guest1 xvdb rw)" || exit 1
+
+for policy in grant trusted; do
+    check "$policy: guest is created" create "$(write_config guest "$TRIMMED" 256 1 \
+        "root=/dev/vda1 rw" "$(mediated_disk backend xvda /dev/xvdb "shadow_policy=$policy")")" ||
+        exit 1
+    check "$policy: guest is up" wait_up guest 60 || exit 1
+    check "$policy: its root is the virtio disk" \
+        guest_run guest 20 '[ "$(root-device)" = /dev/vda1 ]'
+    job_start guest "$MIB"
+    if [ "$policy" != trusted ]; then
+        busy=$(probe backend guest 1)
+        echo "$busy"
+    fi
+    check "$policy: $MIB MiB are equal after unmounting and mounting again" job_finish guest "$MIB"
+    check "$policy: blocks of all sizes are equal" blocks guest
+    guest_run guest 30 sync
+
+    if [ "$policy" = trusted ]; then
+        # 256 MiB but for what Xen has put there for itself.
+        mapped=$(shadow_sum guest pages_mapped)
+        check "$policy: all of the guest is mapped ($mapped pages)" [ "$mapped" -gt 65000 ]
+        check "$policy: Xen knows of no requests" [ "$(shadow_sum guest requests)" -eq 0 ]
+        check "$policy: nothing was copied" [ "$(shadow_sum guest bytes_copied)" -eq 0 ]
+    else
+        check "$policy: no page is mapped at rest" wait_until 20 shadow_idle guest
+        check "$policy: probe tried at least 1000 pages under I/O" \
+            [ "$(json_number "$busy" probe_pages)" -ge 1000 ]
+        check "$policy: probe read no page that no request in flight covered" \
+            [ "$(json_number "$busy" uncovered)" -eq 0 ]
+        check "$policy: as many requests returned as made" \
+            [ "$(shadow_sum guest requests)" -eq "$(shadow_sum guest returned)" ]
+        check "$policy: as many revokes as grants" \
+            [ "$(shadow_sum guest grants)" -eq "$(shadow_sum guest revokes)" ]
+    fi
+    check "$policy: nothing was rejected" [ "$(shadow_sum guest rejected)" -eq 0 ]
+    xl virtio-shadow-list guest
+    xl virtio-shadow-list -j guest >"$RESULTS/policy-$policy.json"
+
+    # The next one has to find everything as it was.
+    check "$policy: guest shuts down" shut_down guest
+done
+
+check "Xen is alive" xen_alive
+exit 0
