@@ -27,7 +27,7 @@ common=$work/common/virtio-shadow
 mkdir -p "$common/core" "$common/include/virtio-shadow" \
     "$work/arch/arm/virtio-shadow" "$work/include/public/io"
 
-cp "$here"/common/*.c "$here/common/Makefile" "$common/"
+cp "$here"/common/*.c "$here"/bench/*.c "$here/common/Makefile" "$common/"
 cp "$here"/include/*.h "$common/include/"
 cp "$here"/arch/arm/*.c "$here/arch/arm/Makefile" "$work/arch/arm/virtio-shadow/"
 cp "$core"/include/virtio-shadow/*.h "$common/include/virtio-shadow/"
