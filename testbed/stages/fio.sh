@@ -19,7 +19,7 @@ stage_build() {
     apt_fetch_deb "$out/debs" fio libaio1t64 libnuma1 zlib1g
     (cd "$out/debs" && ls) >"$out/.id"
     unpack_debs "$out/debs" "$out"
-    rm -rf "$out/debs" "$out/usr/share"
+    rm -rf "$out/debs" "${out:?}/usr/share"
     cp "$(stage_dir sysroot)/$LIBDIR"/{libc,libm}.so.6 "$out/$LIBDIR/"
     cp "$(stage_dir sysroot)/usr/lib/ld-linux-aarch64.so.1" "$out/$LIBDIR/"
     write_stand_ins "$fio" "$out/stand-ins"
