@@ -143,6 +143,7 @@ struct env {
     void (*on_protect)(void);   /* entries are read-only, the flush is to come */
     void (*on_protected)(void); /* before the table is read */
     void (*on_used)(unsigned int queue);
+    void (*on_published)(unsigned int queue, unsigned int slot); /* before the idx moves */
 
     bool rmb, wmb, mb;                    /* seen since what they must follow */
     bool look_again[VSH_MAX_QUEUES];      /* kicks were asked for: the ring must be read */

@@ -270,6 +270,9 @@ void env_published(unsigned int queue, uint16_t from, uint16_t to)
     for (i = from; i != to; i++)
         check_granted(env->flight[queue][shadow_entry(q, i)]);
 
+    for (i = from; i != to && env->on_published; i++)
+        env->on_published(queue, shadow_entry(q, i));
+
     env_check_visible("at the shadow available idx");
 }
 

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# merge.sh BUILD TARGET...: as few, and as small, inputs as reach all that those in corpus/ and in
+# BUILD/corpus reach.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+build=$1
+shift
+
+for target in "$@"; do
+    name=${target#fuzz_}
+    new=$build/merged/$name
+    dirs=("$build/corpus/$name")
+
+    [ ! -d "corpus/$name" ] || dirs+=("corpus/$name")
+    rm -rf "$new"
+    mkdir -p "$new" "${dirs[0]}" corpus
+    # What is reached, not how often: one input for each would be thousands.
+    "$build/$target" -merge=1 -use_value_profile=0 -use_counters=0 -max_len=256 "$new" \
+        "${dirs[@]}" 2> "$build/merged/$name.log"
+    rm -rf "corpus/$name"
+    mv "$new" "corpus/$name"
+    printf '  %-10s %4d inputs, %6d bytes\n' "$name" "$(find "corpus/$name" -type f | wc -l)" \
+        "$(cat "corpus/$name"/* | wc -c)"
+done

@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: MIT
+# Nobody looks again after asking for kicks.
+# file: svq_queue.c
+# found by: driver both
+s/else if ( svq_ring_enable_kicks(q) )/else if ( svq_ring_enable_kicks(q) \&\& 0 )/

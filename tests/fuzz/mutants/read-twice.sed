@@ -1,0 +1,5 @@
+# SPDX-License-Identifier: MIT
+# The length is read again after it was checked.
+# file: svq_split.c
+# found by: race
+s/^            err = svq_chain_add(dev, q, c);/            { err = svq_chain_add(dev, q, c); d->len = svq_read_once(src->len); }/
