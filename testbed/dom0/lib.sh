@@ -156,13 +156,14 @@ wait_up() {
     wait_console "$1" "$2" "@@READY"
 }
 
-# start_backend NAME DISK...: a backend VM that has these disks besides its root, /dev/xvda, and
-# BACKEND_VCPUS vCPUs (1).
+# start_backend NAME DISK...: a backend VM that has these disks besides its root, /dev/xvda,
+# BACKEND_VCPUS vCPUs (1), BACKEND_MEMORY MiB (256), and BACKEND_ARGS for its kernel.
 start_backend() {
     _backend=$1
     shift
-    create "$(write_config "$_backend" "$TRIMMED" 256 "${BACKEND_VCPUS:-1}" "root=/dev/xvda ro" \
-        "$(pv_disk backend xvda ro)" "$@")" && wait_up "$_backend" 60
+    create "$(write_config "$_backend" "$TRIMMED" "${BACKEND_MEMORY:-256}" "${BACKEND_VCPUS:-1}" \
+        "root=/dev/xvda ro ${BACKEND_ARGS:-}" "$(pv_disk backend xvda ro)" "$@")" &&
+        wait_up "$_backend" 60
 }
 
 wait_gone() {

@@ -14,6 +14,7 @@ stage_build() {
     install_c_library "$root"
     install_guest_init "$root"
     install -m 755 "$TESTBED/backend/start" "$root/etc/testbed-start"
+    install -m 755 "$TESTBED/backend/driver-domain" "$root/usr/sbin/driver-domain"
     install_with_libraries "$root" "$tools/usr/bin/xenstore" usr/bin/xenstore "$tools" \
         "$(stage_dir userspace)"
     for program in read write ls list exists watch rm; do
