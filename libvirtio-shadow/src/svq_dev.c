@@ -14,6 +14,9 @@
  * Leaving RUNNING takes everything in flight away from the backend at once,
  * but a device process may still be working on old requests.  No new ones are
  * made available to it until it has said that it stopped (RESET_ACK).
+ *
+ * With dev->keep, a backend that goes leaves the device WAITING for another
+ * (svq_restart.c), which the driver does not notice.
  */
 #include "svq_dev.h"
 #include "svq_pages.h"
@@ -40,15 +43,20 @@
  * Tables in pages of their own are the driver's and ours alone: to the device,
  * such a table is one like any other.
  */
-static bool offers_indirect_pages(const struct svq_dev *dev)
+static bool offers_indirect_pages(const struct svq_dev *dev, uint64_t features)
 {
     return (dev->indirect == SVQ_INDIRECT_AUTO || dev->indirect == SVQ_INDIRECT_REMAP) &&
-           (dev->device_features & ~dev->withheld & FEATURE(SVQ_F_INDIRECT_DESC));
+           (features & ~dev->withheld & FEATURE(SVQ_F_INDIRECT_DESC));
 }
 
 uint64_t svq_dev_offered(const struct svq_dev *dev)
 {
-    uint64_t theirs = dev->device_features, ours = OUR_FEATURES;
+    return svq_dev_offered_by(dev, dev->device_features);
+}
+
+uint64_t svq_dev_offered_by(const struct svq_dev *dev, uint64_t theirs)
+{
+    uint64_t ours = OUR_FEATURES;
 
     /* Nobody has described the device. */
     if ( !(theirs & FEATURE(SVQ_F_VERSION_1)) )
@@ -58,7 +66,7 @@ uint64_t svq_dev_offered(const struct svq_dev *dev)
         return (theirs & ~RESERVED_FEATURES) | FEATURE(SVQ_F_VERSION_1) |
                (svq_share_features(dev, theirs) & ~dev->withheld);
 
-    if ( offers_indirect_pages(dev) )
+    if ( offers_indirect_pages(dev, theirs) )
     {
         ours |= FEATURE(SVQ_F_INDIRECT_PAGES);
 
@@ -71,8 +79,7 @@ uint64_t svq_dev_offered(const struct svq_dev *dev)
            ((ours | (theirs & SHARED_FEATURES)) & ~dev->withheld);
 }
 
-/* The features of the shadow virtqueues, and of the device behind them. */
-static uint64_t shadow_features(const struct svq_dev *dev)
+uint64_t svq_dev_shadow_features(const struct svq_dev *dev)
 {
     uint64_t use = dev->device_features & FEATURE(SVQ_F_EVENT_IDX) & ~dev->withheld;
 
@@ -192,8 +199,7 @@ void svq_dev_init(struct svq_dev *dev, uint8_t *const frame[])
     svq_info_update(dev);
 }
 
-/* Publish the state, and wake the backend to look at it. */
-static void set_state(struct svq_dev *dev, uint32_t state)
+void svq_dev_set_state(struct svq_dev *dev, uint32_t state)
 {
     dev->state = state;
     svq_info_update(dev);
@@ -209,6 +215,12 @@ static void stop(struct svq_dev *dev)
         svq_queue_stop(&dev->queue[i]);
 
     svq_share_stop(dev);
+    /* Nobody is at work, but some of it may be there for one that was to be. */
+    if ( dev->state == VSH_STATE_WAITING )
+        dev->clearing = true;
+
+    dev->leaving = false;
+    dev->resuming = false;
     dev->start_pending = false;
     dev->taking_away = true;
 }
@@ -218,15 +230,15 @@ static void start(struct svq_dev *dev)
     unsigned int i;
 
     dev->start_pending = false;
-    dev->shadow_features = shadow_features(dev);
+    dev->shadow_features = svq_dev_shadow_features(dev);
     for ( i = 0; i < dev->nr_queues; i++ )
         if ( dev->queue[i].ready )
             svq_queue_start(dev, &dev->queue[i]);
-    set_state(dev, VSH_STATE_RUNNING);
+    svq_dev_set_state(dev, VSH_STATE_RUNNING);
 }
 
 /* A state without work to wait for: is the driver already up, or still to come? */
-static void settle(struct svq_dev *dev)
+void svq_dev_settle(struct svq_dev *dev)
 {
     if ( dev->start_pending && dev->attached && !svq_is_shared(dev) )
         start(dev);
@@ -234,7 +246,8 @@ static void settle(struct svq_dev *dev)
     {
         /* With what takes a while before. */
         dev->sharing = dev->start_pending && dev->attached;
-        set_state(dev, dev->attached ? VSH_STATE_READY : VSH_STATE_IDLE);
+        svq_dev_set_state(dev, dev->attached ? VSH_STATE_READY :
+                               dev->waiting ? VSH_STATE_WAITING : VSH_STATE_IDLE);
     }
 }
 
@@ -243,7 +256,7 @@ void svq_dev_driver_ok(struct svq_dev *dev)
     dev->start_pending = true;
 
     if ( dev->state == VSH_STATE_READY && !dev->clearing && !dev->taking_away )
-        settle(dev);
+        svq_dev_settle(dev);
 }
 
 void svq_dev_queue_reset(struct svq_dev *dev, struct svq_queue *q)
@@ -257,6 +270,8 @@ void svq_dev_queue_reset(struct svq_dev *dev, struct svq_queue *q)
     }
 
     svq_queue_begin_reset(q);
+    /* Nobody has it.  What was in flight goes when the others go on, or fail. */
+    q->reset_acked = dev->state == VSH_STATE_WAITING;
 
     /* The backend is to stop using it. */
     svq_info_update(dev);
@@ -317,7 +332,7 @@ void svq_dev_fail(struct svq_dev *dev, int q, enum svq_error err)
         svq_env_interrupt(dev);
     }
 
-    set_state(dev, VSH_STATE_FAILED);
+    svq_dev_set_state(dev, VSH_STATE_FAILED);
 }
 
 bool svq_dev_write_fault(struct svq_dev *dev, uint64_t gfn)
@@ -365,9 +380,9 @@ static void finish_reset(struct svq_dev *dev)
     dev->queue_sel = 0;
 
     if ( dev->ack_needed )
-        set_state(dev, VSH_STATE_RESETTING);
+        svq_dev_set_state(dev, VSH_STATE_RESETTING);
     else if ( dev->state != VSH_STATE_IDLE && dev->state != VSH_STATE_READY )
-        settle(dev);
+        svq_dev_settle(dev);
 }
 
 void svq_dev_backend_kick(struct svq_dev *dev, unsigned int q)
@@ -389,18 +404,28 @@ void svq_dev_control(struct svq_dev *dev)
 
 void svq_dev_backend_gone(struct svq_dev *dev)
 {
-    if ( dev->state == VSH_STATE_GONE )
+    bool was_attached = dev->attached;
+
+    if ( dev->state == VSH_STATE_GONE || dev->waiting )
         return;
 
     dev->attached = false;
     dev->ack_needed = false;
+
+    /* Where the mediator does not look at the rings, nobody knows what is in flight. */
+    if ( dev->keep && was_attached && !svq_is_shared(dev) )
+    {
+        svq_restart_begin(dev);
+        return;
+    }
+
     dev->device_features = 0;
     dev->dev_queues = 0;
 
     if ( dev->state == VSH_STATE_RUNNING || (dev->status & SVQ_STATUS_FEATURES_OK) )
         svq_dev_fail(dev, -1, SVQ_ERR_BACKEND_GONE);
     else if ( dev->state == VSH_STATE_RESETTING || dev->state == VSH_STATE_READY )
-        set_state(dev, VSH_STATE_IDLE);
+        svq_dev_set_state(dev, VSH_STATE_IDLE);
 
     /* Nobody is at work on them any more. */
     dev->clearing = true;
@@ -424,9 +449,10 @@ bool svq_dev_release(struct svq_dev *dev)
     {
         stop(dev);
         dev->attached = false;
+        dev->waiting = false;
         dev->reset_pending = false;
         dev->clearing = false;
-        set_state(dev, VSH_STATE_GONE);
+        svq_dev_set_state(dev, VSH_STATE_GONE);
     }
 
     if ( take_away(dev) )
@@ -459,7 +485,7 @@ static bool share(struct svq_dev *dev)
 }
 
 /* Forced revocation and what waits for it.  False while it is not done. */
-static bool settle_down(struct svq_dev *dev)
+static bool settle_down(struct svq_dev *dev, unsigned int *budget)
 {
     if ( dev->taking_away )
     {
@@ -477,10 +503,13 @@ static bool settle_down(struct svq_dev *dev)
             return false;
         dev->clearing = false;
         if ( dev->state == VSH_STATE_READY && dev->start_pending )
-            settle(dev);
+            svq_dev_settle(dev);
     }
 
-    return !dev->sharing || share(dev);
+    if ( dev->sharing && !share(dev) )
+        return false;
+
+    return svq_restart_step(dev, budget);
 }
 
 bool svq_dev_run(struct svq_dev *dev)
@@ -491,7 +520,7 @@ bool svq_dev_run(struct svq_dev *dev)
     if ( dev->state == VSH_STATE_GONE )
         return false;
 
-    if ( !settle_down(dev) )
+    if ( !settle_down(dev, &budget) )
         return true;
 
     for ( i = 0; i < dev->nr_queues && dev->state == VSH_STATE_RUNNING; i++ )

@@ -57,23 +57,47 @@ static void set_config(struct svq_dev *dev, const struct vsh_mailbox *m)
     dev->config_len = m->config_len;
 }
 
+static bool is_new_config(const struct svq_dev *dev, const struct vsh_mailbox *m)
+{
+    unsigned int i;
+
+    if ( m->config_len != dev->config_len )
+        return true;
+
+    for ( i = 0; i < m->config_len; i++ )
+        if ( m->config[i] != dev->config[i] )
+            return true;
+
+    return false;
+}
+
 static int32_t attach(struct svq_dev *dev, const struct vsh_mailbox *m)
 {
     unsigned int i;
     int32_t rc;
+    bool news;
 
     /*
      * A new backend can only begin once nothing of the old one is left: no
-     * driver that negotiated with it, no page in its aperture.
+     * driver that negotiated with it, unless it can take over, and no page in
+     * its aperture.
      */
     if ( dev->attached )
         svq_dev_backend_gone(dev);
-    if ( dev->state != VSH_STATE_IDLE || dev->pages.nr_dummy || dev->pages.nr_mapped )
+    if ( (dev->state != VSH_STATE_IDLE && dev->state != VSH_STATE_WAITING) ||
+         dev->leaving || dev->taking_away || dev->reset_pending ||
+         dev->pages.nr_dummy || dev->pages.nr_mapped )
         return VSH_ERR_STATE;
 
     rc = check_attach(dev, m);
+    if ( !rc && dev->state == VSH_STATE_WAITING )
+        rc = svq_restart_accepts(dev, m);
     if ( rc )
         return rc;
+
+    /* Will the driver see a difference? */
+    news = dev->state == VSH_STATE_IDLE || m->device_features != dev->device_features ||
+           is_new_config(dev, m);
 
     dev->device_id = m->device_id;
     dev->vendor_id = m->vendor_id;
@@ -85,8 +109,12 @@ static int32_t attach(struct svq_dev *dev, const struct vsh_mailbox *m)
     set_config(dev, m);
 
     dev->attached = true;
-    dev->state = VSH_STATE_READY;
-    svq_dev_config_changed(dev);
+    if ( dev->state == VSH_STATE_WAITING )
+        svq_restart_resume(dev);
+    else
+        dev->state = VSH_STATE_READY;
+    if ( news )
+        svq_dev_config_changed(dev);
 
     return VSH_ERR_NONE;
 }

@@ -593,3 +593,75 @@ bool svq_pages_clear(struct svq_dev *dev)
 
     return p->nr_dummy != 0;
 }
+
+bool svq_pages_suspend(struct svq_dev *dev)
+{
+    struct svq_pages *p = &dev->pages;
+    unsigned int i, n = 0, looked = 0;
+
+    if ( !p->nr_mapped )
+    {
+        p->scan = 0;
+        return false;
+    }
+
+    for ( ; p->scan < p->nr && n < SVQ_PAGE_BATCH && looked < SCAN_STEP; p->scan++, looked++ )
+    {
+        const struct svq_page *pg = &p->page[p->scan];
+
+        if ( pg->in_use && is_visible(pg->have) )
+            fill(dev, &dev->op[n++], pg, pg->have, SVQ_NONE);
+    }
+
+    if ( n )
+    {
+        svq_env_revoke(dev, dev->op, n);
+        svq_env_flush(dev);
+        svq_env_release(dev, dev->op, n);
+        dev->queue[0].stats.flushes++;
+        dev->queue[0].stats.revokes += n;
+    }
+
+    for ( i = 0; i < n; i++ )
+    {
+        struct svq_page *pg = &p->page[dev->op[i].record];
+
+        pg->have = SVQ_NONE;
+        pg->gone = false;
+        /* Looked up anew.  That of a table is its own, for as long as it is protected. */
+        if ( !pg->table )
+            pg->frame = SVQ_NO_FRAME;
+        p->nr_mapped--;
+    }
+
+    if ( p->scan == p->nr )
+        p->scan = 0;
+
+    return p->nr_mapped != 0;
+}
+
+bool svq_pages_resume(struct svq_dev *dev, enum svq_error *err)
+{
+    struct svq_pages *p = &dev->pages;
+    unsigned int n = 0, looked = 0;
+    bool more;
+
+    for ( ; p->scan < p->nr && n < SVQ_PAGE_BATCH && looked < SCAN_STEP; p->scan++, looked++ )
+    {
+        struct svq_page *pg = &p->page[p->scan];
+
+        if ( pg->in_use && pg->have != want(pg) )
+        {
+            mark(p, pg);
+            n++;
+        }
+    }
+
+    more = p->scan < p->nr && p->nr_free < p->nr;
+    if ( !more )
+        p->scan = 0;
+
+    *err = svq_pages_commit(dev, &dev->queue[0]);
+
+    return more && *err == SVQ_ERR_NONE;
+}

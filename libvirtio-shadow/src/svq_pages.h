@@ -61,4 +61,17 @@ bool svq_pages_take_away(struct svq_dev *dev);
 /* Empty the places of the dummies.  Bounded in the same way. */
 bool svq_pages_clear(struct svq_dev *dev);
 
+/*
+ * There is no backend any more, and none yet: what is in flight is taken and
+ * what was protected remains so, but nobody sees it.  Nothing is dirty, held or
+ * a dummy.  Bounded in the same way.
+ */
+bool svq_pages_suspend(struct svq_dev *dev);
+
+/*
+ * Make it visible again, in the same way, from p->scan = 0 on.  On an error the
+ * device must be failed.
+ */
+bool svq_pages_resume(struct svq_dev *dev, enum svq_error *err);
+
 #endif /* SVQ_PAGES_H */

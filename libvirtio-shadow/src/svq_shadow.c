@@ -17,14 +17,26 @@ static void zero(const struct svq_mem *m)
         memset(m->page[i], 0, SVQ_PAGE_SIZE);
 }
 
+static void empty_rings(struct svq_queue *q)
+{
+    zero(&q->shadow_avail);
+    zero(&q->shadow_used);
+
+    q->in_flight = 0;
+    q->shadow_avail_idx = 0;
+    q->last_shadow_used = 0;
+    q->shadow_used_seen = 0;
+    /* As it is in the ring of zeroes. */
+    q->call_event = 0;
+}
+
 void svq_shadow_start(struct svq_queue *q)
 {
     unsigned int i;
 
     /* The tables need not be: nothing points to what is in them. */
     zero(&q->shadow_desc);
-    zero(&q->shadow_avail);
-    zero(&q->shadow_used);
+    empty_rings(q);
 
     /* 2.7: a power of two.  max_size is one, so this does not go beyond it. */
     for ( q->shadow_size = 1; q->shadow_size < q->size; )
@@ -40,12 +52,7 @@ void svq_shadow_start(struct svq_queue *q)
     svq_tables_init(&q->tables, q->max_size);
 
     q->free = 0;
-    q->in_flight = 0;
-    q->shadow_avail_idx = 0;
-    q->last_shadow_used = 0;
-    q->shadow_used_seen = 0;
-    /* As it is in the ring of zeroes. */
-    q->call_event = 0;
+    q->next_number = 0;
 }
 
 bool svq_shadow_fits(const struct svq_queue *q, const struct svq_chain *c)
@@ -125,9 +132,24 @@ static void put_direct(struct svq_queue *q, const struct svq_chain *c, unsigned 
     q->free = (uint16_t)i;
 }
 
+void svq_shadow_restart(struct svq_queue *q, bool event_idx)
+{
+    empty_rings(q);
+    q->shadow_event_idx = event_idx;
+}
+
+void svq_shadow_offer(struct svq_queue *q, unsigned int head)
+{
+    unsigned int at = q->shadow_avail_idx & (q->shadow_size - 1U);
+
+    *(uint16_t *)svq_mem_at(&q->shadow_avail, SVQ_AVAIL_RING(at)) = (uint16_t)head;
+    q->shadow_avail_idx++;
+    q->in_flight++;
+}
+
 void svq_shadow_put(struct svq_queue *q, const struct svq_chain *c)
 {
-    unsigned int head = q->free, at = q->shadow_avail_idx & (q->shadow_size - 1U);
+    unsigned int head = q->free;
     struct svq_slot *s = &q->slot[head];
 
     /*
@@ -144,12 +166,11 @@ void svq_shadow_put(struct svq_queue *q, const struct svq_chain *c)
     s->id = c->id;
     s->ring_descs = c->ring_descs;
     s->done = false;
+    s->number = q->next_number++;
     /* 2^32 bytes exactly do not fit a used length anyway: clamp. */
     s->writable = c->writable > 0xffffffffU ? 0xffffffffU : (uint32_t)c->writable;
 
-    *(uint16_t *)svq_mem_at(&q->shadow_avail, SVQ_AVAIL_RING(at)) = (uint16_t)head;
-    q->shadow_avail_idx++;
-    q->in_flight++;
+    svq_shadow_offer(q, head);
 }
 
 /* Does the backend want to know that the available idx is not old any more? */
@@ -166,11 +187,9 @@ static bool notification_wanted(const struct svq_queue *q, uint16_t old)
              SVQ_USED_F_NO_NOTIFY);
 }
 
-void svq_shadow_publish(struct svq_dev *dev, struct svq_queue *q, unsigned int nr)
+static void publish(struct svq_dev *dev, struct svq_queue *q, unsigned int nr)
 {
     uint16_t *idx = svq_mem_at(&q->shadow_avail, SVQ_AVAIL_IDX);
-
-    q->stats.requests += nr;
 
     /* The backend sees descriptors and entries before the idx that covers them. */
     svq_wmb();
@@ -183,6 +202,18 @@ void svq_shadow_publish(struct svq_dev *dev, struct svq_queue *q, unsigned int n
         q->stats.notifications++;
         svq_env_notify(dev, (int)(q - dev->queue));
     }
+}
+
+void svq_shadow_publish(struct svq_dev *dev, struct svq_queue *q, unsigned int nr)
+{
+    q->stats.requests += nr;
+    publish(dev, q, nr);
+}
+
+void svq_shadow_publish_again(struct svq_dev *dev, struct svq_queue *q)
+{
+    if ( q->in_flight )
+        publish(dev, q, q->in_flight);
 }
 
 enum svq_error svq_shadow_look(struct svq_queue *q)

@@ -20,6 +20,15 @@ bool svq_shadow_fits(const struct svq_queue *q, const struct svq_chain *c);
  */
 void svq_shadow_put(struct svq_queue *q, const struct svq_chain *c);
 
+/*
+ * For another backend: empty rings, and then the chains that are in flight again,
+ * one by one, in this order.  They are in their slots.  Seen by a first look at the
+ * rings only after svq_shadow_publish_again().
+ */
+void svq_shadow_restart(struct svq_queue *q, bool event_idx);
+void svq_shadow_offer(struct svq_queue *q, unsigned int head);
+void svq_shadow_publish_again(struct svq_dev *dev, struct svq_queue *q);
+
 /* The last nr chains that were put are available now; wakes the backend if it wants that. */
 void svq_shadow_publish(struct svq_dev *dev, struct svq_queue *q, unsigned int nr);
 

@@ -415,8 +415,10 @@ void env_check(void)
     assert_false(dev->info->seq & 1);
 
     /* Nothing is running and nothing is visible: the flights are over. */
-    if (dev->state != VSH_STATE_RUNNING && !env_visible())
+    if (dev->state != VSH_STATE_RUNNING && !env_is_kept() && !env_visible())
         env_drop_flights();
+    if (env_is_kept() && !dev->leaving && !dev->resuming)
+        ENV_CHECK(!env_visible(), "pages are visible without a backend");
     if (dev->state == VSH_STATE_IDLE || dev->state == VSH_STATE_READY)
         ENV_CHECK(dev->taking_away || dev->sharing || !env_visible(),
                   "pages are visible before DRIVER_OK");
@@ -477,11 +479,13 @@ void env_run(void)
     assert_int_equal(dev->info->state, dev->state);
     assert_int_equal(dev->info->generation, dev->generation);
     if (dev->state != VSH_STATE_RUNNING)
-        ENV_CHECK(!env_visible() && !env->protected, "pages are taken in state %u", dev->state);
+        ENV_CHECK(!env_visible() && (!env->protected || env_is_kept()),
+                  "pages are taken in state %u", dev->state);
+    ENV_CHECK(!dev->leaving && !dev->resuming, "at rest with work to do");
     if (!dev->status)
         ENV_CHECK(!env_visible() && !env->protected, "pages are taken after a reset");
     for (i = 0; i < dev->nr_queues; i++)
-        if (dev->state != VSH_STATE_RUNNING)
+        if (dev->state != VSH_STATE_RUNNING && !env_is_kept())
             assert_int_equal(dev->queue[i].stats.tables_restored,
                              dev->queue[i].stats.tables_remapped);
 }
@@ -530,6 +534,7 @@ void env_create(const struct env_opts *opts)
     dev->indirect = opts->indirect;
     dev->policy = opts->policy ? opts->policy : VSH_POLICY_GRANT;
     dev->pool = opts->pool;
+    dev->keep = opts->keep;
 
     dev->pages.key = 0x5ca1ab1e0ddba11ULL;
     dev->pages.nr = opts->records ? opts->records : svq_page_records(queues, size);

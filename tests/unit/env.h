@@ -104,6 +104,7 @@ struct env_opts {          /* 0 means the default */
     enum svq_indirect indirect;
     uint32_t policy; /* VSH_POLICY_GRANT */
     struct vsh_bank pool;
+    bool keep; /* the driver waits for another backend */
 };
 
 struct env {
@@ -126,6 +127,8 @@ struct env {
     struct env_flight *flight[VSH_MAX_QUEUES][VSH_MAX_QUEUE_SIZE];
     unsigned int nr_flights;
     uint64_t published, returned[VSH_MAX_QUEUES]; /* numbers of flights */
+    uint32_t restarts[VSH_MAX_QUEUES];            /* of the device, that the queue has seen */
+    unsigned int offered_again;                   /* requests, to another backend */
     uint8_t *table_used[VSH_MAX_QUEUES];          /* entries of shadow tables in flight */
     unsigned int table_reads;                     /* calls of svq_env_read() */
     unsigned int protected;                       /* pages that are read-only for the guest */

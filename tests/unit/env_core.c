@@ -64,6 +64,14 @@ void env_drop_reset_flights(void)
             env_drop_flights_of(i);
 }
 
+bool env_is_kept(void)
+{
+    const struct svq_dev *dev = &env->dev;
+
+    return dev->state == VSH_STATE_WAITING && dev->status & SVQ_STATUS_DRIVER_OK &&
+           !dev->start_pending && !dev->taking_away && !dev->reset_pending;
+}
+
 void env_drop_flights(void)
 {
     unsigned int q;
@@ -145,6 +153,51 @@ static void forget_tables(unsigned int queue)
             f->table_nr = 0;
         }
     }
+}
+
+/* Requests of the queue that no backend has returned. */
+static unsigned int flights_left(unsigned int queue)
+{
+    const struct svq_queue *q = &env->dev.queue[queue];
+    unsigned int i, n = 0;
+
+    for (i = 0; i < q->shadow_size; i++)
+        n += env->flight[queue][i] && !q->slot[i].done;
+    return n;
+}
+
+/*
+ * Rings that begin anew with requests that were known: those of another backend.
+ * All that were in flight, as they were, in the order in which they came.
+ */
+static void resume_flights(unsigned int queue, uint16_t nr)
+{
+    const struct svq_queue *q = &env->dev.queue[queue];
+    uint64_t number = 0;
+    unsigned int i, left;
+    struct svq_desc d;
+
+    for (i = 0; i < nr; i++) {
+        unsigned int slot = *(uint16_t *)shadow(&q->shadow_avail, SVQ_AVAIL_RING(i));
+        const struct env_flight *f = slot < q->shadow_size ? env->flight[queue][slot] : NULL;
+
+        ENV_CHECK(f, "offered again, and was not in flight");
+        ENV_CHECK(f->number > number, "offered again in another order, or twice");
+        number = f->number;
+
+        (memcpy)(&d, shadow(&q->shadow_desc, slot * 16), sizeof(d));
+        if (f->in_place.len)
+            assert_memory_equal(&d, &f->in_place, sizeof(d));
+        else if (f->table_nr) {
+            assert_int_equal(table_of(queue, &d), f->table);
+            assert_int_equal(d.len / 16, f->table_nr);
+            assert_memory_equal(table_entry(q, f->table), f->desc, 16);
+        } else
+            assert_memory_equal(&d, f->desc, sizeof(d));
+    }
+
+    left = flights_left(queue);
+    ENV_CHECK(left == nr, "%u in flight, %u of them offered again", left, nr);
 }
 
 static void begin_flight(unsigned int queue, unsigned int slot)
@@ -265,6 +318,18 @@ void env_published(unsigned int queue, uint16_t from, uint16_t to)
     ENV_CHECK(q->live, "published on a queue that is not live");
     env_drop_reset_flights();
 
+    if (env->restarts[queue] != env->dev.restarts) {
+        env->restarts[queue] = env->dev.restarts;
+        ENV_CHECK(!from, "the rings of another backend do not begin at 0");
+        if (flights_left(queue)) {
+            resume_flights(queue, to);
+            env->offered_again += to;
+            for (i = 0; i != to; i++)
+                check_granted(env->flight[queue][shadow_entry(q, i)]);
+            /* Nothing new has come yet. */
+            from = to;
+        }
+    }
     for (i = from; i != to; i++)
         begin_flight(queue, shadow_entry(q, i));
     for (i = from; i != to; i++)
@@ -740,7 +805,7 @@ unsigned int svq_env_grant(struct svq_dev *dev, struct svq_page_op *op, unsigned
     unsigned int i;
 
     assert_in_range(nr, 1, SVQ_PAGE_BATCH);
-    ENV_CHECK((dev->state == VSH_STATE_RUNNING || dev->sharing) && dev->attached,
+    ENV_CHECK((dev->state == VSH_STATE_RUNNING || dev->sharing || dev->resuming) && dev->attached,
               "a grant while not running");
     env->wmb = false;
 

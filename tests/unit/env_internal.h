@@ -30,6 +30,9 @@ void env_check_tables(const char *when);
 /* Everything that the backend can reach is covered by a buffer in flight. */
 void env_check_visible(const char *when);
 
+/* Is the driver waiting for another backend, with what it has in flight? */
+bool env_is_kept(void);
+
 void env_drop_flights(void);
 void env_drop_flights_of(unsigned int queue);
 /* Of queues that are not live, and whose pages have been taken away. */

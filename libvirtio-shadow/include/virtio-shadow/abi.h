@@ -64,6 +64,7 @@
 #define VSH_STATE_RESETTING     3u  /* stop the device, then VSH_REQ_RESET_ACK */
 #define VSH_STATE_FAILED        4u  /* DEVICE_NEEDS_RESET; waits for the driver */
 #define VSH_STATE_GONE          5u  /* the frontend is gone: detach */
+#define VSH_STATE_WAITING       6u  /* used by a driver, and for another backend to attach to */
 
 /*
  * One virtqueue, as the device process is to see it.  A split virtqueue with
@@ -137,6 +138,7 @@ struct vsh_info {
 #define VSH_ERR_CONFIG          (-6)    /* config_len above VSH_CONFIG_SIZE */
 #define VSH_ERR_FEATURES        (-7)    /* VIRTIO_F_VERSION_1 is missing */
 #define VSH_ERR_APERTURE        (-8)    /* out of range, wrapping, or banks overlap */
+#define VSH_ERR_CHANGED         (-9)    /* WAITING: not the device that the driver knows */
 
 struct vsh_mailbox {
     uint32_t version;           /* VSH_ABI_VERSION */

@@ -293,6 +293,7 @@ struct svq_slot {
     uint16_t id;                /* the driver's: head, or buffer id */
     uint16_t ring_descs;        /* descriptors of the driver's ring that it takes */
     bool remapped;              /* it has a table, which is in place */
+    uint32_t number;            /* svq_queue.next_number, when it was made available */
     bool done;                  /* the backend has returned it, the driver has not got it yet */
     uint32_t writable;          /* bytes that the device may have written */
     uint32_t len;               /* used length, once done */
@@ -373,6 +374,7 @@ struct svq_queue {
     uint16_t free;              /* head of the free slots */
     uint16_t in_flight;         /* chains that the backend has */
     uint16_t order_head, order_tail;    /* of order[]: next to come, next to go back */
+    uint32_t next_number;       /* chains that were made available, modulo 2^32 */
 
     bool live;                  /* the backend has the queue */
     bool fetch;                 /* the driver's available ring may hold news */
@@ -424,7 +426,7 @@ struct svq_dev {
     int32_t request_error;
     bool attached;                      /* a backend has described the device */
     bool ack_needed;                    /* a device process may still be at work */
-    bool start_pending;                 /* DRIVER_OK came while RESETTING */
+    bool start_pending;                 /* DRIVER_OK came while RESETTING, or WAITING */
 
     /* Work that is noted for svq_dev_run(), besides that of the queues. */
     bool taking_away;                   /* forced revocation */
@@ -433,6 +435,14 @@ struct svq_dev {
     bool sharing;                       /* svq_share.c: memory becomes visible before the start */
     uint32_t share_bank;                /* ... and so far it has got */
     uint64_t share_page;
+
+    /* svq_restart.c: from one backend to the next. */
+    bool keep;                          /* set by the environment: the driver waits for another */
+    bool waiting;                       /* the backend is gone, its description is not */
+    bool leaving;                       /* work: what it has returned, and then its access */
+    bool resuming;                      /* work: what is in flight, for the one that has come */
+    uint32_t restarts;                  /* times that another took over from one that was in use */
+
     uint32_t next_queue;                /* to be served first */
     struct svq_page_op op[SVQ_PAGE_BATCH];
     struct svq_table_page ahead[SVQ_REMAP_PAGES];   /* protected for chains that come next ... */
@@ -456,7 +466,8 @@ struct svq_dev {
  * the policy is to have one.  It may set indirect, and
  * withheld, to offer less than there is: bits of SVQ_F_INDIRECT_DESC,
  * SVQ_F_EVENT_IDX, SVQ_F_RING_PACKED, SVQ_F_IN_ORDER, SVQ_F_RING_RESET,
- * SVQ_F_INDIRECT_PAGES.  It writes the event channels, frontend and device into
+ * SVQ_F_INDIRECT_PAGES.  If it sets keep, it bounds the time that waiting is set
+ * (svq_dev_wait_over()).  It writes the event channels, frontend and device into
  * the zeroed info page itself.
  *
  * frame[]: the core's pointers to the frames of the window, which has
@@ -502,9 +513,21 @@ bool svq_dev_write_fault(struct svq_dev *dev, uint64_t gfn);
 
 /*
  * The backend is dead, or is going away: its mappings are gone or about to
- * be.  Fails the device if the driver was using it; it can be attached again.
+ * be.  It can be attached again.  With dev->keep, the driver does not notice:
+ * dev->waiting is set until there is another backend, to which everything that
+ * the driver has not got back is offered anew.  Otherwise, the device fails if
+ * the driver was using it.
+ *
+ * What has to be taken from the backend is noted for svq_dev_run(), and is
+ * there to be taken until that returns false.
  */
 void svq_dev_backend_gone(struct svq_dev *dev);
+
+/*
+ * dev->waiting has taken too long: fails the device if the driver is using it,
+ * as if there had been no dev->keep.  No effect if it is not waiting.
+ */
+void svq_dev_wait_over(struct svq_dev *dev);
 
 /*
  * The frontend is going away.  Takes back everything, in steps: returns true

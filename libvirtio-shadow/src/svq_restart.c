@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From one backend to the next, while a driver is using the device.
+ *
+ *              backend gone                    ATTACH
+ *    RUNNING ---------------> WAITING, leaving        WAITING, resuming ---> RUNNING
+ *                                     |                  ^
+ *                                     `---> WAITING -----'
+ *
+ * leaving: what the old one has returned goes to the driver, then it sees nothing
+ * any more.  resuming: what is still in flight becomes visible to the new one.
+ *
+ * All that was told to the old one is in memory that it could only read, and
+ * what is in flight is known from q->slot.  So a new one finds the descriptors
+ * and tables that the old one had, and rings that are written anew: in them is
+ * what the old one had not returned, in the order in which it was offered.
+ *
+ * A driver that resets the device, or comes only now, finds it as it was.
+ */
+#include "svq_dev.h"
+#include "svq_pages.h"
+#include "svq_queue.h"
+#include "svq_shadow.h"
+
+void svq_restart_begin(struct svq_dev *dev)
+{
+    unsigned int i;
+
+    dev->waiting = true;
+
+    if ( dev->state == VSH_STATE_RUNNING )
+    {
+        dev->generation++;
+
+        for ( i = 0; i < dev->nr_queues; i++ )
+        {
+            struct svq_queue *q = &dev->queue[i];
+
+            q->collect = q->live;
+            if ( q->reset != SVQ_RESET_NONE )
+                q->reset_acked = true;
+        }
+    }
+
+    if ( dev->state == VSH_STATE_RUNNING || dev->resuming )
+        dev->leaving = true;
+    else
+        /* Nobody is at work on them any more. */
+        dev->clearing = true;
+
+    dev->resuming = false;
+
+    if ( dev->state != VSH_STATE_FAILED )
+        svq_dev_set_state(dev, VSH_STATE_WAITING);
+}
+
+void svq_dev_wait_over(struct svq_dev *dev)
+{
+    if ( !dev->waiting )
+        return;
+
+    dev->waiting = false;
+    dev->device_features = 0;
+    dev->dev_queues = 0;
+
+    /* The end of a reset finds out by itself. */
+    if ( dev->state != VSH_STATE_WAITING || dev->reset_pending )
+        return;
+
+    if ( dev->status & SVQ_STATUS_FEATURES_OK )
+        svq_dev_fail(dev, -1, SVQ_ERR_BACKEND_GONE);
+    else
+        svq_dev_set_state(dev, VSH_STATE_IDLE);
+}
+
+int32_t svq_restart_accepts(const struct svq_dev *dev, const struct vsh_mailbox *m)
+{
+    /* A driver that has not decided yet can be shown another device. */
+    if ( !(dev->status & SVQ_STATUS_FEATURES_OK) )
+        return VSH_ERR_NONE;
+
+    return m->device_id == dev->device_id && m->nr_queues >= dev->dev_queues &&
+           m->queue_size >= dev->dev_queue_size && m->config_len == dev->config_len &&
+           !(dev->driver_features & ~svq_dev_offered_by(dev, m->device_features))
+           ? VSH_ERR_NONE : VSH_ERR_CHANGED;
+}
+
+void svq_restart_resume(struct svq_dev *dev)
+{
+    dev->waiting = false;
+    dev->resuming = true;
+    dev->pages.scan = 0;
+}
+
+/* The next step of leaving.  False while there is more. */
+static bool leave(struct svq_dev *dev, unsigned int *budget)
+{
+    bool more = false;
+    unsigned int i;
+
+    for ( i = 0; i < dev->nr_queues; i++ )
+    {
+        struct svq_queue *q = &dev->queue[i];
+        enum svq_error err = svq_queue_reset_busy(q) ? svq_queue_reset_step(dev, q, budget)
+                                                     : svq_queue_collect(dev, q, budget);
+
+        if ( err != SVQ_ERR_NONE )
+        {
+            svq_dev_fail(dev, (int)i, err);
+            return false;
+        }
+
+        more |= q->collect || svq_queue_reset_busy(q);
+    }
+
+    if ( more || svq_pages_suspend(dev) )
+        return false;
+
+    dev->leaving = false;
+    /* A new one that has come in the meantime was told to come later. */
+    svq_dev_set_state(dev, VSH_STATE_WAITING);
+
+    return true;
+}
+
+/* How long ago it was made available decides: a larger key is later. */
+static uint32_t key(const struct svq_queue *q, unsigned int i)
+{
+    return q->slot[q->order[i]].number - q->next_number;
+}
+
+/* Heap sort, as it needs no memory and no more than nr * log(nr) steps. */
+static void sift(struct svq_queue *q, unsigned int root, unsigned int nr)
+{
+    for ( ;; )
+    {
+        unsigned int child = 2 * root + 1;
+        uint16_t swap;
+
+        if ( child >= nr )
+            return;
+        if ( child + 1 < nr && key(q, child + 1) > key(q, child) )
+            child++;
+        if ( key(q, root) >= key(q, child) )
+            return;
+
+        swap = q->order[root];
+        q->order[root] = q->order[child];
+        q->order[child] = swap;
+        root = child;
+    }
+}
+
+static void sort(struct svq_queue *q, unsigned int nr)
+{
+    unsigned int i;
+
+    for ( i = nr / 2; i > 0; i-- )
+        sift(q, i - 1, nr);
+
+    for ( i = nr; i > 1; i-- )
+    {
+        uint16_t last = q->order[i - 1];
+
+        q->order[i - 1] = q->order[0];
+        q->order[0] = last;
+        sift(q, 0, i - 1);
+    }
+}
+
+static bool is_in_flight(const struct svq_slot *s)
+{
+    return s->count && !s->done;
+}
+
+/* Offer what is in flight again, on rings that are empty. */
+static void offer(struct svq_dev *dev, struct svq_queue *q)
+{
+    unsigned int i, nr;
+
+    svq_shadow_restart(q, dev->shadow_features & (1ULL << SVQ_F_EVENT_IDX));
+
+    if ( q->in_order )
+    {
+        for ( i = q->order_tail; i != q->order_head; i = (uint16_t)(i + 1) )
+        {
+            unsigned int head = q->order[i & (q->max_size - 1U)];
+
+            if ( is_in_flight(&q->slot[head]) )
+                svq_shadow_offer(q, head);
+        }
+    }
+    else
+    {
+        /* Nobody else uses order[]. */
+        for ( i = 0, nr = 0; i < q->shadow_size; i++ )
+            if ( is_in_flight(&q->slot[i]) )
+                q->order[nr++] = (uint16_t)i;
+
+        sort(q, nr);
+
+        for ( i = 0; i < nr; i++ )
+            svq_shadow_offer(q, q->order[i]);
+    }
+
+    svq_shadow_publish_again(dev, q);
+
+    /* Kicks were passed over. */
+    q->fetch = true;
+}
+
+/* Everything is visible: let it begin. */
+static void take_over(struct svq_dev *dev)
+{
+    unsigned int i;
+
+    if ( dev->start_pending || !(dev->status & SVQ_STATUS_DRIVER_OK) )
+    {
+        svq_dev_settle(dev);
+        return;
+    }
+
+    dev->restarts++;
+    dev->shadow_features = svq_dev_shadow_features(dev);
+    dev->state = VSH_STATE_RUNNING;
+
+    for ( i = 0; i < dev->nr_queues; i++ )
+    {
+        struct svq_queue *q = &dev->queue[i];
+
+        if ( q->live )
+            offer(dev, q);
+        else if ( q->ready && q->reset == SVQ_RESET_NONE )
+            /* It was reset, and enabled again, in the meantime. */
+            svq_queue_start(dev, q);
+    }
+
+    svq_dev_set_state(dev, VSH_STATE_RUNNING);
+}
+
+/* The next step of resuming.  False while there is more. */
+static bool resume(struct svq_dev *dev)
+{
+    enum svq_error err;
+
+    if ( svq_pages_resume(dev, &err) )
+        return false;
+
+    if ( err != SVQ_ERR_NONE )
+    {
+        svq_dev_fail(dev, -1, err);
+        return false;
+    }
+
+    dev->resuming = false;
+    take_over(dev);
+
+    return true;
+}
+
+bool svq_restart_step(struct svq_dev *dev, unsigned int *budget)
+{
+    if ( dev->leaving )
+        return leave(dev, budget);
+
+    return !dev->resuming || resume(dev);
+}
