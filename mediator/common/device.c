@@ -131,6 +131,9 @@ static int check(const struct domain *d,
     if ( c->pad )
         return -EINVAL;
 
+    if ( c->restart_s > XEN_VIRTIO_SHADOW_MAX_RESTART_S )
+        return -EINVAL;
+
     if ( !c->nr_queues || c->nr_queues > VSH_MAX_QUEUES || !c->queue_size ||
          c->queue_size > VSH_MAX_QUEUE_SIZE ||
          (c->queue_size & (c->queue_size - 1)) )
@@ -175,6 +178,7 @@ static struct vsh_device *make_place(struct domain *d, unsigned int id)
     s->id = id;
     spin_lock_init(&s->lock);
     INIT_LIST_HEAD(&s->served);
+    vsh_wait_init(s);
 
     /* Readers without a lock see it initialised. */
     smp_wmb();
@@ -200,6 +204,7 @@ static int set_up_core(struct vsh_device *s,
     dev->policy = c->policy;
     dev->pool.base = c->pool_base;
     dev->pool.size = c->pool_size;
+    dev->keep = c->restart_s;
     for ( i = 0; i < c->nr_banks; i++ )
     {
         dev->bank[i].base = c->bank[i].base;
@@ -226,6 +231,7 @@ static void release(struct vsh_device *s)
 {
     ASSERT(!s->open);
 
+    vsh_wait_stop(s);
     vsh_event_free(s);
 
     if ( s->irq )
@@ -325,6 +331,7 @@ int vsh_create(struct domain *d, unsigned int id,
         goto out;
 
     memset(&s->dev, 0, sizeof(s->dev));
+    s->restart_s = c->restart_s;
     s->more = false;
     s->closing = false;
 

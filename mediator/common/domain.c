@@ -115,7 +115,10 @@ static int backend_died(struct vsh_device *s, const struct domain *be)
     spin_lock(&s->lock);
 
     if ( s->backend == be && vsh_usable(s) )
+    {
         svq_dev_backend_gone(&s->dev);
+        vsh_wait_update(s);
+    }
 
     /*
      * Looked at anew whenever the lock was dropped: another CPU may have closed
@@ -210,7 +213,11 @@ void virtio_shadow_free(struct domain *d)
 
     for ( i = 0; i < ARRAY_SIZE(vs->device); i++ )
     {
-        ASSERT(!vs->device[i] || !vs->device[i]->open);
+        if ( !vs->device[i] )
+            continue;
+
+        ASSERT(!vs->device[i]->open);
+        vsh_wait_exit(vs->device[i]);
         xvfree(vs->device[i]);
     }
 

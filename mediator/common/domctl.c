@@ -60,6 +60,8 @@ static void device_stats(struct xen_virtio_shadow_stats *to,
     to->last_error = dev->last_error;
     to->indirect = dev->indirect;
     to->driver_features = dev->driver_features;
+    to->restart_s = s->restart_s;
+    to->restarts = dev->restarts;
 
     for ( q = 0; q < dev->nr_queues; q++ )
         queue_stats(&to->queue[q], &dev->queue[q]);
@@ -128,6 +130,10 @@ int virtio_shadow_domctl(struct domain *d, struct xen_domctl_virtio_shadow *op,
     case XEN_DOMCTL_VIRTIO_SHADOW_REVOKE:
         s = open_device(d, op->id);
         return s ? do_revoke(s) : -ENOENT;
+
+    case XEN_DOMCTL_VIRTIO_SHADOW_REASSIGN:
+        s = open_device(d, op->id);
+        return s ? vsh_reassign(s, op->u.backend) : -ENOENT;
 
     case XEN_DOMCTL_VIRTIO_SHADOW_STATS:
         rc = do_stats(d, op);

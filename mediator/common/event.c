@@ -79,7 +79,7 @@ static int alloc(struct vsh_device *s, domid_t backend, evtchn_port_t *port)
     return 0;
 }
 
-/* The device is not open yet.  On failure the caller frees what is there. */
+/* The device has no ports (any more).  On failure the caller frees what is there. */
 int vsh_event_alloc(struct vsh_device *s, domid_t backend)
 {
     struct vsh_info *info = s->dev.info;
@@ -107,7 +107,7 @@ static void free_port(struct vsh_device *s, evtchn_port_t *port)
         free_xen_event_channel(s->frontend, p);
 }
 
-/* The device is not open any more. */
+/* The device is not open any more, or its backend has died. */
 void vsh_event_free(struct vsh_device *s)
 {
     unsigned int q;

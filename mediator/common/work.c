@@ -24,6 +24,7 @@ bool vsh_usable(const struct vsh_device *s)
 void vsh_run(struct vsh_device *s)
 {
     s->more = svq_dev_run(&s->dev);
+    vsh_wait_update(s);
 
     if ( s->more && !current->virtio_shadow_pending )
         current->virtio_shadow_pending = 1;
@@ -32,6 +33,8 @@ void vsh_run(struct vsh_device *s)
 /* Do all of it.  Returns true if something else is to be done first. */
 bool vsh_run_all(struct vsh_device *s)
 {
+    vsh_wait_update(s);
+
     while ( (s->more = svq_dev_run(&s->dev)) )
     {
         spin_unlock(&s->lock);
@@ -60,7 +63,7 @@ static void run_once(struct vsh_device *s)
 }
 
 /* Have a vCPU of the frontend go on, even if it is asleep. */
-static void hand_over(struct vsh_device *s)
+void vsh_hand_over(struct vsh_device *s)
 {
     struct vcpu *v;
 
@@ -109,7 +112,7 @@ static void hand_over_served(struct virtio_shadow *vs)
 
     list_for_each_entry ( s, &vs->served, served )
         if ( ACCESS_ONCE(s->more) )
-            hand_over(s);
+            vsh_hand_over(s);
 
     spin_unlock(&vs->lock);
 }

@@ -26,6 +26,7 @@
 #include <xen/mm.h>
 #include <xen/sched.h>
 #include <xen/spinlock.h>
+#include <xen/timer.h>
 #include <xen/virtio-shadow.h>
 
 #include <virtio-shadow/svq.h>
@@ -50,6 +51,11 @@ struct vsh_device {
 
     spinlock_t lock;
 
+    /* For how long the driver waits for another backend; active if timing. */
+    struct timer timer;
+    s_time_t deadline;
+    bool timing;
+
     /* From here on everything is valid while open, unless it says else. */
     bool open;
     bool closing;           /* no call of the core but svq_dev_release() */
@@ -62,6 +68,7 @@ struct vsh_device {
     bool has_handler;       /* once true always true, at base */
     paddr_t base;
     unsigned int irq;       /* 0: not reserved */
+    uint32_t restart_s;     /* how long to wait for another backend; 0: not at all */
 
     /* Ports in the frontend; 0: none. */
     evtchn_port_t control_port;
@@ -110,12 +117,20 @@ void vsh_event_free(struct vsh_device *s);
 bool vsh_usable(const struct vsh_device *s);
 void vsh_run(struct vsh_device *s);
 bool vsh_run_all(struct vsh_device *s);
+void vsh_hand_over(struct vsh_device *s);
 
 /* device.c */
 int vsh_create(struct domain *d, unsigned int id,
                const struct xen_virtio_shadow_create *c);
 int vsh_close(struct vsh_device *s);
 struct vsh_device *vsh_device_get(const struct domain *d, unsigned int id);
+
+/* restart.c.  The device's lock is held for the first two. */
+void vsh_wait_update(struct vsh_device *s);
+void vsh_wait_stop(struct vsh_device *s);
+void vsh_wait_init(struct vsh_device *s);
+void vsh_wait_exit(struct vsh_device *s);
+int vsh_reassign(struct vsh_device *s, domid_t backend);
 
 /* domain.c */
 struct virtio_shadow *vsh_domain(struct domain *d);

@@ -39,7 +39,21 @@ emit()
         { echo "$0: xen-patches/ does not add $needle to $file" >&2; exit 1; }
 }
 
-emit xen/include/public/domctl.h domctl-added.h 'struct xen_domctl_virtio_shadow '
+# The first patch to a file adds all of it that matters, and the others change that.
+emit_changed()
+{
+    local file=$1 to=$2 needle=$3 first patch
+
+    first=$(patch_with "$file" | head -n 1)
+    added "$first" "$file" > "$out/generated/$to"
+    for patch in $(patch_with "$file" | tail -n +2); do
+        part "$patch" "$file" | patch -s --no-backup-if-mismatch "$out/generated/$to"
+    done
+    grep -q "$needle" "$out/generated/$to" ||
+        { echo "$0: xen-patches/ does not add $needle to $file" >&2; exit 1; }
+}
+
+emit_changed xen/include/public/domctl.h domctl-added.h 'struct xen_domctl_virtio_shadow '
 emit xen/include/xen/p2m-common.h p2m-common-added.h 'p2m_ram_unprotect'
 
 # The header that the patches make, patch by patch.

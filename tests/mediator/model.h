@@ -124,6 +124,11 @@ void model_write(struct vcpu *vcpu, paddr_t addr, unsigned int size, uint64_t va
 unsigned int model_ports(const struct domain *d);
 unsigned int model_irqs(const struct domain *d);
 
+/* Timers run out. */
+void model_time_passes(s_time_t ns);
+unsigned int model_timers(void);
+unsigned int model_timers_active(void);
+
 /* For the model's own files. */
 bool model_fails(void);
 void model_lock(const char *name, unsigned int rank);
@@ -133,6 +138,7 @@ void model_p2m_relinquish(struct domain *d);
 void model_pages_relinquish(struct domain *d);
 void model_pages_start(void);
 void model_locks_start(void);
+void model_time_start(void);
 
 enum { RANK_DOMAIN = 10, RANK_DEVICE = 20, RANK_BACKEND = 30, RANK_P2M = 40, RANK_LEAF = 50 };
 

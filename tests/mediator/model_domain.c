@@ -32,6 +32,7 @@ void model_start(void)
 
     model_pages_start();
     model_locks_start();
+    model_time_start();
     for (i = 0; i < ARRAY_SIZE(domains); i++) {
         if (domains[i]) {
             free_domain(domains[i]);
@@ -67,6 +68,7 @@ void model_end(void)
     }
     assert_int_equal(model.xen_pages, 0);
     assert_int_equal(model.xv_nr, 0);
+    assert_int_equal(model_timers(), 0);
 }
 
 struct domain *model_domain(domid_t id, unsigned int nr_vcpus)

@@ -42,6 +42,7 @@ struct xen_virtio_shadow_create rig_params(const struct rig *r)
         .nr_queues = r->nr_queues,
         .queue_size = r->queue_size,
         .nr_banks = 1,
+        .restart_s = r->restart_s,
         .bank = {{.base = RIG_RAM, .size = RIG_RAM_PAGES * PAGE_SIZE}},
     };
 }
@@ -171,6 +172,16 @@ int rig_request(struct rig *r, uint32_t request)
 void rig_attach(struct rig *r)
 {
     assert_int_equal(rig_request(r, VSH_REQ_ATTACH), 0);
+}
+
+void rig_backend_comes(struct rig *r)
+{
+    unsigned int q;
+
+    rig_attach(r);
+    for (q = 0; q < VSH_MAX_QUEUES; q++) {
+        r->queue[q].taken = r->queue[q].given = 0;
+    }
 }
 
 static paddr_t base(const struct rig *r)

@@ -35,6 +35,7 @@ struct rig {
     uint64_t features; /* of device and driver, besides VERSION_1 */
     uint16_t policy;
     struct vsh_bank pool;
+    uint32_t restart_s; /* how long the driver waits for another backend */
 };
 
 /* A frontend with RAM, a backend, no device. */
@@ -59,6 +60,8 @@ void *rig_window(struct rig *r, unsigned int frame, bool write);
 struct vsh_info *rig_info(struct rig *r);
 int rig_request(struct rig *r, uint32_t request);
 void rig_attach(struct rig *r);
+/* Another one, which knows nothing of what was before. */
+void rig_backend_comes(struct rig *r);
 
 /* The driver. */
 uint32_t rig_read(struct rig *r, uint32_t off);

@@ -58,6 +58,7 @@ static void bad_numbers(void **state)
     REFUSE(-EINVAL, c.pad = 1);
     REFUSE(-EINVAL, c.policy = 0);
     REFUSE(-EINVAL, c.policy = XEN_VIRTIO_SHADOW_POLICY_POOL + 1);
+    REFUSE(-EINVAL, c.restart_s = XEN_VIRTIO_SHADOW_MAX_RESTART_S + 1);
     REFUSE(-EINVAL, c.nr_queues = 0);
     REFUSE(-EINVAL, c.nr_queues = XEN_VIRTIO_SHADOW_MAX_QUEUES + 1);
     REFUSE(-EINVAL, c.nr_queues = ~0U);

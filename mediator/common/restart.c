@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A device without a backend: how long its driver waits for another, and another
+ * domain as its backend.
+ *
+ * A backend that dies, or whose device process does, is noticed by the core, which
+ * says so by dev->waiting.
+ */
+#include <xen/errno.h>
+#include <xen/time.h>
+
+#include <vsh.h>
+
+static void cf_check wait_over(void *data)
+{
+    struct vsh_device *s = data;
+
+    spin_lock(&s->lock);
+
+    /* While this waited for the lock, the wait may have ended, or begun anew. */
+    if ( vsh_usable(s) && s->timing && NOW() >= s->deadline )
+    {
+        s->timing = false;
+        svq_dev_wait_over(&s->dev);
+
+        /* On whatever vCPU this is: it has nothing to do with the device. */
+        s->more = svq_dev_run(&s->dev);
+        if ( s->more )
+            vsh_hand_over(s);
+    }
+
+    spin_unlock(&s->lock);
+}
+
+void vsh_wait_init(struct vsh_device *s)
+{
+    init_timer(&s->timer, wait_over, s, smp_processor_id());
+}
+
+/* Nobody can refer to the device any more, but for its timer. */
+void vsh_wait_exit(struct vsh_device *s)
+{
+    kill_timer(&s->timer);
+}
+
+void vsh_wait_stop(struct vsh_device *s)
+{
+    if ( s->timing )
+        stop_timer(&s->timer);
+
+    s->timing = false;
+}
+
+/* The core may have begun to wait, or ceased to. */
+void vsh_wait_update(struct vsh_device *s)
+{
+    if ( s->dev.waiting == s->timing )
+        return;
+
+    if ( !s->dev.waiting )
+    {
+        vsh_wait_stop(s);
+        return;
+    }
+
+    s->timing = true;
+    s->deadline = NOW() + SECONDS(s->restart_s);
+    set_timer(&s->timer, s->deadline);
+}
+
+/* Ports and a place in the list of be, which is alive and has what it takes. */
+static int join(struct vsh_device *s, struct domain *be)
+{
+    int rc;
+
+    /* Its reference goes to the device. */
+    get_knownalive_domain(be);
+    rc = vsh_join_backend(s, be);
+    if ( rc )
+    {
+        put_domain(be);
+        return rc;
+    }
+
+    /* Those that there are can be bound by the one that died only. */
+    vsh_event_free(s);
+    rc = vsh_event_alloc(s, be->domain_id);
+    if ( rc )
+    {
+        vsh_event_free(s);
+        vsh_leave_backend(s);
+    }
+
+    return rc;
+}
+
+/*
+ * The backend of s has died: another domain takes its place, and may attach.
+ * Called with the domctl lock.
+ */
+int vsh_reassign(struct vsh_device *s, domid_t backend)
+{
+    struct domain *be = get_domain_by_id(backend);
+    int rc;
+
+    if ( !be )
+        return -ESRCH;
+
+    if ( be == s->frontend )
+        rc = -EINVAL;
+    else if ( !vsh_domain(be) )
+        rc = be->is_dying ? -ESRCH : -ENOMEM;
+    else
+    {
+        spin_lock(&s->lock);
+
+        if ( !vsh_usable(s) )
+            rc = -ENOENT;
+        else if ( s->backend )
+            rc = -EBUSY;
+        else
+            rc = join(s, be);
+
+        spin_unlock(&s->lock);
+    }
+
+    put_domain(be);
+
+    return rc;
+}
+
+/*
+ * Local variables:
+ * mode: C
+ * c-file-style: "BSD"
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/* Time and timers.  They expire in a softirq, on a CPU that may be anybody's. */
+#include "model.h"
+
+static struct timer *timers;
+static s_time_t now;
+
+s_time_t NOW(void)
+{
+    return now;
+}
+
+static struct timer **find(struct timer *timer)
+{
+    struct timer **link;
+
+    for (link = &timers; *link && *link != timer; link = &(*link)->next)
+        continue;
+    return link;
+}
+
+void init_timer(struct timer *timer, void (*function)(void *data), void *data, unsigned int cpu)
+{
+    assert_int_equal(cpu, 0);
+    assert_null(*find(timer));
+    *timer = (struct timer){.function = function, .data = data, .next = timers};
+    timers = timer;
+}
+
+void set_timer(struct timer *timer, s_time_t expires)
+{
+    model_lock("timer", RANK_LEAF);
+    assert_non_null(*find(timer));
+    timer->expires = expires;
+    timer->active = true;
+    model_unlock("timer");
+}
+
+void stop_timer(struct timer *timer)
+{
+    model_lock("timer", RANK_LEAF);
+    assert_non_null(*find(timer));
+    timer->active = false;
+    model_unlock("timer");
+}
+
+void kill_timer(struct timer *timer)
+{
+    struct timer **link = find(timer);
+
+    assert_non_null(*link);
+    *link = timer->next;
+}
+
+void model_time_start(void)
+{
+    timers = NULL;
+    now = 1;
+}
+
+void model_time_passes(s_time_t ns)
+{
+    struct vcpu *before = current;
+    struct timer *timer;
+
+    now += ns;
+    do {
+        for (timer = timers; timer && !(timer->active && timer->expires <= now);
+             timer = timer->next)
+            continue;
+        if (timer) {
+            timer->active = false;
+            /* Whoever runs there has nothing to do with it. */
+            current = NULL;
+            timer->function(timer->data);
+            assert_false(model_locked());
+        }
+    } while (timer);
+    current = before;
+}
+
+unsigned int model_timers(void)
+{
+    const struct timer *timer;
+    unsigned int nr = 0;
+
+    for (timer = timers; timer; timer = timer->next)
+        nr++;
+    return nr;
+}
+
+unsigned int model_timers_active(void)
+{
+    const struct timer *timer;
+    unsigned int nr = 0;
+
+    for (timer = timers; timer; timer = timer->next)
+        nr += timer->active;
+    return nr;
+}
