@@ -148,7 +148,7 @@ static void describe(struct device *d, const struct vsh_info *info)
 {
     int err;
 
-    if (d->described || info->state != VSH_STATE_IDLE) {
+    if (d->described || (info->state != VSH_STATE_IDLE && info->state != VSH_STATE_WAITING)) {
         return;
     }
     err = device_describe(d);
@@ -181,6 +181,11 @@ static void check_linked(struct device *d, const struct vsh_info *info)
 {
     switch (info->state) {
     case VSH_STATE_IDLE:
+    case VSH_STATE_WAITING:
+        /* Or it is described, and about to go on where another left off. */
+        if (info->state == VSH_STATE_WAITING && d->described) {
+            break;
+        }
         d->described = false;
         describe(d, info);
         break;
@@ -275,7 +280,7 @@ static void detach_old(struct device *d)
     struct vsh_info info;
 
     if (!shadow_info(&d->shadow, &info) && info.state != VSH_STATE_IDLE &&
-        info.state != VSH_STATE_GONE) {
+        info.state != VSH_STATE_WAITING && info.state != VSH_STATE_GONE) {
         device_detach(d);
     }
 }
@@ -320,6 +325,8 @@ struct device *device_create(const struct device_env *env, const struct store_de
     snprintf(d->name, sizeof(d->name), "%s %u/%u", node->kind, node->frontend, node->devid);
     d->retry_ms = FIRST_RETRY_MS;
     d->give_up = loop_now() + GIVE_UP_MS;
+    /* By another daemon, before this one: who uses it now does not wait to be told so. */
+    d->announced = node->served;
     shadow_init(&d->shadow);
     session_init(&d->session, env->options->limit_ms);
     /* From the loop: what comes of it may be that it is finished. */

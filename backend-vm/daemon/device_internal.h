@@ -52,6 +52,7 @@ struct device {
 
     pid_t process;
     bool killed;
+    bool lost; /* PHASE_DRAIN: not told to stop, but to be replaced */
 
     struct timer timer; /* what for depends on the phase */
     int retry_ms;
@@ -70,6 +71,7 @@ __attribute__((format(printf, 2, 3))) void device_complain(struct device *d, con
 void device_connect(void *device);
 void device_disconnect(struct device *d);
 void device_session_lost(struct device *d);
+void device_lost(struct device *d);
 void device_kill(struct device *d, int signal);
 
 /* device_run.c: starting and stopping */
@@ -77,6 +79,7 @@ void device_start(struct device *d, const struct vsh_info *info);
 void device_stop(struct device *d);
 void device_unjoin(struct device *d);
 void device_drained(struct device *d);
+void device_replace(struct device *d);
 
 /* device_xen.c: what Xen is told */
 int device_describe(struct device *d);

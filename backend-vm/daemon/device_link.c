@@ -218,12 +218,24 @@ void device_connect(void *arg)
 }
 
 /*
- * The device process does not do what it should, or is gone. Xen is told, so
- * that the driver is, and another connection is made.
+ * The device process does not do what it should, or is gone: another takes its
+ * place. If it is there it does not stay, as what it is still doing would get in
+ * the way of the next, which is given the same requests.
  */
 void device_session_lost(struct device *d)
 {
     device_disconnect(d);
+    if (d->process) {
+        device_replace(d);
+    } else {
+        device_lost(d);
+    }
+}
+
+/* Nobody is at work any more. Xen is told, so that what is in flight goes to the next. */
+void device_lost(struct device *d)
+{
+    d->lost = false;
     device_unjoin(d);
     device_detach(d);
     d->phase = PHASE_CONNECT;
@@ -268,7 +280,7 @@ void device_process_ended(struct device *d, int status)
         device_check(d);
         return;
     case PHASE_DRAIN:
-        if (!killed) {
+        if (!killed && !d->lost) {
             log_warn("%s: %s", d->name, text);
         }
         device_drained(d);

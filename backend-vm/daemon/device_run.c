@@ -144,11 +144,41 @@ void device_stop(struct device *d)
     }
 }
 
+static void replace_too_late(void *arg)
+{
+    struct device *d = arg;
+
+    device_complain(d, "process %d cannot be killed: its I/O does not end", (int)d->process);
+    if (d->closing) {
+        device_drained(d);
+    } else {
+        loop_timer_set(d->env->loop, &d->timer, KILL_MS, replace_too_late, d);
+    }
+}
+
+/*
+ * Wait for the process to end, however long that takes: until then its I/O may
+ * reach the pages of requests, which the next one is to have.
+ */
+void device_replace(struct device *d)
+{
+    d->phase = PHASE_DRAIN;
+    d->lost = true;
+    if (!d->killed) {
+        device_kill(d, SIGKILL);
+    }
+    loop_timer_set(d->env->loop, &d->timer, KILL_MS, replace_too_late, d);
+}
+
 /* The device process has nothing to do with the queues any more. */
 void device_drained(struct device *d)
 {
     loop_timer_cancel(d->env->loop, &d->timer);
     device_disconnect(d);
+    if (d->lost) {
+        device_lost(d);
+        return;
+    }
     device_unjoin(d);
     d->phase = PHASE_CONNECT;
     device_check(d);

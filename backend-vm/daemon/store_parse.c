@@ -105,6 +105,8 @@ static void get_state(struct store_device *dev, store_reader *read, void *arg)
         complain(dev, "state", text);
     } else if (state == STORE_CLOSING || state == STORE_CLOSED) {
         dev->closing = true;
+    } else {
+        dev->served = state == STORE_INIT_WAIT || state == STORE_CONNECTED;
     }
     free(text);
     if (is(read, arg, "online", "0")) {

@@ -142,7 +142,7 @@ void fake_xen_kick(struct fake_xen *x, unsigned int queue)
 
 static int32_t handle_attach(struct fake_xen *x, const struct vsh_mailbox *m)
 {
-    if (fake_xen_state(x) != VSH_STATE_IDLE) {
+    if (fake_xen_state(x) != VSH_STATE_IDLE && fake_xen_state(x) != VSH_STATE_WAITING) {
         return VSH_ERR_STATE;
     }
     if (x->refusal) {
@@ -185,10 +185,21 @@ static int32_t handle_detach(struct fake_xen *x)
     x->ack_needed = false;
     if (fake_xen_state(x) == VSH_STATE_RUNNING) {
         guest_info(&x->guest)->generation++;
-        begin(x)->state = VSH_STATE_FAILED;
-        end(x);
+        set_state(x, x->keep ? VSH_STATE_WAITING : VSH_STATE_FAILED);
     }
     return 0;
+}
+
+static void attached(struct fake_xen *x, uint32_t state)
+{
+    if (state == VSH_STATE_WAITING) {
+        /* Not at once: first, everything is made visible again. */
+        set_state(x, VSH_STATE_WAITING);
+        guest_offer_again(&x->guest);
+        set_state(x, VSH_STATE_RUNNING);
+    } else {
+        settle(x);
+    }
 }
 
 int shadow_request(struct shadow *sh, const struct vsh_mailbox *body, int32_t *reply)
@@ -203,7 +214,7 @@ int shadow_request(struct shadow *sh, const struct vsh_mailbox *body, int32_t *r
     case VSH_REQ_ATTACH:
         *reply = handle_attach(x, body);
         if (!*reply) {
-            settle(x);
+            attached(x, state);
         }
         break;
     case VSH_REQ_CONFIG:

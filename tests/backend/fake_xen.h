@@ -24,6 +24,7 @@ struct fake_xen {
     bool described;     /* since the last ATTACH */
     bool ack_needed;
     bool driver_waits; /* DRIVER_OK came when the state was not READY */
+    bool keep;         /* requests wait for another device */
     int32_t refusal;   /* what ATTACH is answered with */
     unsigned int attaches, acks, detaches, configs; /* requests that were carried out */
     unsigned int bad_requests;                      /* and those that were not allowed */

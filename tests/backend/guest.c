@@ -98,6 +98,8 @@ void guest_reset_rings(struct guest *g)
     for (unsigned int i = 0; i < GUEST_MAX_QUEUES; i++) {
         g->queue[i].avail_idx = 0;
         g->queue[i].used_seen = 0;
+        g->queue[i].nr_in_flight = 0;
+        g->queue[i].returned = 0;
     }
 }
 
@@ -148,20 +150,69 @@ void guest_submit(struct guest *g, unsigned int queue, unsigned int slot, bool w
         (struct desc){addr + SLOT_DATA + SECTOR, len - SECTOR, data_flags, (uint16_t)(head + 3)};
     desc[head + 3] = (struct desc){addr + SLOT_STATUS, 1, DESC_F_WRITE, 0};
 
+    assert_true(q->nr_in_flight < sizeof(q->in_flight) / sizeof(q->in_flight[0]));
+    q->in_flight[q->nr_in_flight++] = head;
+
     avail[2 + q->avail_idx % q->size] = head;
     q->avail_idx++;
     __atomic_store_n(&avail[1], q->avail_idx, __ATOMIC_SEQ_CST);
 }
 
+static void has_returned(struct guest_queue *q, uint32_t head)
+{
+    unsigned int i = 0;
+
+    while (i < q->nr_in_flight && q->in_flight[i] != head) {
+        i++;
+    }
+    /* Once, and one that it had. */
+    assert_true(i < q->nr_in_flight);
+    q->nr_in_flight--;
+    memmove(&q->in_flight[i], &q->in_flight[i + 1],
+            (q->nr_in_flight - i) * sizeof(q->in_flight[0]));
+    q->returned++;
+}
+
+static void look(struct guest *g, struct guest_queue *q)
+{
+    uint16_t *used = ring(g, q->used); /* flags, idx, then id and length of each */
+    uint16_t idx = __atomic_load_n(&used[1], __ATOMIC_ACQUIRE);
+
+    for (; q->used_seen != idx; q->used_seen++) {
+        uint32_t id;
+
+        memcpy(&id, &used[2 + 4 * (q->used_seen % q->size)], sizeof(id));
+        has_returned(q, id);
+    }
+}
+
 unsigned int guest_collect(struct guest *g, unsigned int queue)
 {
     struct guest_queue *q = &g->queue[queue];
-    uint16_t *used = ring(g, q->used);
-    uint16_t idx = __atomic_load_n(&used[1], __ATOMIC_ACQUIRE);
-    unsigned int n = (uint16_t)(idx - q->used_seen);
+    unsigned int n;
 
-    q->used_seen = idx;
+    look(g, q);
+    n = q->returned;
+    q->returned = 0;
     return n;
+}
+
+void guest_offer_again(struct guest *g)
+{
+    for (unsigned int i = 0; i < guest_info(g)->nr_queues; i++) {
+        struct guest_queue *q = &g->queue[i];
+        uint16_t *avail = ring(g, q->avail);
+
+        look(g, q);
+        memset(ring(g, q->used), 0, 6 + 8 * q->size);
+        memset(avail, 0, 6 + 2 * q->size);
+        q->used_seen = 0;
+        for (unsigned int k = 0; k < q->nr_in_flight; k++) {
+            avail[2 + k] = q->in_flight[k];
+        }
+        q->avail_idx = (uint16_t)q->nr_in_flight;
+        avail[1] = q->avail_idx;
+    }
 }
 
 uint8_t guest_status(const struct guest *g, unsigned int slot)

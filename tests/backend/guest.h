@@ -25,6 +25,10 @@ struct guest_queue {
     uint64_t used;
     uint16_t avail_idx;
     uint16_t used_seen;
+    /* Heads of requests that were not returned, in the order in which they came. */
+    uint16_t in_flight[16];
+    unsigned int nr_in_flight;
+    unsigned int returned; /* since guest_collect() */
 };
 
 struct guest {
@@ -39,6 +43,9 @@ void guest_create(struct guest *g, unsigned int nr_queues, uint32_t queue_size);
 void guest_destroy(struct guest *g);
 /* Empties the rings, as Xen does when a device is reset. */
 void guest_reset_rings(struct guest *g);
+
+/* Empties them, and makes what was not returned available again, as Xen does for another device. */
+void guest_offer_again(struct guest *g);
 
 struct vsh_info *guest_info(struct guest *g);
 struct vsh_mailbox *guest_mailbox(struct guest *g);

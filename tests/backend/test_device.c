@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "device.h"
+#include "device_internal.h"
 #include "fake_xen.h"
 #include "log.h"
 #include "loop.h"
@@ -365,6 +366,145 @@ static void device_process_dies(void **state)
     assert_true(device_process(t.device[0]) != pid);
     fake_xen_driver_ok(x);
     check_io(x, 44);
+}
+
+static bool all_returned(struct fake_xen *x)
+{
+    guest_collect(&x->guest, 0);
+    return x->guest.queue[0].nr_in_flight == 0;
+}
+
+static unsigned int nr_attaches;
+
+static bool described_so_often(struct fake_xen *x)
+{
+    return x->attaches == nr_attaches && connected(x);
+}
+
+static void write_slot(struct fake_xen *x, unsigned int slot, unsigned int round)
+{
+    uint8_t data[64 * SECTOR];
+
+    memset(data, (int)(round * 16 + slot + 1), sizeof(data));
+    guest_submit(&x->guest, 0, slot, true, 512 + 64 * slot, data, sizeof(data));
+}
+
+static void check_slot(struct fake_xen *x, unsigned int slot, unsigned int round)
+{
+    guest_submit(&x->guest, 0, slot, false, 512 + 64 * slot, NULL, 64 * SECTOR);
+    fake_xen_kick(x, 0);
+    until(all_returned, x);
+    assert_int_equal(guest_status(&x->guest, slot), 0);
+    for (unsigned int i = 0; i < 64 * SECTOR; i++) {
+        assert_int_equal(guest_data(&x->guest, slot)[i], (uint8_t)(round * 16 + slot + 1));
+    }
+}
+
+/* The driver does not notice: all that it asked for is done, in the end. */
+static void another_process_takes_over(void **state)
+{
+    struct fake_xen *x = create_running(0);
+
+    (void)state;
+    x->keep = true;
+    for (unsigned int round = 0; round < 8; round++) {
+        pid_t pid = device_process(t.device[0]);
+
+        for (unsigned int slot = 0; slot < 8; slot++) {
+            write_slot(x, slot, round);
+        }
+        fake_xen_kick(x, 0);
+        /* From before it has seen them to after it is through. */
+        until_within(never, x, (int)round);
+        kill(pid, SIGKILL);
+        nr_attaches = round + 2;
+        until(described_so_often, x);
+        assert_true(device_process(t.device[0]) != pid);
+        until(all_returned, x);
+        for (unsigned int slot = 0; slot < 8; slot++) {
+            assert_int_equal(guest_status(&x->guest, slot), 0);
+            check_slot(x, slot, round);
+        }
+    }
+    assert_int_equal(x->detaches, 8);
+    assert_int_equal(x->attaches, 9);
+    assert_int_equal(x->bad_requests, 0);
+    assert_int_equal(x->store_state, STORE_CONNECTED);
+}
+
+/* Requests that come while there is no process. */
+static void requests_wait_for_another_process(void **state)
+{
+    struct fake_xen *x = create_running(0);
+
+    (void)state;
+    x->keep = true;
+    kill(device_process(t.device[0]), SIGKILL);
+    until(detached, x);
+    assert_int_equal(fake_xen_state(x), VSH_STATE_WAITING);
+    assert_int_equal(x->kick[0], -1);
+    write_slot(x, 3, 1);
+    until(all_returned, x);
+    check_slot(x, 3, 1);
+}
+
+/* A process that has lost its connection may still be at work: it has to go first. */
+static void process_that_is_lost_is_gone_before_the_next(void **state)
+{
+    struct fake_xen *x = create_running(0);
+    pid_t pid = device_process(t.device[0]);
+
+    (void)state;
+    x->keep = true;
+    leave_io_under_way(x);
+    device_session_lost(t.device[0]);
+    assert_int_equal(x->detaches, 0);
+    until(detached, x);
+    assert_int_equal(kill(pid, 0), -1);
+    until(all_returned, x);
+    check_io(x, 11);
+}
+
+/* The whole daemon goes, with its processes, and another one begins. */
+static void another_daemon_takes_over(void **state)
+{
+    struct store_device node;
+    struct fake_xen *x = create_running(0);
+
+    (void)state;
+    node = *device_node(t.device[0]);
+    x->keep = true;
+    for (unsigned int slot = 0; slot < 8; slot++) {
+        write_slot(x, slot, 5);
+    }
+    fake_xen_kick(x, 0);
+    device_close(t.device[0], DEVICE_CLOSE_SHUTDOWN);
+    until(closed, x);
+    assert_int_equal(fake_xen_state(x), VSH_STATE_WAITING);
+    assert_int_equal(x->store_state, STORE_CONNECTED);
+
+    node.served = true;
+    t.device[0] = device_create(&t.env, &node);
+    until(connected, x);
+    until(all_returned, x);
+    for (unsigned int slot = 0; slot < 8; slot++) {
+        check_slot(x, slot, 5);
+    }
+    assert_int_equal(x->bad_requests, 0);
+}
+
+/* What its process says of the lock of an image that another still has is no reason to give up. */
+static void daemon_that_takes_over_is_patient(void **state)
+{
+    struct store_device node = disk_node(0, "/nonexistent/disk");
+
+    (void)state;
+    node.served = true;
+    t.device[0] = device_create(&t.env, &node);
+    until(has_process, &fake_xen[0]);
+    until_within(closed, &fake_xen[0], 500);
+    assert_false(closed(&fake_xen[0]));
+    assert_string_equal(fake_xen[0].store_error, "");
 }
 
 static void toolstack_closes_under_io(void **state)
@@ -828,6 +968,11 @@ static const struct CMUnitTest tests[] = {
     TEST(resets_at_once),
     TEST(fails_and_recovers),
     TEST(device_process_dies),
+    TEST(another_process_takes_over),
+    TEST(requests_wait_for_another_process),
+    TEST(process_that_is_lost_is_gone_before_the_next),
+    TEST(another_daemon_takes_over),
+    TEST(daemon_that_takes_over_is_patient),
     TEST(toolstack_closes_under_io),
     TEST(guest_dies_under_io),
     TEST(node_vanishes),
