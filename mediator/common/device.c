@@ -128,9 +128,6 @@ static int check(const struct domain *d,
     if ( c->indirect > XEN_VIRTIO_SHADOW_INDIRECT_OFF )
         return -EINVAL;
 
-    if ( c->pad )
-        return -EINVAL;
-
     if ( c->restart_s > XEN_VIRTIO_SHADOW_MAX_RESTART_S )
         return -EINVAL;
 

@@ -79,7 +79,10 @@ static int alloc(struct vsh_device *s, domid_t backend, evtchn_port_t *port)
     return 0;
 }
 
-/* The device has no ports (any more).  On failure the caller frees what is there. */
+/*
+ * The device has no ports (any more).  On failure the caller frees what is
+ * there.
+ */
 int vsh_event_alloc(struct vsh_device *s, domid_t backend)
 {
     struct vsh_info *info = s->dev.info;

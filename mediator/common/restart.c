@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A device without a backend: how long its driver waits for another, and another
- * domain as its backend.
+ * A device without a backend: how long its driver waits for another, and
+ * another domain as its backend.
  *
- * A backend that dies, or whose device process does, is noticed by the core, which
- * says so by dev->waiting.
+ * A backend that dies, or whose device process does, is noticed by the core,
+ * which says so by dev->waiting.
  */
 #include <xen/errno.h>
 #include <xen/time.h>
@@ -17,7 +17,7 @@ static void cf_check wait_over(void *data)
 
     spin_lock(&s->lock);
 
-    /* While this waited for the lock, the wait may have ended, or begun anew. */
+    /* While this waited for the lock, the wait may be over, or a new one. */
     if ( vsh_usable(s) && s->timing && NOW() >= s->deadline )
     {
         s->timing = false;

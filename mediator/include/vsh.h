@@ -68,7 +68,7 @@ struct vsh_device {
     bool has_handler;       /* once true always true, at base */
     paddr_t base;
     unsigned int irq;       /* 0: not reserved */
-    uint32_t restart_s;     /* how long to wait for another backend; 0: not at all */
+    uint32_t restart_s;     /* how long to wait for another backend; 0: not */
 
     /* Ports in the frontend; 0: none. */
     evtchn_port_t control_port;
