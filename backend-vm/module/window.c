@@ -6,6 +6,7 @@
 #define pr_fmt(fmt) "virtio-shadow: " fmt
 
 #include <linux/err.h>
+#include <linux/mm.h>
 #include <linux/pfn.h>
 #include <linux/printk.h>
 #include <linux/slab.h>
@@ -23,10 +24,10 @@
 #define XENMEM_resource_virtio_shadow	3
 
 /*
- * More than the 578 that info page, mailbox, and rings and tables of every
- * queue take at their largest.
+ * More than the 16962 that info page, mailbox, and rings, tables and bounce
+ * pages of every queue take at their largest.
  */
-#define MAX_WINDOW_FRAMES	1024
+#define MAX_WINDOW_FRAMES	32768
 
 /* Xen writes the info page in one go: more tries than this never happen. */
 #define INFO_TRIES		1000
@@ -73,7 +74,7 @@ static int acquire(struct vsh_attachment *att, unsigned int nr)
 	unsigned int i;
 	int ret;
 
-	gfns = kmalloc_array(nr, sizeof(*gfns), GFP_KERNEL);
+	gfns = kvmalloc_array(nr, sizeof(*gfns), GFP_KERNEL);
 	if (!gfns)
 		return -ENOMEM;
 	for (i = 0; i < nr; i++)
@@ -81,7 +82,7 @@ static int acquire(struct vsh_attachment *att, unsigned int nr)
 
 	set_xen_guest_handle(xar.frame_list, gfns);
 	ret = HYPERVISOR_memory_op(XENMEM_acquire_resource, &xar);
-	kfree(gfns);
+	kvfree(gfns);
 
 	/* It may have mapped a part of them before it failed. */
 	for (i = 0; ret && i < nr; i++)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How the backend gets at the buffers of a chain: their pages are granted for
- * as long as the chain is in flight.
+ * How the backend gets at the buffers of a chain for as long as it is in flight:
+ * their pages are granted, or they are copied to and from bounce pages, or some of
+ * each.
  */
 #ifndef SVQ_BUFFERS_H
 #define SVQ_BUFFERS_H
@@ -9,17 +10,27 @@
 #include "svq_chain.h"
 
 /*
- * Take the pages of the chain in q->chain.  All, or *full and none: some are
- * not to be had before others come back.
+ * Make the chain in q->chain accessible: what it becomes is in q->part, c->parts
+ * of them, and fits the shadow ring.  All, or *full and nothing: others have to
+ * come back before.
  */
-enum svq_error svq_buffers_take(struct svq_pages *p, const struct svq_queue *q, unsigned int nr,
+enum svq_error svq_buffers_take(struct svq_dev *dev, struct svq_queue *q, struct svq_chain *c,
                                 bool *full);
 
-/* What becomes of the pages of a chain in flight, and of those of a table in place. */
+/* The chain in q->part is on its way: statistics.  Returns the work that was done. */
+unsigned int svq_buffers_count(struct svq_queue *q, const struct svq_chain *c);
+
+/*
+ * The chain in slot head has come back, with len bytes written: they are where the
+ * driver wants them, and its pages and bounce pages are given back.
+ */
+enum svq_error svq_buffers_return(struct svq_dev *dev, struct svq_queue *q, unsigned int head,
+                                  uint32_t len, unsigned int *work);
+
+/* What becomes of the pages of a chain in flight whose queue is being reset. */
 enum svq_buffers_end {
-    SVQ_BUFFERS_PUT,            /* it has come back */
-    SVQ_BUFFERS_HOLD,           /* it is taken away from under the device ... */
-    SVQ_BUFFERS_UNHOLD          /* ... which has stopped using it */
+    SVQ_BUFFERS_HOLD,           /* they are taken away from under the device ... */
+    SVQ_BUFFERS_UNHOLD          /* ... which has stopped using them */
 };
 
 /* Of the chain in slot head.  Returns the work done, in units of SVQ_BUDGET. */

@@ -15,7 +15,9 @@ struct svq_chain {
     uint64_t bytes, writable;
     uint16_t id;                /* the driver's: head, or buffer id */
     uint16_t ring_descs;        /* descriptors of the driver's ring that it takes */
-    bool indirect;              /* it has a table */
+    unsigned int parts;         /* in q->part: what svq_buffers_take() has made of it */
+    bool indirect;              /* it has a table ... */
+    bool in_table;              /* ... or is to have one in the window */
     bool remapped;              /* ... which stays in place ... */
     uint64_t table;             /* ... here */
     uint32_t table_len;

@@ -18,6 +18,7 @@
  * With dev->keep, a backend that goes leaves the device WAITING for another
  * (svq_restart.c), which the driver does not notice.
  */
+#include "svq_bounce.h"
 #include "svq_dev.h"
 #include "svq_pages.h"
 #include "svq_queue.h"
@@ -45,6 +46,10 @@
  */
 static bool offers_indirect_pages(const struct svq_dev *dev, uint64_t features)
 {
+    /* What the device is told is not what is in the driver's tables. */
+    if ( dev->policy != VSH_POLICY_GRANT )
+        return false;
+
     return (dev->indirect == SVQ_INDIRECT_AUTO || dev->indirect == SVQ_INDIRECT_REMAP) &&
            (features & ~dev->withheld & FEATURE(SVQ_F_INDIRECT_DESC));
 }
@@ -90,6 +95,10 @@ uint64_t svq_dev_shadow_features(const struct svq_dev *dev)
     /* Of what is shared with the driver, only what is on the ring concerns the device. */
     use |= dev->driver_features & FEATURE(SVQ_F_INDIRECT_DESC);
 
+    /* A chain whose buffers are cut up gets a table, whatever the driver knows. */
+    if ( dev->policy == VSH_POLICY_HYBRID )
+        use |= dev->device_features & FEATURE(SVQ_F_INDIRECT_DESC) & ~dev->withheld;
+
     return (dev->driver_features & ~RESERVED_FEATURES) | FEATURE(SVQ_F_VERSION_1) | use;
 }
 
@@ -131,6 +140,7 @@ void svq_info_update(struct svq_dev *dev)
         qi->used = VSH_WINDOW_DAS + ((uint64_t)frame << VSH_FRAME_SHIFT);
         frame += svq_part_frames(q->max_size, SVQ_PART_USED);
         frame += svq_part_frames(q->max_size, SVQ_PART_TABLES);
+        frame += 2 * q->bounce[0].frames;
     }
 
     svq_wmb();
@@ -163,6 +173,21 @@ static uint32_t map_tables(struct svq_tables *t, uint8_t *const frame[], uint32_
     return first + nr;
 }
 
+static uint32_t map_bounce(struct svq_bounce *b, uint8_t *const frame[], uint32_t first,
+                           uint32_t nr)
+{
+    uint32_t i;
+
+    for ( i = 0; i < nr; i++ )
+        b->page[i] = frame[first + i];
+
+    b->frames = nr;
+    b->das = VSH_WINDOW_DAS + ((uint64_t)first << VSH_FRAME_SHIFT);
+    svq_bounce_init(b);
+
+    return first + nr;
+}
+
 void svq_dev_init(struct svq_dev *dev, uint8_t *const frame[])
 {
     uint32_t i, f = VSH_FRAME_FIRST_QUEUE;
@@ -178,9 +203,14 @@ void svq_dev_init(struct svq_dev *dev, uint8_t *const frame[])
         f = map_part(&q->shadow_avail, frame, f, svq_part_frames(q->max_size, SVQ_PART_AVAIL));
         f = map_part(&q->shadow_used, frame, f, svq_part_frames(q->max_size, SVQ_PART_USED));
         f = map_tables(&q->tables, frame, f, svq_part_frames(q->max_size, SVQ_PART_TABLES));
+        f = map_bounce(&q->bounce[0], frame, f, svq_bounce_frames(dev->policy, q->max_size));
+        f = map_bounce(&q->bounce[1], frame, f, svq_bounce_frames(dev->policy, q->max_size));
     }
 
     svq_pages_init(&dev->pages);
+
+    if ( !dev->threshold )
+        dev->threshold = SVQ_THRESHOLD;
 
     if ( dev->indirect == SVQ_INDIRECT_OFF )
         dev->withheld |= FEATURE(SVQ_F_INDIRECT_DESC);

@@ -26,6 +26,7 @@ const char *svq_error_text(enum svq_error err)
     case SVQ_ERR_ADDR:          return "buffer outside guest RAM";
     case SVQ_ERR_OVERCOMMIT:    return "more descriptors in flight than the queue has";
     case SVQ_ERR_PAGE:          return "buffer in a page that is not the guest's own RAM";
+    case SVQ_ERR_BOUNCE:        return "chain of more bytes than can be copied at once";
     case SVQ_ERR_RING:          return "bad size, alignment or place of a ring";
     case SVQ_ERR_STATUS:        return "register write out of order";
     case SVQ_ERR_USED_IDX:      return "used idx jumped beyond what is in flight";

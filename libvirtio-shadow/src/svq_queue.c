@@ -5,6 +5,7 @@
  * svq_ring.h is the driver's side, svq_shadow.h the backend's, svq_buffers.h
  * what becomes of the buffers in between.
  */
+#include "svq_bounce.h"
 #include "svq_buffers.h"
 #include "svq_pages.h"
 #include "svq_queue.h"
@@ -97,7 +98,10 @@ void svq_queue_start(struct svq_dev *dev, struct svq_queue *q)
     unsigned int i;
 
     q->shadow_event_idx = dev->shadow_features & (1ULL << SVQ_F_EVENT_IDX);
+    q->shadow_indirect = dev->shadow_features & (1ULL << SVQ_F_INDIRECT_DESC);
     svq_shadow_start(q);
+    svq_bounce_init(&q->bounce[0]);
+    svq_bounce_init(&q->bounce[1]);
 
     if ( svq_is_shared(dev) )
     {
@@ -148,7 +152,7 @@ static void begin(struct svq_queue *q, const struct svq_chain *c, unsigned int s
 }
 
 /* The chain that was read goes to the shadow ring, or q->stalled. */
-static enum svq_error pass(struct svq_dev *dev, struct svq_queue *q, const struct svq_chain *c,
+static enum svq_error pass(struct svq_dev *dev, struct svq_queue *q, struct svq_chain *c,
                            unsigned int *budget)
 {
     enum svq_error err;
@@ -161,21 +165,20 @@ static enum svq_error pass(struct svq_dev *dev, struct svq_queue *q, const struc
     /* Also for a chain that has to wait: it was looked at, page by page. */
     svq_spend(budget, c->work);
 
-    full = !svq_shadow_fits(q, c);
-    if ( !full )
-    {
-        err = svq_buffers_take(&dev->pages, q, c->nr, &full);
-        if ( err != SVQ_ERR_NONE )
-            return err;
-    }
+    err = svq_buffers_take(dev, q, c, &full);
+    if ( err != SVQ_ERR_NONE )
+        return err;
 
     if ( full )
     {
         q->stalled = true;
         q->need_pages = c->pages + (c->remapped ? svq_pages_of(c->table, c->table_len) : 0);
-        q->need_entries = c->indirect ? c->nr : 0;
+        q->need_entries = c->in_table ? c->parts : 0;
+        q->need_slots = c->in_table ? 1 : c->parts;
         return SVQ_ERR_NONE;
     }
+
+    svq_spend(budget, svq_buffers_count(q, c));
 
     begin(q, c, q->free);
     svq_shadow_put(q, c);
@@ -241,6 +244,12 @@ enum svq_error svq_queue_fetch(struct svq_dev *dev, struct svq_queue *q, unsigne
     return err;
 }
 
+/* Whether it is in one piece is found out by trying. */
+static bool has_room(const struct svq_bounce *b, uint32_t granules)
+{
+    return granules <= b->nr_free || b->nr_free == b->granules;
+}
+
 void svq_queue_wake(struct svq_dev *dev)
 {
     unsigned int i;
@@ -252,7 +261,9 @@ void svq_queue_wake(struct svq_dev *dev)
 
         if ( q->stalled &&
              (q->need_pages <= dev->pages.nr_free || dev->pages.nr_free == dev->pages.nr) &&
-             (!q->need_entries || svq_tables_fit(&q->tables, q->need_entries)) )
+             (!q->need_entries || svq_tables_fit(&q->tables, q->need_entries)) &&
+             q->need_slots <= q->free_slots && has_room(&q->bounce[0], q->need_granules[0]) &&
+             has_room(&q->bounce[1], q->need_granules[1]) )
         {
             q->stalled = false;
             q->fetch = true;
@@ -304,14 +315,18 @@ static void complete_in_order(struct svq_queue *q, unsigned int slot, uint32_t l
 static enum svq_error collect_one(struct svq_dev *dev, struct svq_queue *q,
                                   unsigned int *nr_done, unsigned int *budget)
 {
-    unsigned int slot;
+    unsigned int slot, work;
     uint32_t len;
     enum svq_error err = svq_shadow_next(q, &slot, &len);
 
     if ( err != SVQ_ERR_NONE )
         return err;
 
-    svq_spend(budget, svq_buffers_end(&dev->pages, q, slot, SVQ_BUFFERS_PUT));
+    err = svq_buffers_return(dev, q, slot, len, &work);
+    svq_spend(budget, work);
+    if ( err != SVQ_ERR_NONE )
+        return err;
+
     svq_shadow_free_table(q, slot);
 
     if ( q->in_order )

@@ -73,6 +73,13 @@ void svq_dev_wait_over(struct svq_dev *dev)
         svq_dev_set_state(dev, VSH_STATE_IDLE);
 }
 
+/* Requests in flight may have tables that the driver does not know of. */
+static bool has_tables(const struct svq_dev *dev)
+{
+    return (dev->status & SVQ_STATUS_DRIVER_OK) &&
+           (dev->shadow_features & (1ULL << SVQ_F_INDIRECT_DESC));
+}
+
 int32_t svq_restart_accepts(const struct svq_dev *dev, const struct vsh_mailbox *m)
 {
     /* A driver that has not decided yet can be shown another device. */
@@ -81,6 +88,7 @@ int32_t svq_restart_accepts(const struct svq_dev *dev, const struct vsh_mailbox 
 
     return m->device_id == dev->device_id && m->nr_queues >= dev->dev_queues &&
            m->queue_size >= dev->dev_queue_size && m->config_len == dev->config_len &&
+           (!has_tables(dev) || (m->device_features & (1ULL << SVQ_F_INDIRECT_DESC))) &&
            !(dev->driver_features & ~svq_dev_offered_by(dev, m->device_features))
            ? VSH_ERR_NONE : VSH_ERR_CHANGED;
 }

@@ -53,28 +53,23 @@ void svq_shadow_start(struct svq_queue *q)
 
     q->free = 0;
     q->next_number = 0;
+    q->free_slots = q->shadow_size;
 }
 
 bool svq_shadow_fits(const struct svq_queue *q, const struct svq_chain *c)
 {
-    return !c->indirect || svq_tables_fit(&q->tables, c->nr);
+    if ( !c->in_table )
+        return c->parts <= q->free_slots;
+
+    return q->free_slots && svq_tables_fit(&q->tables, c->parts);
 }
 
-static void note(struct svq_seg *seg, const struct svq_desc *from)
+static void fill(const struct svq_queue *q, struct svq_desc *to, const struct svq_seg *from,
+                 bool more, uint16_t next)
 {
-    seg->addr = from->addr;
-    seg->len = from->len;
-    seg->write = from->flags & SVQ_DESC_F_WRITE;
-}
-
-static void fill(struct svq_desc *to, struct svq_seg *seg, const struct svq_desc *from, bool more,
-                 uint16_t next)
-{
-    note(seg, from);
-
-    to->addr = from->addr;
+    to->addr = from->bounced ? q->bounce[from->write].das + from->off : from->addr;
     to->len = from->len;
-    to->flags = (uint16_t)((from->flags & SVQ_DESC_F_WRITE) | (more ? SVQ_DESC_F_NEXT : 0));
+    to->flags = (uint16_t)((from->write ? SVQ_DESC_F_WRITE : 0) | (more ? SVQ_DESC_F_NEXT : 0));
     to->next = more ? next : 0;
 }
 
@@ -82,28 +77,28 @@ static void fill(struct svq_desc *to, struct svq_seg *seg, const struct svq_desc
 static void put_table(struct svq_queue *q, const struct svq_chain *c, unsigned int slot)
 {
     struct svq_tables *t = &q->tables;
-    unsigned int first = svq_tables_alloc(t, c->nr), i;
+    unsigned int first = svq_tables_alloc(t, c->parts), i;
     struct svq_desc *d = svq_mem_at(&q->shadow_desc, slot * (uint32_t)sizeof(*d));
     struct svq_slot *s = &q->slot[slot];
+
+    for ( i = 0; i < c->parts; i++ )
+        t->seg[first + i] = q->part[i];
 
     if ( c->remapped )
     {
         /* The device reads what was checked: the driver's own. */
-        for ( i = 0; i < c->nr; i++ )
-            note(&t->seg[first + i], &q->chain[i]);
-
         d->addr = c->table;
         d->len = c->table_len;
         s->seg = (struct svq_seg){ .addr = c->table, .len = c->table_len };
     }
     else
     {
-        for ( i = 0; i < c->nr; i++ )
-            fill(svq_tables_at(t, first + i), &t->seg[first + i], &q->chain[i], i + 1 < c->nr,
+        for ( i = 0; i < c->parts; i++ )
+            fill(q, svq_tables_at(t, first + i), &q->part[i], i + 1 < c->parts,
                  (uint16_t)(i + 1));
 
         d->addr = t->das + first * sizeof(*d);
-        d->len = (uint32_t)(c->nr * sizeof(*d));
+        d->len = (uint32_t)(c->parts * sizeof(*d));
         q->stats.tables_copied++;
     }
 
@@ -112,21 +107,25 @@ static void put_table(struct svq_queue *q, const struct svq_chain *c, unsigned i
 
     s->table = (uint16_t)first;
     q->free = s->next;
+    q->free_slots--;
 }
 
-/* As many slots as it has descriptors. */
+/* As many slots as it has parts. */
 static void put_direct(struct svq_queue *q, const struct svq_chain *c, unsigned int head)
 {
     unsigned int i = head, n;
 
-    for ( n = 0; n < c->nr; n++ )
+    for ( n = 0; n < c->parts; n++ )
     {
         struct svq_slot *s = &q->slot[i];
 
-        fill(svq_mem_at(&q->shadow_desc, i * (uint32_t)sizeof(struct svq_desc)), &s->seg,
-             &q->chain[n], n + 1 < c->nr, s->next);
+        s->seg = q->part[n];
+        fill(q, svq_mem_at(&q->shadow_desc, i * (uint32_t)sizeof(struct svq_desc)), &s->seg,
+             n + 1 < c->parts, s->next);
         i = s->next;
     }
+
+    q->free_slots = (uint16_t)(q->free_slots - c->parts);
 
     q->slot[head].table = SVQ_NO_TABLE;
     q->free = (uint16_t)i;
@@ -152,17 +151,14 @@ void svq_shadow_put(struct svq_queue *q, const struct svq_chain *c)
     unsigned int head = q->free;
     struct svq_slot *s = &q->slot[head];
 
-    /*
-     * There are slots: a chain takes no more of them than of descriptors of the
-     * driver's ring, and of those there are not more.
-     */
-    if ( c->indirect )
+    /* It fits, as the caller has made sure. */
+    if ( c->in_table )
         put_table(q, c, head);
     else
         put_direct(q, c, head);
 
     s->remapped = c->remapped;
-    s->count = (uint16_t)c->nr;
+    s->count = (uint16_t)c->parts;
     s->id = c->id;
     s->ring_descs = c->ring_descs;
     s->done = false;
@@ -291,6 +287,8 @@ void svq_shadow_free_table(struct svq_queue *q, unsigned int head)
 void svq_shadow_free(struct svq_queue *q, unsigned int head)
 {
     unsigned int i = head, n;
+
+    q->free_slots = (uint16_t)(q->free_slots + q->slot[head].count);
 
     for ( n = q->slot[head].count; n > 1; n-- )
         i = q->slot[i].next;

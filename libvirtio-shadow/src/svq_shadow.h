@@ -11,11 +11,11 @@
 /* Empty rings, nothing in flight. */
 void svq_shadow_start(struct svq_queue *q);
 
-/* Is there room for the table of this chain, if it is to have one? */
+/* Is there room for the parts of this chain, and for its table, if it is to have one? */
 bool svq_shadow_fits(const struct svq_queue *q, const struct svq_chain *c);
 
 /*
- * The chain in q->chain is in flight: put it into free slots, or into one with
+ * The chain in q->part is in flight: put it into free slots, or into one with
  * a table, and into the shadow rings.  Not seen until svq_shadow_publish().
  */
 void svq_shadow_put(struct svq_queue *q, const struct svq_chain *c);

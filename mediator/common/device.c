@@ -88,6 +88,8 @@ static int check_policy(const struct xen_virtio_shadow_create *c)
     switch ( c->policy )
     {
     case XEN_VIRTIO_SHADOW_POLICY_GRANT:
+    case XEN_VIRTIO_SHADOW_POLICY_COPY:
+    case XEN_VIRTIO_SHADOW_POLICY_HYBRID:
     case XEN_VIRTIO_SHADOW_POLICY_TRUSTED:
     case XEN_VIRTIO_SHADOW_POLICY_POOL:
         break;
@@ -198,7 +200,7 @@ static int set_up_core(struct vsh_device *s,
     dev->nr_queues = c->nr_queues;
     dev->nr_banks = c->nr_banks;
     dev->indirect = c->indirect;
-    dev->policy = c->policy;
+    dev->threshold = c->threshold;
     dev->pool.base = c->pool_base;
     dev->pool.size = c->pool_size;
     dev->keep = c->restart_s;
@@ -329,6 +331,7 @@ int vsh_create(struct domain *d, unsigned int id,
 
     memset(&s->dev, 0, sizeof(s->dev));
     s->restart_s = c->restart_s;
+    s->dev.policy = c->policy;
     s->more = false;
     s->closing = false;
 

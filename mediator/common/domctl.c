@@ -36,6 +36,10 @@ static void queue_stats(struct xen_virtio_shadow_queue_stats *to,
     to->tables_copied = q->stats.tables_copied;
     to->tables_remapped = q->stats.tables_remapped;
     to->tables_restored = q->stats.tables_restored;
+    to->bounces = q->stats.bounces;
+    to->bytes_requested = q->stats.bytes_requested;
+    to->bytes_exposed = q->stats.bytes_exposed;
+    to->bytes_copied = q->stats.bytes_copied;
 }
 
 static void device_stats(struct xen_virtio_shadow_stats *to,
@@ -59,6 +63,8 @@ static void device_stats(struct xen_virtio_shadow_stats *to,
     to->failures = dev->failures;
     to->last_error = dev->last_error;
     to->indirect = dev->indirect;
+    if ( dev->policy == VSH_POLICY_HYBRID )
+        to->threshold = dev->threshold;
     to->driver_features = dev->driver_features;
     to->restart_s = s->restart_s;
     to->restarts = dev->restarts;

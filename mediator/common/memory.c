@@ -40,25 +40,44 @@ void vsh_free_page(struct page_info *pg)
     put_page(pg);
 }
 
+static int alloc_bounce(struct vsh_device *s, struct svq_bounce *b,
+                        unsigned int frames)
+{
+    if ( !frames )
+        return 0;
+
+    b->page = xvzalloc_array(uint8_t *, frames);
+    s->bytes += frames * sizeof(*b->page);
+
+    return b->page ? 0 : -ENOMEM;
+}
+
 static int alloc_queue(struct vsh_device *s, struct svq_queue *q,
                        unsigned int size)
 {
+    unsigned int bounce = svq_bounce_frames(s->dev.policy, size);
     unsigned int entries = SVQ_TABLE_ENTRIES(size);
 
     q->max_size = size;
     q->slot = xvzalloc_array(struct svq_slot, size);
     q->chain = xvzalloc_array(struct svq_desc, size);
+    q->part = xvzalloc_array(struct svq_seg, size);
     q->done = xvzalloc_array(struct svq_done, size);
     q->order = xvzalloc_array(uint16_t, size);
     q->busy = xvzalloc_array(uint32_t, SVQ_BUSY_WORDS);
     q->tables.seg = xvzalloc_array(struct svq_seg, entries);
 
     s->bytes += size * (sizeof(*q->slot) + sizeof(*q->chain) +
-                        sizeof(*q->done) + sizeof(*q->order)) +
+                        sizeof(*q->part) + sizeof(*q->done) +
+                        sizeof(*q->order)) +
                 SVQ_BUSY_WORDS * sizeof(*q->busy) +
                 entries * sizeof(*q->tables.seg);
 
-    return q->slot && q->chain && q->done && q->order && q->busy &&
+    if ( alloc_bounce(s, &q->bounce[0], bounce) ||
+         alloc_bounce(s, &q->bounce[1], bounce) )
+        return -ENOMEM;
+
+    return q->slot && q->chain && q->part && q->done && q->order && q->busy &&
            q->tables.seg ? 0 : -ENOMEM;
 }
 
@@ -88,6 +107,7 @@ static int alloc_records(struct vsh_device *s, unsigned int nr)
 static int alloc_window(struct vsh_device *s, unsigned int nr,
                         unsigned int queue_size)
 {
+    unsigned int bounce = svq_bounce_frames(s->dev.policy, queue_size);
     unsigned int i;
 
     s->frame = xvzalloc_array(struct vsh_frame, nr);
@@ -100,7 +120,7 @@ static int alloc_window(struct vsh_device *s, unsigned int nr,
     for ( i = 0; i < nr; i++ )
     {
         s->frame[i].gfn = INVALID_GFN;
-        s->frame[i].writable = svq_window_writable(queue_size, i);
+        s->frame[i].writable = svq_window_writable(queue_size, bounce, i);
         s->frame[i].pg = vsh_alloc_page();
         if ( !s->frame[i].pg )
             return -ENOMEM;
@@ -123,7 +143,10 @@ int vsh_memory_alloc(struct vsh_device *s, unsigned int nr_queues,
 
     s->bytes = sizeof(*s);
 
-    rc = alloc_window(s, svq_window_frames(nr_queues, queue_size), queue_size);
+    rc = alloc_window(s, svq_window_frames(nr_queues, queue_size,
+                                           svq_bounce_frames(s->dev.policy,
+                                                             queue_size)),
+                      queue_size);
     if ( !rc )
         rc = alloc_records(s, svq_page_records(nr_queues, queue_size));
 
@@ -146,6 +169,9 @@ void vsh_memory_free(struct vsh_device *s)
 
         XVFREE(q->slot);
         XVFREE(q->chain);
+        XVFREE(q->part);
+        XVFREE(q->bounce[0].page);
+        XVFREE(q->bounce[1].page);
         XVFREE(q->done);
         XVFREE(q->order);
         XVFREE(q->busy);

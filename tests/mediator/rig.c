@@ -126,7 +126,8 @@ void rig_map_window(struct rig *r)
     current = r->be->vcpu[r->cpu];
     assert_int_equal(virtio_shadow_window_check(r->fe, r->id), 0);
     nr = virtio_shadow_window_frames(r->fe, r->id);
-    assert_int_equal(nr, svq_window_frames(r->nr_queues, r->queue_size));
+    assert_int_equal(nr, svq_window_frames(r->nr_queues, r->queue_size,
+                                           svq_bounce_frames(r->policy, r->queue_size)));
 
     for (i = 0; i < nr; i++) {
         assert_int_equal(virtio_shadow_window_map(r->fe, r->id, i, _gfn(RIG_WINDOW(r->id) + i)), 0);

@@ -46,7 +46,7 @@ static void only_for_the_backend(void **state)
     assert_int_equal(virtio_shadow_window_check(r.fe, 1), -EPERM);
     assert_int_equal(virtio_shadow_window_check(r.fe, ~0U), -EPERM);
     assert_int_equal(virtio_shadow_window_check(r.be, 0), -EPERM);
-    assert_int_equal(map(&r, r.be, svq_window_frames(1, 16), RIG_WINDOW(0)), -EINVAL);
+    assert_int_equal(map(&r, r.be, svq_window_frames(1, 16, 0), RIG_WINDOW(0)), -EINVAL);
     assert_int_equal(map(&r, r.be, ~0U, RIG_WINDOW(0)), -EINVAL);
     assert_int_equal(map(&r, r.be, 0, ~0UL), -EINVAL);
     assert_int_equal(model_at(r.be, RIG_WINDOW(0))->type, p2m_invalid);
@@ -73,7 +73,7 @@ static void writable_frames(void **state)
         rig_domains(&r);
         rig_device(&r, 0, 2, sizes[i]);
         rig_map_window(&r);
-        for (f = 0; f < svq_window_frames(2, sizes[i]); f++) {
+        for (f = 0; f < svq_window_frames(2, sizes[i], 0); f++) {
             uint64_t das = VSH_WINDOW_DAS + f * PAGE_SIZE;
             bool is_used = false;
 
@@ -173,8 +173,9 @@ static void dummies_where_the_window_was(void **state)
     rig_map_window(&r);
     assert_int_equal(rig_op(r.fe, XEN_DOMCTL_VIRTIO_SHADOW_DESTROY, 0), 0);
     assert_int_equal(model.xen_pages, 1);
-    assert_int_equal(r.be->virtio_shadow->dummy->refs, 2 + SVQ_WINDOW_FRAMES_MAX);
-    for (i = 0; i < SVQ_WINDOW_FRAMES_MAX; i++) {
+    assert_int_equal(r.be->virtio_shadow->dummy->refs,
+                     2 + svq_window_frames(VSH_MAX_QUEUES, VSH_MAX_QUEUE_SIZE, 0));
+    for (i = 0; i < svq_window_frames(VSH_MAX_QUEUES, VSH_MAX_QUEUE_SIZE, 0); i++) {
         assert_non_null(rig_window(&r, i, true));
     }
 
@@ -209,8 +210,8 @@ static void addresses_of_devices(void **state)
     assert_int_equal(rig_request(&r, 99), VSH_ERR_REQUEST);
     assert_false(shown(r.be, 0)); /* nobody has said where the aperture is */
     assert_true(shown(r.be, w));
-    assert_true(shown(r.be, w + svq_window_frames(1, 16) - 1));
-    assert_false(shown(r.be, w + svq_window_frames(1, 16)));
+    assert_true(shown(r.be, w + svq_window_frames(1, 16, 0) - 1));
+    assert_false(shown(r.be, w + svq_window_frames(1, 16, 0)));
     assert_false(shown(r.be, a));
     rig_attach(&r);
     assert_true(shown(r.be, a));

@@ -8,14 +8,15 @@
 
 MIB=32
 
-# blocks GUEST: requests of all sizes, past the page cache, some of them from unaligned memory.
+# blocks GUEST: requests of all sizes, past the page cache.
 blocks() {
-    guest_run "$1" 60 "dd if=/dev/urandom of=/tmp/a bs=64k count=64" &&
-        guest_run "$1" 60 "dd if=/tmp/a of=/dev/vda2 bs=4k count=256 oflag=direct" &&
-        guest_run "$1" 60 "dd if=/tmp/a of=/dev/vda2 bs=512k skip=2 seek=2 oflag=direct" &&
-        guest_run "$1" 60 "dd if=/dev/vda2 of=/tmp/b bs=16k count=64 iflag=direct" &&
-        guest_run "$1" 60 "dd if=/dev/vda2 of=/tmp/b bs=1M skip=1 seek=1 count=3 iflag=direct" &&
-        guest_run "$1" 60 "sha256sum /tmp/a /tmp/b | cut -d' ' -f1 | uniq | wc -l | grep -qx 1"
+    guest_run "$1" 60 "mount /dev/vda2 /mnt && dd if=/dev/urandom of=/tmp/a bs=64k count=64" &&
+        guest_run "$1" 60 "dd if=/tmp/a of=/mnt/a bs=4k count=256 oflag=direct" &&
+        guest_run "$1" 60 "dd if=/tmp/a of=/mnt/a bs=512k skip=2 seek=2 oflag=direct" &&
+        guest_run "$1" 60 "dd if=/mnt/a of=/tmp/b bs=16k count=64 iflag=direct" &&
+        guest_run "$1" 60 "dd if=/mnt/a of=/tmp/b bs=1M skip=1 seek=1 count=3 iflag=direct" &&
+        guest_run "$1" 60 "sha256sum /tmp/a /tmp/b | cut -d' ' -f1 | uniq | wc -l | grep -qx 1" &&
+        guest_run "$1" 60 "rm /mnt/a && umount /mnt"
 }
 
 # exposure GUEST: bytes that the backend could see per 1000 bytes of requests.
@@ -25,7 +26,7 @@ exposure() {
 
 check "backend VM is up" start_backend backend "$(pv_disk guest1 xvdb rw)" || exit 1
 
-for policy in grant trusted; do
+for policy in hybrid copy grant trusted; do
     check "$policy: guest is created" create "$(write_config guest "$TRIMMED" 256 1 \
         "root=/dev/vda1 rw" "$(mediated_disk backend xvda /dev/xvdb "shadow_policy=$policy")")" ||
         exit 1
@@ -57,7 +58,31 @@ for policy in grant trusted; do
             [ "$(shadow_sum guest requests)" -eq "$(shadow_sum guest returned)" ]
         check "$policy: as many revokes as grants" \
             [ "$(shadow_sum guest grants)" -eq "$(shadow_sum guest revokes)" ]
+        value "exposure_$policy" "$(exposure guest)"
     fi
+    case $policy in
+        hybrid)
+            check "$policy: pages were granted" [ "$(shadow_sum guest grants)" -gt 0 ]
+            check "$policy: and something was copied" [ "$(shadow_sum guest bytes_copied)" -gt 0 ]
+            ;;
+        copy)
+            check "$policy: no page was granted" [ "$(shadow_sum guest grants)" -eq 0 ]
+            check "$policy: there was nothing to flush" [ "$(shadow_sum guest flushes)" -eq 0 ]
+            check "$policy: all was copied" [ "$(shadow_sum guest bytes_copied)" -gt 0 ]
+            ;;
+        grant)
+            check "$policy: nothing was copied" [ "$(shadow_sum guest bytes_copied)" -eq 0 ]
+            # Headers and status bytes, at least, have something next to them.
+            check "$policy: the backend saw more than was requested" \
+                [ "$(shadow_sum guest bytes_exposed)" -gt "$(shadow_sum guest bytes_requested)" ]
+            ;;
+    esac
+    case $policy in
+        hybrid | copy)
+            check "$policy: the backend saw the bytes of requests and no others" \
+                [ "$(shadow_sum guest bytes_exposed)" -eq "$(shadow_sum guest bytes_requested)" ]
+            ;;
+    esac
     check "$policy: nothing was rejected" [ "$(shadow_sum guest rejected)" -eq 0 ]
     xl virtio-shadow-list guest
     xl virtio-shadow-list -j guest >"$RESULTS/policy-$policy.json"

@@ -26,7 +26,9 @@ static uint8_t *byte(uint64_t das, bool write)
 
     assert_true(das >= VSH_WINDOW_DAS && frame < be_info()->nr_frames);
     if (write)
-        assert_true(svq_window_writable(be_info()->queue[0].max_size, (uint32_t)frame));
+        assert_true(svq_window_writable(
+            be_info()->queue[0].max_size,
+            svq_bounce_frames(be_info()->policy, be_info()->queue[0].max_size), (uint32_t)frame));
     return &env->window[frame][das % PAGE];
 }
 
@@ -45,12 +47,36 @@ static void get(uint64_t das, void *dst, size_t bytes)
         ((uint8_t *)dst)[i] = *byte(das + i, false);
 }
 
+void be_read(uint64_t das, void *dst, size_t bytes)
+{
+    size_t i;
+
+    for (i = 0; das < VSH_WINDOW_DAS && i < bytes + das % PAGE; i += PAGE)
+        assert_in_range(env_entry(das + i), SVQ_RO, SVQ_RW);
+    if (das < VSH_WINDOW_DAS)
+        env_read(das, dst, bytes);
+    else
+        get(das, dst, bytes);
+}
+
 static void put(uint64_t das, const void *src, size_t bytes)
 {
     size_t i;
 
+    for (i = 0; das < VSH_WINDOW_DAS && i < bytes + das % PAGE; i += PAGE)
+        assert_int_equal(env_entry(das + i), SVQ_RW);
+    if (das < VSH_WINDOW_DAS) {
+        env_write(das, src, bytes);
+        return;
+    }
+
     for (i = 0; i < bytes; i++)
         *byte(das + i, true) = ((const uint8_t *)src)[i];
+}
+
+void be_write(uint64_t das, const void *src, size_t bytes)
+{
+    put(das, src, bytes);
 }
 
 void be_describe(void)

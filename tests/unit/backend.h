@@ -19,6 +19,10 @@ extern uint64_t be_features;
 const struct vsh_info *be_info(void);
 struct vsh_mailbox *be_mailbox(void);
 
+/* Buffers, in the device address space. */
+void be_read(uint64_t das, void *dst, size_t bytes);
+void be_write(uint64_t das, const void *src, size_t bytes);
+
 /* A mailbox that describes a device; nothing is sent. */
 void be_describe(void);
 

@@ -34,8 +34,7 @@ void drv_accept(uint64_t features);
 /* Features of the ring that drv_probe() accepts: none at first, so that tests ask for them. */
 #define DRV_RING_FEATURES                                                                          \
     ((1ULL << SVQ_F_INDIRECT_DESC) | (1ULL << SVQ_F_EVENT_IDX) | (1ULL << SVQ_F_RING_PACKED) |     \
-     (1ULL << SVQ_F_IN_ORDER) | (1ULL << SVQ_F_RING_RESET) | (1ULL << SVQ_F_INDIRECT_PAGES) |      \
-     (1ULL << SVQ_F_ACCESS_PLATFORM))
+     (1ULL << SVQ_F_IN_ORDER) | (1ULL << SVQ_F_RING_RESET) | (1ULL << SVQ_F_INDIRECT_PAGES))
 extern uint64_t drv_ring_features;
 
 /*

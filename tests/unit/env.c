@@ -492,11 +492,24 @@ void env_run(void)
 
 /* ---- Life ---- */
 
+static void alloc_bounce(struct svq_queue *q, unsigned int size)
+{
+    unsigned int nr = svq_bounce_frames(env->dev.policy, size), i;
+    unsigned int at = (unsigned int)(q - env->dev.queue);
+
+    for (i = 0; i < 2; i++) {
+        q->bounce[i].page = alloc_dirty(nr + 1, sizeof(*q->bounce[i].page));
+        env->bounce_used[at][i] = alloc(nr + 1, PAGE);
+    }
+    env->given[at] = alloc(nr + 1, PAGE);
+}
+
 static void alloc_queue(struct svq_queue *q, unsigned int size)
 {
     q->max_size = (uint16_t)size;
     q->slot = alloc_dirty(size, sizeof(*q->slot));
     q->chain = alloc_dirty(size, sizeof(*q->chain));
+    q->part = alloc_dirty(size, sizeof(*q->part));
     q->done = alloc_dirty(size, sizeof(*q->done));
     q->order = alloc_dirty(size, sizeof(*q->order));
     q->busy = alloc_dirty(SVQ_BUSY_WORDS, sizeof(*q->busy));
@@ -525,15 +538,17 @@ void env_create(const struct env_opts *opts)
         env->place[i] = alloc(dev->bank[i].size / PAGE, sizeof(struct env_place));
     }
 
+    dev->policy = opts->policy ? opts->policy : VSH_POLICY_GRANT;
+    dev->pool = opts->pool;
+    dev->threshold = opts->threshold;
     for (i = 0; i < queues; i++) {
         alloc_queue(&dev->queue[i], size);
+        alloc_bounce(&dev->queue[i], size);
         env->table_used[i] = alloc(SVQ_TABLE_ENTRIES(size), 1);
     }
     dev->table = alloc_dirty(size, sizeof(*dev->table));
     dev->withheld = opts->withheld;
     dev->indirect = opts->indirect;
-    dev->policy = opts->policy ? opts->policy : VSH_POLICY_GRANT;
-    dev->pool = opts->pool;
     dev->keep = opts->keep;
 
     dev->pages.key = 0x5ca1ab1e0ddba11ULL;
@@ -541,7 +556,7 @@ void env_create(const struct env_opts *opts)
     dev->pages.page = alloc_dirty(dev->pages.nr, sizeof(*dev->pages.page));
     dev->pages.bucket = alloc_dirty(dev->pages.nr, sizeof(*dev->pages.bucket));
 
-    env->nr_window = svq_window_frames(queues, size);
+    env->nr_window = svq_window_frames(queues, size, svq_bounce_frames(dev->policy, size));
     env->window = alloc(env->nr_window, sizeof(*env->window));
     for (i = 0; i < env->nr_window; i++)
         env->window[i] = alloc_page();
@@ -566,6 +581,7 @@ void env_release(void)
     } while (more);
 
     assert_int_equal(env->dev.info->state, VSH_STATE_GONE);
+    env_check_bounce();
     ENV_CHECK(!env_visible(), "pages are visible after the release");
     ENV_CHECK(!env->dev.pages.nr_mapped, "records are left after the release");
     ENV_CHECK(!env->protected, "pages are read-only after the release");
@@ -603,6 +619,12 @@ void env_destroy(void)
     for (i = 0; i < env->dev.nr_queues; i++) {
         free(env->dev.queue[i].slot);
         free(env->dev.queue[i].chain);
+        free(env->dev.queue[i].part);
+        free(env->dev.queue[i].bounce[0].page);
+        free(env->dev.queue[i].bounce[1].page);
+        free(env->bounce_used[i][0]);
+        free(env->bounce_used[i][1]);
+        free(env->given[i]);
         free(env->dev.queue[i].done);
         free(env->dev.queue[i].order);
         free(env->dev.queue[i].busy);

@@ -67,17 +67,20 @@ struct env_flight {
     uint64_t frames[SVQ_TABLE_PAGES]; /* in which it is */
     uint64_t number;                  /* in the order of publication */
     uint64_t writable;
+    bool forgotten; /* its table and bounce pages may be another's already */
     struct svq_desc desc[];
 };
 
 /*
  * Where in shared memory a pointer points.  ENV_TABLE: what svq_env_read() reads;
- * ENV_IN_PLACE: what svq_env_read_table() does, which the guest cannot write.
+ * ENV_IN_PLACE: what svq_env_read_table() does, which the guest cannot write;
+ * ENV_BUFFER: what svq_env_copy() has copied from there.
  */
 enum env_area {
     ENV_ELSEWHERE,
     ENV_TABLE,
     ENV_IN_PLACE,
+    ENV_BUFFER,
     ENV_DESC,
     ENV_AVAIL,
     ENV_USED,
@@ -105,6 +108,7 @@ struct env_opts {          /* 0 means the default */
     uint32_t policy; /* VSH_POLICY_GRANT */
     struct vsh_bank pool;
     bool keep; /* the driver waits for another backend */
+    uint32_t threshold;
 };
 
 struct env {
@@ -131,6 +135,9 @@ struct env {
     unsigned int offered_again;                   /* requests, to another backend */
     uint8_t *table_used[VSH_MAX_QUEUES];          /* entries of shadow tables in flight */
     unsigned int table_reads;                     /* calls of svq_env_read() */
+    uint8_t *bounce_used[VSH_MAX_QUEUES][2];      /* bytes of bounce pages in flight */
+    uint8_t *given[VSH_MAX_QUEUES];               /* bytes that the backend was ever to read */
+    uint64_t copied_out, copied_in;               /* bytes */
     unsigned int protected;                       /* pages that are read-only for the guest */
     unsigned int protects, unprotects, protects_refused; /* pages */
     unsigned int protect_flushes;
@@ -203,6 +210,9 @@ unsigned int env_visible(void);   /* pages of the guest it can reach */
 bool env_vcpu_writes(uint64_t addr, const void *src, size_t bytes);
 /* A vCPU looks at the page, which its TLB remembers. */
 void env_vcpu_touches(uint64_t addr);
+
+/* The bounce pages of a queue that the backend reads (0), or writes (1): das of the first. */
+uint64_t env_bounce(unsigned int queue, bool write);
 
 /* The backend changes its own p2m. */
 void env_backend_removes(uint64_t addr);

@@ -25,6 +25,8 @@ static void cover(const struct env_flight *f, int by)
     for (i = 0; i < f->nr; i++) {
         uint64_t addr = f->desc[i].addr / PAGE * PAGE;
 
+        if (addr >= VSH_WINDOW_DAS)
+            continue;
         for (; addr < f->desc[i].addr + f->desc[i].len; addr += PAGE) {
             struct env_page *pg = env_page(addr);
             uint32_t *count = f->desc[i].flags & SVQ_DESC_F_WRITE ? &pg->writers : &pg->readers;
@@ -34,11 +36,80 @@ static void cover(const struct env_flight *f, int by)
     }
 }
 
+uint64_t env_bounce(unsigned int queue, bool write)
+{
+    const struct svq_queue *q = &env->dev.queue[queue];
+    uint32_t frames = svq_bounce_frames(env->dev.policy, q->max_size);
+
+    return VSH_WINDOW_DAS +
+           (VSH_FRAME_FIRST_QUEUE + (queue + 1) * svq_queue_frames(q->max_size, frames) -
+            (write ? 1 : 2) * frames) *
+               PAGE;
+}
+
+/* Does the device find a part of a buffer in bounce pages of its own? */
+static void bounce_begins(unsigned int queue, const struct svq_desc *d)
+{
+    const struct svq_queue *q = &env->dev.queue[queue];
+    bool write = d->flags & SVQ_DESC_F_WRITE;
+    uint64_t size = svq_bounce_frames(env->dev.policy, q->max_size) * PAGE;
+    uint64_t off = d->addr - env_bounce(queue, write), i;
+
+    ENV_CHECK(off < size && d->len <= size - off, "a buffer elsewhere in the window");
+    for (i = off; i < off + d->len; i++) {
+        ENV_CHECK(!env->bounce_used[queue][write][i], "a buffer on top of another");
+        env->bounce_used[queue][write][i] = 1;
+        if (write)
+            continue;
+        ENV_CHECK(env->given[queue][i] == 1, "what the device is to read was not copied");
+        env->given[queue][i] = 2;
+    }
+}
+
+/* What the policy promises about the pages that are granted. */
+static void check_exposure(const struct svq_desc *d)
+{
+    ENV_CHECK(env->dev.policy != VSH_POLICY_COPY, "a page is granted");
+    ENV_CHECK(env->dev.policy != VSH_POLICY_HYBRID || !((d->addr | d->len) % PAGE),
+              "a page is granted of which not all is in a buffer");
+}
+
+static void bounce_ends(unsigned int queue, const struct env_flight *f)
+{
+    unsigned int i;
+
+    for (i = 0; i < f->nr; i++) {
+        const struct svq_desc *d = &f->desc[i];
+        bool write = d->flags & SVQ_DESC_F_WRITE;
+
+        if (d->addr >= VSH_WINDOW_DAS)
+            memset(env->bounce_used[queue][write] + (d->addr - env_bounce(queue, write)), 0,
+                   d->len);
+    }
+}
+
+void env_check_bounce(void)
+{
+    unsigned int q;
+    uint32_t i, k;
+
+    for (q = 0; q < env->dev.nr_queues; q++) {
+        const struct svq_bounce *b = &env->dev.queue[q].bounce[0];
+
+        for (i = 0; i < b->frames; i++)
+            for (k = 0; k < PAGE; k++)
+                ENV_CHECK(!b->page[i][k] || env->given[q][i * PAGE + k],
+                          "a byte that is in no request");
+    }
+}
+
 static void end_flight(unsigned int queue, unsigned int slot)
 {
     struct env_flight *f = env->flight[queue][slot];
 
     cover(f, -1);
+    if (!f->forgotten)
+        bounce_ends(queue, f);
     memset(env->table_used[queue] + f->table, 0, f->table_nr);
     free(f);
     env->flight[queue][slot] = NULL;
@@ -84,13 +155,11 @@ void env_drop_flights(void)
 static unsigned int table_of(unsigned int queue, const struct svq_desc *d)
 {
     const struct svq_queue *q = &env->dev.queue[queue];
-    uint64_t das = VSH_WINDOW_DAS;
+    uint64_t das;
     unsigned int entries = SVQ_TABLE_ENTRIES(q->max_size);
 
-    /* The last part of each queue. */
-    das += (VSH_FRAME_FIRST_QUEUE + (queue + 1) * svq_queue_frames(q->max_size) -
-            svq_part_frames(q->max_size, SVQ_PART_TABLES)) *
-           PAGE;
+    /* The last part of each queue, before the bounce pages. */
+    das = env_bounce(queue, false) - svq_part_frames(q->max_size, SVQ_PART_TABLES) * PAGE;
 
     ENV_CHECK(d->flags == SVQ_DESC_F_INDIRECT, "a table's descriptor with other flags");
     ENV_CHECK(env->dev.info->driver_features & (1ULL << SVQ_F_INDIRECT_DESC),
@@ -139,7 +208,10 @@ static const struct svq_desc *table_entry(const struct svq_queue *q, unsigned in
     return (const struct svq_desc *)(page + i % 256 * 16);
 }
 
-/* VIRTIO_F_IN_ORDER: tables come free when the backend returns them, before the driver knows. */
+/*
+ * VIRTIO_F_IN_ORDER: tables and bounce pages come free when the backend returns them,
+ * before the driver knows.
+ */
 static void forget_tables(unsigned int queue)
 {
     const struct svq_queue *q = &env->dev.queue[queue];
@@ -148,9 +220,11 @@ static void forget_tables(unsigned int queue)
     for (i = 0; i < q->shadow_size; i++) {
         struct env_flight *f = env->flight[queue][i];
 
-        if (f && f->table_nr && q->slot[i].done) {
+        if (f && q->slot[i].done && !f->forgotten) {
             memset(env->table_used[queue] + f->table, 0, f->table_nr);
             f->table_nr = 0;
+            bounce_ends(queue, f);
+            f->forgotten = true;
         }
     }
 }
@@ -221,6 +295,9 @@ static void begin_flight(unsigned int queue, unsigned int slot)
     f->nr = 0;
     f->table = f->table_nr = 0;
     f->in_place.len = 0;
+    f->forgotten = false;
+    if (q->in_order)
+        forget_tables(queue);
 
     d = shadow(&q->shadow_desc, slot * 16);
     ENV_CHECK(q->slot[slot].remapped ==
@@ -231,8 +308,6 @@ static void begin_flight(unsigned int queue, unsigned int slot)
         limit = d->len / 16;
         i = 0;
     } else if (d->flags & SVQ_DESC_F_INDIRECT) {
-        if (q->in_order)
-            forget_tables(queue);
         f->table = table_of(queue, d);
         f->table_nr = limit = d->len / 16;
         for (i = 0; i < f->table_nr; i++) {
@@ -244,7 +319,8 @@ static void begin_flight(unsigned int queue, unsigned int slot)
     }
 
     do {
-        ENV_CHECK(nr < limit && nr < q->size && i < limit, "a shadow chain leaves its table");
+        ENV_CHECK(nr < limit && nr < q->shadow_size && i < limit,
+                  "a shadow chain leaves its table");
         if (f->in_place.len) {
             entry = in_place_entry(f, i);
             d = &entry;
@@ -254,6 +330,10 @@ static void begin_flight(unsigned int queue, unsigned int slot)
         ENV_CHECK(d->len && !(d->flags & ~(SVQ_DESC_F_NEXT | SVQ_DESC_F_WRITE)),
                   "a shadow descriptor was not checked");
         f->desc[nr] = *d;
+        if (d->addr >= VSH_WINDOW_DAS)
+            bounce_begins(queue, d);
+        else
+            check_exposure(d);
         if (d->flags & SVQ_DESC_F_WRITE)
             f->writable += d->len;
         else
@@ -295,6 +375,8 @@ static void check_granted(const struct env_flight *f)
         uint64_t addr = f->desc[i].addr / PAGE * PAGE;
         uint8_t least = f->desc[i].flags & SVQ_DESC_F_WRITE ? SVQ_RW : SVQ_RO;
 
+        if (addr >= VSH_WINDOW_DAS)
+            continue;
         for (; addr < f->desc[i].addr + f->desc[i].len; addr += PAGE) {
             uint8_t most = env_page(addr)->writers ? SVQ_RW : SVQ_RO, is = env_entry(addr);
 
@@ -708,6 +790,52 @@ int svq_env_read(struct svq_dev *dev, uint64_t addr, void *buf, uint32_t len)
     (memcpy)(buf, from, len);
     if (env->on_read)
         env->on_read((struct env_where){ENV_TABLE, 0, (uint32_t)(addr % PAGE)}, from, len);
+    return 0;
+}
+
+int svq_env_copy(struct svq_dev *dev, uint64_t addr, uint8_t *const page[], uint32_t off,
+                 uint32_t len, bool to_guest)
+{
+    unsigned int q;
+
+    assert_ptr_equal(dev, &env->dev);
+    ENV_CHECK(len, "nothing is copied");
+    ENV_CHECK(env->rmb, "2.7.8, 2.7.13: a buffer is copied without a barrier after the idx");
+    env->wmb = false;
+
+    for (q = 0; q < dev->nr_queues && page != dev->queue[q].bounce[to_guest].page; q++)
+        ;
+    ENV_CHECK(q < dev->nr_queues, "other pages than those of a queue, for this direction");
+    ENV_CHECK(off + (uint64_t)len <= dev->queue[q].bounce[0].frames * PAGE, "beyond the pages");
+    *(to_guest ? &env->copied_in : &env->copied_out) += len;
+
+    while (len) {
+        struct env_page *pg = env_page(addr);
+        uint32_t n = (uint32_t)(PAGE - addr % PAGE);
+        uint8_t *ram, *bounce = page[off / PAGE] + off % PAGE;
+
+        if (pg->kind != ENV_RAM || pg->ro)
+            return -1;
+
+        if (n > PAGE - off % PAGE)
+            n = (uint32_t)(PAGE - off % PAGE);
+        if (n > len)
+            n = len;
+
+        ram = env_frame_data(env_frame_of(pg)) + addr % PAGE;
+        if (to_guest) {
+            (memcpy)(ram, bounce, n);
+        } else {
+            (memcpy)(bounce, ram, n);
+            memset(env->given[q] + off, 1, n);
+            if (env->on_read)
+                env->on_read((struct env_where){ENV_BUFFER, q, 0}, ram, n);
+        }
+        addr += n;
+        off += n;
+        len -= n;
+    }
+
     return 0;
 }
 

@@ -33,6 +33,9 @@ void env_check_visible(const char *when);
 /* Is the driver waiting for another backend, with what it has in flight? */
 bool env_is_kept(void);
 
+/* There is nothing in outgoing bounce pages but what was to be read there. */
+void env_check_bounce(void);
+
 void env_drop_flights(void);
 void env_drop_flights_of(unsigned int queue);
 /* Of queues that are not live, and whose pages have been taken away. */

@@ -515,6 +515,8 @@ static void hostile(void)
     env_check_records();
 }
 
+static const uint32_t policies[] = {VSH_POLICY_GRANT, VSH_POLICY_COPY, VSH_POLICY_HYBRID};
+
 static void run_seed(void **state)
 {
     const struct seed *s = *state;
@@ -527,8 +529,13 @@ static void run_seed(void **state)
 
     waited = 0;
     tight = s->kind == TIGHT;
-    up(&(struct env_opts){
-        .queues = QUEUES, .size = SIZE, .records = s->kind == TIGHT ? TIGHT_RECORDS : 0});
+    up(&(struct env_opts){.queues = QUEUES,
+                          .size = SIZE,
+                          .records = s->kind == TIGHT ? TIGHT_RECORDS : 0,
+                          .policy = s->kind == TIGHT ? VSH_POLICY_GRANT
+                                                     : policies[s->number % COUNT(policies)],
+                          /* In the middle of what chains have. */
+                          .threshold = 2000});
     watch_start();
     if (s->kind == HOSTILE)
         hostile();

@@ -639,6 +639,10 @@ static void hostile(void)
     env_check_records();
 }
 
+/* Every second one with tables in place. */
+static const uint32_t policies[] = {VSH_POLICY_COPY,  VSH_POLICY_GRANT, VSH_POLICY_HYBRID,
+                                    VSH_POLICY_GRANT, VSH_POLICY_GRANT, VSH_POLICY_GRANT};
+
 static void run_seed(void **state)
 {
     const struct seed *s = *state;
@@ -655,6 +659,8 @@ static void run_seed(void **state)
     env_create(&(struct env_opts){.queues = QUEUES,
                                   .size = SIZE,
                                   .records = s->number % 3 ? 0 : 256,
+                                  .policy = policies[s->number % COUNT(policies)],
+                                  .threshold = 2000,
                                   .indirect = remap ? SVQ_INDIRECT_REMAP : SVQ_INDIRECT_COPY});
     assert_int_equal(be_attach(), VSH_ERR_NONE);
     start_all();

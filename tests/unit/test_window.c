@@ -18,28 +18,54 @@ static void parts_have_the_sizes_of_2_7(void)
 
 static void largest_window_is_the_constant(void)
 {
-    assert_int_equal(svq_window_frames(VSH_MAX_QUEUES, VSH_MAX_QUEUE_SIZE), SVQ_WINDOW_FRAMES_MAX);
+    assert_int_equal(svq_window_frames(VSH_MAX_QUEUES, VSH_MAX_QUEUE_SIZE,
+                                       svq_bounce_frames(VSH_POLICY_COPY, VSH_MAX_QUEUE_SIZE)),
+                     SVQ_WINDOW_FRAMES_MAX);
 }
 
-static void writable_are_exactly_mailbox_and_used(void)
+static void check_writable(uint32_t size, uint32_t bounce)
 {
-    uint32_t size, q, f, frame, expected;
+    uint32_t q, f, frame, expected;
+
+    assert_false(svq_window_writable(size, bounce, VSH_FRAME_INFO));
+    assert_true(svq_window_writable(size, bounce, VSH_FRAME_MAILBOX));
+
+    frame = VSH_FRAME_FIRST_QUEUE;
+    for (q = 0; q < VSH_MAX_QUEUES; q++) {
+        expected = svq_part_frames(size, SVQ_PART_DESC) + svq_part_frames(size, SVQ_PART_AVAIL);
+        for (f = 0; f < expected; f++)
+            assert_false(svq_window_writable(size, bounce, frame++));
+        for (f = 0; f < svq_part_frames(size, SVQ_PART_USED); f++)
+            assert_true(svq_window_writable(size, bounce, frame++));
+        for (f = 0; f < svq_part_frames(size, SVQ_PART_TABLES) + bounce; f++)
+            assert_false(svq_window_writable(size, bounce, frame++));
+        for (f = 0; f < bounce; f++)
+            assert_true(svq_window_writable(size, bounce, frame++));
+    }
+    assert_int_equal(frame, svq_window_frames(VSH_MAX_QUEUES, size, bounce));
+}
+
+static void writable_are_exactly_mailbox_used_and_incoming(void)
+{
+    uint32_t size, policy;
+
+    for (size = 1; size <= VSH_MAX_QUEUE_SIZE; size *= 2)
+        for (policy = VSH_POLICY_GRANT; policy <= VSH_POLICY_POOL; policy++)
+            check_writable(size, svq_bounce_frames(policy, size));
+}
+
+/* None where nothing is copied, and no more than there is room for in the bitmap. */
+static void bounce_pages_are_bounded(void)
+{
+    uint32_t size;
 
     for (size = 1; size <= VSH_MAX_QUEUE_SIZE; size *= 2) {
-        assert_false(svq_window_writable(size, VSH_FRAME_INFO));
-        assert_true(svq_window_writable(size, VSH_FRAME_MAILBOX));
-
-        frame = VSH_FRAME_FIRST_QUEUE;
-        for (q = 0; q < VSH_MAX_QUEUES; q++) {
-            expected = svq_part_frames(size, SVQ_PART_DESC) + svq_part_frames(size, SVQ_PART_AVAIL);
-            for (f = 0; f < expected; f++)
-                assert_false(svq_window_writable(size, frame++));
-            for (f = 0; f < svq_part_frames(size, SVQ_PART_USED); f++)
-                assert_true(svq_window_writable(size, frame++));
-            for (f = 0; f < svq_part_frames(size, SVQ_PART_TABLES); f++)
-                assert_false(svq_window_writable(size, frame++));
-        }
-        assert_int_equal(frame, svq_window_frames(VSH_MAX_QUEUES, size));
+        assert_int_equal(svq_bounce_frames(VSH_POLICY_GRANT, size), 0);
+        assert_int_equal(svq_bounce_frames(VSH_POLICY_TRUSTED, size), 0);
+        assert_int_equal(svq_bounce_frames(VSH_POLICY_POOL, size), 0);
+        assert_in_range(svq_bounce_frames(VSH_POLICY_COPY, size), 1280 * KIB / PAGE,
+                        SVQ_BOUNCE_FRAMES);
+        assert_in_range(svq_bounce_frames(VSH_POLICY_HYBRID, size), 16, SVQ_BOUNCE_FRAMES);
     }
 }
 
@@ -127,7 +153,8 @@ static void page_records_fit_two_of_the_largest_chains(void)
 static const struct CMUnitTest tests[] = {
     TEST(parts_have_the_sizes_of_2_7),
     TEST(largest_window_is_the_constant),
-    TEST(writable_are_exactly_mailbox_and_used),
+    TEST(writable_are_exactly_mailbox_used_and_incoming),
+    TEST(bounce_pages_are_bounded),
     TEST(info_page_describes_the_window),
     TEST(window_is_above_any_guest_ram),
     TEST(queue_sizes_are_shown_only_while_running),

@@ -86,8 +86,32 @@
 #define SVQ_BUSY_WORDS          ((1u << 16) / 32u)
 
 /*
+ * Bounce pages: the frames that a queue has for each direction, by the policy.
+ * Requests of Linux block drivers (1280 KiB) fit even if they are in pieces of a
+ * page.  VSH_POLICY_HYBRID can do with less, as what does not fit is granted.
+ */
+#define SVQ_BOUNCE_GRANULE      512u
+#define SVQ_BOUNCE_FRAMES       1024u   /* at most: 4 MiB */
+#define SVQ_BOUNCE_WORDS        (SVQ_BOUNCE_FRAMES * (SVQ_PAGE_SIZE / SVQ_BOUNCE_GRANULE) / 32u)
+
+static inline uint32_t svq_bounce_frames(uint32_t policy, uint32_t queue_size)
+{
+    uint32_t per_desc = policy == VSH_POLICY_COPY ? 4 : policy == VSH_POLICY_HYBRID ? 2 : 0;
+    uint32_t least = per_desc * 128, most = per_desc * 256, want = per_desc * queue_size;
+
+    return want < least ? least : want > most ? most : want;
+}
+
+/*
+ * VSH_POLICY_HYBRID: requests of at most so many bytes in all are copied, if the
+ * environment does not know better.
+ */
+#define SVQ_THRESHOLD           32768u
+
+/*
  * The window (abi.h): frames of the parts of queue q, for queues of queue_size
- * descriptors (a power of two, at most SVQ_QUEUE_MAX).
+ * descriptors (a power of two, at most SVQ_QUEUE_MAX).  After them come twice
+ * bounce frames: those that the backend reads, and those that it writes.
  */
 enum svq_part { SVQ_PART_DESC, SVQ_PART_AVAIL, SVQ_PART_USED, SVQ_PART_TABLES, SVQ_PARTS };
 
@@ -101,25 +125,29 @@ static inline uint32_t svq_part_frames(uint32_t queue_size, enum svq_part part)
     return (bytes + SVQ_PAGE_MASK) >> SVQ_PAGE_SHIFT;
 }
 
-static inline uint32_t svq_queue_frames(uint32_t queue_size)
+static inline uint32_t svq_queue_frames(uint32_t queue_size, uint32_t bounce)
 {
     return svq_part_frames(queue_size, SVQ_PART_DESC) +
            svq_part_frames(queue_size, SVQ_PART_AVAIL) +
            svq_part_frames(queue_size, SVQ_PART_USED) +
-           svq_part_frames(queue_size, SVQ_PART_TABLES);
+           svq_part_frames(queue_size, SVQ_PART_TABLES) + 2 * bounce;
 }
 
-static inline uint32_t svq_window_frames(uint32_t nr_queues, uint32_t queue_size)
+static inline uint32_t svq_window_frames(uint32_t nr_queues, uint32_t queue_size, uint32_t bounce)
 {
-    return VSH_FRAME_FIRST_QUEUE + nr_queues * svq_queue_frames(queue_size);
+    return VSH_FRAME_FIRST_QUEUE + nr_queues * svq_queue_frames(queue_size, bounce);
 }
 
 /* The largest window that the limits of the ABI allow. */
 #define SVQ_WINDOW_FRAMES_MAX                                                                      \
-    (VSH_FRAME_FIRST_QUEUE + VSH_MAX_QUEUES * (4u + 1u + 3u + SVQ_TABLE_FRAMES))
+    (VSH_FRAME_FIRST_QUEUE +                                                                       \
+     VSH_MAX_QUEUES * (4u + 1u + 3u + SVQ_TABLE_FRAMES + 2u * SVQ_BOUNCE_FRAMES))
 
-/* May the backend write this frame of the window?  The mailbox and used rings. */
-static inline bool svq_window_writable(uint32_t queue_size, uint32_t frame)
+/*
+ * May the backend write this frame of the window?  The mailbox, used rings, and
+ * bounce pages for what it sends.
+ */
+static inline bool svq_window_writable(uint32_t queue_size, uint32_t bounce, uint32_t frame)
 {
     uint32_t used = svq_part_frames(queue_size, SVQ_PART_DESC) +
                     svq_part_frames(queue_size, SVQ_PART_AVAIL);
@@ -127,9 +155,10 @@ static inline bool svq_window_writable(uint32_t queue_size, uint32_t frame)
     if ( frame < VSH_FRAME_FIRST_QUEUE )
         return frame == VSH_FRAME_MAILBOX;
 
-    frame = (frame - VSH_FRAME_FIRST_QUEUE) % svq_queue_frames(queue_size);
+    frame = (frame - VSH_FRAME_FIRST_QUEUE) % svq_queue_frames(queue_size, bounce);
 
-    return frame >= used && frame - used < svq_part_frames(queue_size, SVQ_PART_USED);
+    return (frame >= used && frame - used < svq_part_frames(queue_size, SVQ_PART_USED)) ||
+           frame >= svq_queue_frames(queue_size, bounce) - bounce;
 }
 
 /*
@@ -171,6 +200,7 @@ enum svq_error {
     SVQ_ERR_ADDR,           /* outside guest RAM, or wrapping */
     SVQ_ERR_OVERCOMMIT,     /* more descriptors in flight than the queue has */
     SVQ_ERR_PAGE,           /* not plain RAM that the guest owns */
+    SVQ_ERR_BOUNCE,         /* more to be copied than there is room for */
     SVQ_ERR_RING,           /* 2.7: queue size, alignment or place of the rings */
     SVQ_ERR_STATUS,         /* 3.1.1: queue or status write out of order */
     /* the backend's doing */
@@ -275,9 +305,22 @@ struct svq_pages {
 
 /* A buffer of a chain in flight, or a part of one. */
 struct svq_seg {
-    uint64_t addr;
+    uint64_t addr;              /* guest-physical */
     uint32_t len;
-    uint32_t write;             /* the device writes it */
+    uint32_t write : 1;         /* the device writes it */
+    uint32_t bounced : 1;       /* it is copied: the device sees bounce[write], from off on */
+    uint32_t off : 30;
+};
+
+/* Bounce pages of a queue, for one direction. */
+struct svq_bounce {
+    uint8_t **page;             /* frames of them; allocated by the environment */
+    uint32_t frames;
+    uint64_t das;               /* of the first byte */
+    uint32_t granules, nr_free;
+    uint32_t words;             /* of used that are in use */
+    uint32_t hint;              /* word to look at first */
+    uint32_t used[SVQ_BOUNCE_WORDS];    /* bitmap of granules */
 };
 
 /* No table belongs to this chain. */
@@ -321,7 +364,8 @@ struct svq_tables {
 
 struct svq_queue_stats {
     uint64_t kicks, requests, returned, grants, revokes, flushes, rejected,
-             notifications, interrupts, tables_copied, tables_remapped, tables_restored;
+             notifications, interrupts, tables_copied, tables_remapped, tables_restored,
+             bounces, bytes_requested, bytes_exposed, bytes_copied;
 };
 
 /* Where a queue's own reset (2.6.1) has got to. */
@@ -336,10 +380,12 @@ struct svq_queue {
     /* Allocated by the environment at creation, for max_size descriptors. */
     struct svq_slot *slot;
     struct svq_desc *chain;     /* private copy of the chain being looked at */
+    struct svq_seg *part;       /* the same, as it goes to the backend */
     struct svq_done *done;      /* returned, waiting for the flush */
     uint16_t *order;            /* slots of chains, in the order they were made available */
     uint32_t *busy;             /* bitmap: ids of chains that the driver has not got back */
     struct svq_tables tables;
+    struct svq_bounce bounce[2];        /* by svq_seg.write */
     struct svq_mem shadow_desc, shadow_avail, shadow_used;
 
     /* The driver's registers, 4.2.2. */
@@ -353,6 +399,7 @@ struct svq_queue {
     bool remap;                 /* tables may be left in place */
     bool event_idx;             /* with the driver */
     bool shadow_event_idx;      /* with the device */
+    bool shadow_indirect;       /* the device knows tables, whatever the driver does */
 
     /* The driver's ring; pages valid while ready.  Packed: avail, used are 2.8.14's. */
     struct svq_mem desc, avail, used;
@@ -371,7 +418,8 @@ struct svq_queue {
     uint16_t last_shadow_used;
     uint16_t shadow_used_seen;  /* idx that was read and checked last */
     uint16_t call_event;        /* what we have asked the backend to call for */
-    uint16_t free;              /* head of the free slots */
+    uint16_t free;              /* head of the free slots ... */
+    uint16_t free_slots;        /* ... so many of them */
     uint16_t in_flight;         /* chains that the backend has */
     uint16_t order_head, order_tail;    /* of order[]: next to come, next to go back */
     uint32_t next_number;       /* chains that were made available, modulo 2^32 */
@@ -379,8 +427,9 @@ struct svq_queue {
     bool live;                  /* the backend has the queue */
     bool fetch;                 /* the driver's available ring may hold news */
     bool collect;               /* the shadow used ring may */
-    bool stalled;               /* waits for page records, or room for its table */
-    uint32_t need_pages, need_entries;  /* of the chain that waits */
+    bool stalled;               /* waits for page records, or for room */
+    uint32_t need_pages, need_entries, need_slots;  /* of the chain that waits */
+    uint32_t need_granules[2];
 
     uint8_t reset;              /* enum svq_queue_reset */
     bool reset_acked;
@@ -399,6 +448,7 @@ struct svq_dev {
     enum svq_indirect indirect;
     uint32_t policy;                    /* VSH_POLICY_* */
     struct vsh_bank pool;               /* VSH_POLICY_POOL: page aligned, in a bank */
+    uint32_t threshold;                 /* VSH_POLICY_HYBRID: bytes; 0: SVQ_THRESHOLD */
     struct svq_desc *table;             /* private copy of a driver's indirect table */
     struct svq_queue queue[VSH_MAX_QUEUES];
     struct svq_pages pages;
@@ -459,11 +509,12 @@ struct svq_dev {
  *
  * The environment provides, in an otherwise zeroed *dev: nr_queues, nr_banks
  * and bank[] (page aligned, not overlapping, below VSH_WINDOW_DAS); for each
- * queue max_size (the same power of two for all), slot, chain, done, order
- * (max_size of each), busy (SVQ_BUSY_WORDS) and tables.seg (as many as
- * SVQ_TABLE_ENTRIES(max_size)); table (max_size); pages.page, pages.bucket,
+ * queue max_size (the same power of two for all), slot, chain, part, done, order
+ * (max_size of each), bounce[].page (svq_bounce_frames() of each), busy
+ * (SVQ_BUSY_WORDS) and tables.seg (as many as SVQ_TABLE_ENTRIES(max_size)); table
+ * (max_size); pages.page, pages.bucket,
  * pages.nr (svq_page_records()) and pages.key (random); and policy, and pool if
- * the policy is to have one.  It may set indirect, and
+ * the policy is to have one.  It may set threshold, indirect, and
  * withheld, to offer less than there is: bits of SVQ_F_INDIRECT_DESC,
  * SVQ_F_EVENT_IDX, SVQ_F_RING_PACKED, SVQ_F_IN_ORDER, SVQ_F_RING_RESET,
  * SVQ_F_INDIRECT_PAGES.  If it sets keep, it bounds the time that waiting is set
@@ -471,7 +522,8 @@ struct svq_dev {
  * the zeroed info page itself.
  *
  * frame[]: the core's pointers to the frames of the window, which has
- * svq_window_frames(nr_queues, max_size) of them and outlives the device.
+ * svq_window_frames(nr_queues, max_size, svq_bounce_frames(policy, max_size)) of
+ * them and outlives the device.
  * svq_dev_init() cannot fail.
  */
 void svq_dev_init(struct svq_dev *dev, uint8_t *const frame[]);
@@ -555,6 +607,15 @@ void svq_env_ring_put(struct svq_dev *dev, struct svq_mem *mem);
  * it is not.
  */
 int svq_env_read(struct svq_dev *dev, uint64_t addr, void *buf, uint32_t len);
+
+/*
+ * Copy len > 0 bytes between guest-physical addr, in a RAM bank, and a pool of
+ * bounce pages, from its byte off on: to the guest, or from there.  The pages must
+ * be plain RAM owned by the frontend: negative if one is not, and some of it may
+ * have been copied then.
+ */
+int svq_env_copy(struct svq_dev *dev, uint64_t addr, uint8_t *const page[], uint32_t off,
+                 uint32_t len, bool to_guest);
 
 /*
  * Make pages of indirect tables read-only for the frontend.  t[].frame becomes

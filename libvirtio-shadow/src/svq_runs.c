@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/* Runs of granules out of a bitmap. */
+#include "svq_runs.h"
+
+#define BITS    SVQ_RUN_BITS
+#define FULL    (~0U)
+
+static uint32_t mask(unsigned int nr)
+{
+    return nr < BITS ? (1U << nr) - 1 : FULL;
+}
+
+void svq_runs_init(uint32_t used[], unsigned int granules)
+{
+    unsigned int words = svq_runs_words(granules), i;
+
+    for ( i = 0; i < words; i++ )
+        used[i] = 0;
+
+    /* A small pool ends within a word. */
+    if ( granules % BITS )
+        used[words - 1] = ~mask(granules % BITS);
+}
+
+/* The lowest of the places in starts that has nr set bits in a row, or BITS. */
+static unsigned int find_run(uint32_t free, unsigned int nr, uint32_t starts)
+{
+    unsigned int len = 1;
+
+    /* A bit stays set where len of them begin. */
+    while ( free && len < nr )
+    {
+        unsigned int step = len < nr - len ? len : nr - len;
+
+        free &= free >> step;
+        len += step;
+    }
+
+    free &= starts;
+
+    return free ? (unsigned int)__builtin_ctz(free) : BITS;
+}
+
+unsigned int svq_runs_find(const uint32_t used[], unsigned int words, unsigned int hint,
+                           unsigned int nr, uint32_t starts)
+{
+    unsigned int k, w, bit, whole = 0;
+
+    if ( nr <= BITS )
+    {
+        for ( k = 0; k < words; k++ )
+        {
+            w = hint + k < words ? hint + k : hint + k - words;
+            bit = find_run(~used[w], nr, starts);
+            if ( bit < BITS )
+                return w * BITS + bit;
+        }
+
+        return SVQ_NO_RUN;
+    }
+
+    for ( w = 0; w < words; w++ )
+    {
+        whole = used[w] ? 0 : whole + 1;
+        /* Each one is whole, so it does not come to more than there is. */
+        if ( whole >= nr / BITS + !!(nr % BITS) )
+            return (w + 1 - whole) * BITS;
+    }
+
+    return SVQ_NO_RUN;
+}
+
+void svq_runs_set(uint32_t used[], unsigned int first, unsigned int nr, bool in_use)
+{
+    unsigned int w = first / BITS;
+
+    for ( ; ; w++ )
+    {
+        /* Whole words, but for what fits into one. */
+        uint32_t bits = nr > BITS ? FULL : mask(nr) << (first % BITS);
+
+        used[w] = in_use ? used[w] | bits : used[w] & ~bits;
+        if ( nr <= BITS )
+            break;
+        nr -= BITS;
+    }
+}
