@@ -37,6 +37,7 @@ struct xen_virtio_shadow_create rig_params(const struct rig *r)
         .irq = RIG_IRQ + r->id,
         .backend = r->be->domain_id,
         .policy = r->policy,
+        .threshold = r->threshold,
         .pool_base = r->pool.base,
         .pool_size = r->pool.size,
         .nr_queues = r->nr_queues,

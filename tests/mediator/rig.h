@@ -34,6 +34,7 @@ struct rig {
     uint32_t seq;
     uint64_t features; /* of device and driver, besides VERSION_1 */
     uint16_t policy;
+    uint32_t threshold;
     struct vsh_bank pool;
     uint32_t restart_s; /* how long the driver waits for another backend */
 };
