@@ -377,6 +377,16 @@ bool svq_dev_write_fault(struct svq_dev *dev, uint64_t gfn)
     return true;
 }
 
+bool svq_dev_forget(struct svq_dev *dev)
+{
+    return svq_pages_forget(&dev->pages);
+}
+
+void svq_dev_forget_page(struct svq_dev *dev, uint64_t gfn)
+{
+    svq_pages_unused(&dev->pages, gfn);
+}
+
 void svq_dev_reset(struct svq_dev *dev)
 {
     if ( dev->state == VSH_STATE_GONE )

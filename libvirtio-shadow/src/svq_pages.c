@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Pages in flight: which pages of the frontend the backend may see, and why.
+ *
+ * A driver uses the same pages over and over.  The record of one that is in no
+ * flight any more is kept, with its frame and the reference on that, which the
+ * backend's entry had: so neither a lookup nor a reference is needed the next
+ * time.  Kept records are free ones, as far as anybody else is concerned.
  */
 #include "svq_pages.h"
 
@@ -48,6 +53,7 @@ void svq_pages_init(struct svq_pages *p)
     {
         p->bucket[i] = NONE;
         p->page[i].in_use = false;
+        p->page[i].kept = false;
         p->page[i].dirty = false;
         p->page[i].hash_next = i + 1 < p->nr ? i + 1 : NONE;
     }
@@ -57,6 +63,11 @@ void svq_pages_init(struct svq_pages *p)
     p->free = 0;
     p->nr_free = p->nr;
     p->dirty = NONE;
+    p->loss = false;
+    p->holding = false;
+    p->oldest = NONE;
+    p->newest = NONE;
+    p->nr_kept = 0;
     p->nr_mapped = 0;
     p->nr_dummy = 0;
     p->nr_tables = 0;
@@ -74,11 +85,98 @@ static struct svq_page *find(const struct svq_pages *p, uint64_t gfn)
     return NULL;
 }
 
+static struct svq_dev *to_dev(struct svq_pages *p)
+{
+    return (struct svq_dev *)((uint8_t *)p - offsetof(struct svq_dev, pages));
+}
+
+/* pg must be neither dirty, nor visible to the backend, nor kept, nor a table's. */
+static void del(struct svq_pages *p, struct svq_page *pg)
+{
+    uint32_t me = (uint32_t)(pg - p->page);
+    uint32_t *link = &p->bucket[hash(p, pg->gfn)];
+
+    while ( *link != me )
+        link = &p->page[*link].hash_next;
+
+    *link = pg->hash_next;
+    pg->in_use = false;
+    pg->hash_next = p->free;
+    p->free = me;
+    p->nr_free++;
+}
+
+/* Take pg, which is as good as free, out of those that are kept. */
+static void unkeep(struct svq_pages *p, struct svq_page *pg)
+{
+    if ( pg->kept_prev != NONE )
+        p->page[pg->kept_prev].kept_next = pg->kept_next;
+    else
+        p->oldest = pg->kept_next;
+
+    if ( pg->kept_next != NONE )
+        p->page[pg->kept_next].kept_prev = pg->kept_prev;
+    else
+        p->newest = pg->kept_prev;
+
+    pg->kept = false;
+    p->nr_kept--;
+    p->nr_free--;
+}
+
+/* Let go of a frame that is known, and that neither the backend nor a table has. */
+static void let_go(struct svq_pages *p, struct svq_page *pg)
+{
+    if ( pg->frame != SVQ_NO_FRAME )
+        svq_env_forget(to_dev(p), pg->frame);
+
+    pg->frame = SVQ_NO_FRAME;
+}
+
+static void evict(struct svq_pages *p, struct svq_page *pg)
+{
+    unkeep(p, pg);
+    let_go(p, pg);
+    del(p, pg);
+}
+
+/* In no flight any more, and invisible: keep pg if its frame is known, else free it. */
+static void retire(struct svq_pages *p, struct svq_page *pg)
+{
+    uint32_t me = (uint32_t)(pg - p->page);
+
+    if ( pg->frame == SVQ_NO_FRAME || !p->max_kept )
+    {
+        let_go(p, pg);
+        del(p, pg);
+        return;
+    }
+
+    if ( p->nr_kept == p->max_kept )
+        evict(p, &p->page[p->oldest]);
+
+    pg->kept = true;
+    pg->kept_next = NONE;
+    pg->kept_prev = p->newest;
+    if ( p->newest != NONE )
+        p->page[p->newest].kept_next = me;
+    else
+        p->oldest = me;
+    p->newest = me;
+    p->nr_kept++;
+    p->nr_free++;
+}
+
+/* A record for gfn, which has none. */
 static struct svq_page *add(struct svq_pages *p, uint64_t gfn)
 {
-    uint32_t i = p->free, h = hash(p, gfn);
+    uint32_t i, h = hash(p, gfn);
     struct svq_page *pg;
 
+    if ( p->free == NONE && p->nr_kept )
+        evict(p, &p->page[p->oldest]);
+
+    i = p->free;
     if ( i == NONE )
         return NULL;
 
@@ -102,22 +200,6 @@ static struct svq_page *add(struct svq_pages *p, uint64_t gfn)
     return pg;
 }
 
-/* pg must be neither dirty, nor visible to the backend, nor a table's. */
-static void del(struct svq_pages *p, struct svq_page *pg)
-{
-    uint32_t me = (uint32_t)(pg - p->page);
-    uint32_t *link = &p->bucket[hash(p, pg->gfn)];
-
-    while ( *link != me )
-        link = &p->page[*link].hash_next;
-
-    *link = pg->hash_next;
-    pg->in_use = false;
-    pg->hash_next = p->free;
-    p->free = me;
-    p->nr_free++;
-}
-
 /* Once on the list a record stays until the commit, whatever becomes of it. */
 static void mark(struct svq_pages *p, struct svq_page *pg)
 {
@@ -135,6 +217,8 @@ bool svq_pages_take(struct svq_pages *p, uint64_t gfn, bool write)
 
     if ( !pg )
         pg = add(p, gfn);
+    else if ( pg->kept )
+        unkeep(p, pg);
     if ( !pg || pg->table )
         return false;
 
@@ -153,9 +237,21 @@ bool svq_pages_take(struct svq_pages *p, uint64_t gfn, bool write)
     return true;
 }
 
-bool svq_pages_unused(const struct svq_pages *p, uint64_t gfn)
+bool svq_pages_unused(struct svq_pages *p, uint64_t gfn)
 {
-    return !find(p, gfn);
+    struct svq_page *pg = find(p, gfn);
+
+    if ( !pg )
+        return true;
+
+    /* Nobody is to have a reference on a page that becomes a table's. */
+    if ( pg->kept )
+    {
+        evict(p, pg);
+        return true;
+    }
+
+    return false;
 }
 
 void svq_pages_take_table(struct svq_pages *p, const struct svq_table_page *t, unsigned int q,
@@ -191,6 +287,8 @@ void svq_pages_put(struct svq_pages *p, uint64_t gfn, bool write)
     else
         pg->readers--;
 
+    p->loss = true;
+    p->holding |= pg->held != 0;
     if ( pg->have != want(pg) || want(pg) == SVQ_NONE )
         mark(p, pg);
 }
@@ -215,6 +313,7 @@ void svq_pages_unhold(struct svq_pages *p, uint64_t gfn)
         return;
 
     pg->held--;
+    p->loss = true;
     if ( pg->have != want(pg) || want(pg) == SVQ_NONE )
         mark(p, pg);
 }
@@ -229,6 +328,7 @@ static void fill(const struct svq_dev *dev, struct svq_page_op *op, const struct
     op->backend_gfn = 0;
     op->from = (uint8_t)from;
     op->to = (uint8_t)to;
+    op->held = false;
     op->record = (uint32_t)(pg - dev->pages.page);
 
     for ( b = 0; b < dev->nr_banks; b++ )
@@ -339,6 +439,30 @@ static enum svq_error grant(struct svq_dev *dev, struct svq_queue *q, unsigned i
     return done < n ? err : SVQ_ERR_NONE;
 }
 
+/*
+ * The next op of a batch of grants: pg, which for the environment is as good as
+ * invisible if it shows the dummy.
+ */
+static void fill_grant(struct svq_dev *dev, struct svq_page_op *op, struct svq_page *pg,
+                       uint32_t generation)
+{
+    bool fresh = !is_visible(pg->have);
+
+    /*
+     * What has been kept from an earlier flight holds if the frontend's memory
+     * has not changed since it was looked up.  If it changes from now on, the
+     * frontend cannot tell that this was not before.
+     */
+    if ( fresh && !pg->table && pg->generation != generation )
+    {
+        let_go(&dev->pages, pg);
+        pg->generation = generation;
+    }
+
+    fill(dev, op, pg, fresh ? SVQ_NONE : pg->have, want(pg));
+    op->held = fresh && !pg->table && pg->frame != SVQ_NO_FRAME;
+}
+
 /* First step of a commit: clear or rewrite what the backend loses, and flush. */
 static void revoke_dirty(struct svq_dev *dev, struct svq_queue *q)
 {
@@ -367,11 +491,8 @@ static void revoke_dirty(struct svq_dev *dev, struct svq_queue *q)
 
     if ( n )
         revoke(dev, n);
-    if ( flush )
-    {
-        svq_env_flush(dev);
+    if ( flush && svq_env_flush(dev) )
         q->stats.flushes++;
-    }
 }
 
 /* What is held and nobody else's: the dummy takes its place. */
@@ -407,7 +528,7 @@ static void hold_dirty(struct svq_dev *dev, struct svq_queue *q)
 static void release_dirty(struct svq_dev *dev, struct svq_queue *q)
 {
     struct svq_pages *p = &dev->pages;
-    uint32_t i, next, keep = NONE;
+    uint32_t i, next, keep = NONE, generation = svq_env_generation(dev);
     unsigned int n = 0;
 
     for ( i = p->dirty; i != NONE; i = next )
@@ -428,13 +549,20 @@ static void release_dirty(struct svq_dev *dev, struct svq_queue *q)
 
         if ( to == SVQ_NONE && is_visible(pg->have) )
         {
-            fill(dev, &dev->op[n++], pg, pg->have, SVQ_NONE);
             p->nr_mapped--;
             q->stats.revokes++;
-            if ( n == SVQ_PAGE_BATCH )
+
+            /* What the entry had is ours now: to drop it, or to keep it. */
+            if ( pg->table || !p->max_kept || pg->generation != generation )
             {
-                svq_env_release(dev, dev->op, n);
-                n = 0;
+                fill(dev, &dev->op[n++], pg, pg->have, SVQ_NONE);
+                if ( !pg->table )
+                    pg->frame = SVQ_NO_FRAME;
+                if ( n == SVQ_PAGE_BATCH )
+                {
+                    svq_env_release(dev, dev->op, n);
+                    n = 0;
+                }
             }
         }
         else if ( to == SVQ_NONE && pg->have == SVQ_DUMMY )
@@ -444,7 +572,7 @@ static void release_dirty(struct svq_dev *dev, struct svq_queue *q)
         if ( to == SVQ_NONE )
         {
             restore(dev, pg);
-            del(p, pg);
+            retire(p, pg);
         }
     }
 
@@ -459,8 +587,8 @@ static enum svq_error grant_dirty(struct svq_dev *dev, struct svq_queue *q)
 {
     struct svq_pages *p = &dev->pages;
     enum svq_error err = SVQ_ERR_NONE;
+    uint32_t i, next, generation = svq_env_generation(dev);
     unsigned int n = 0;
-    uint32_t i, next;
 
     for ( i = p->dirty; i != NONE; i = next )
     {
@@ -471,8 +599,7 @@ static enum svq_error grant_dirty(struct svq_dev *dev, struct svq_queue *q)
         if ( err != SVQ_ERR_NONE )
             continue;
 
-        /* For the environment a dummy is as good as nothing. */
-        fill(dev, &dev->op[n++], pg, is_visible(pg->have) ? pg->have : SVQ_NONE, want(pg));
+        fill_grant(dev, &dev->op[n++], pg, generation);
         if ( n == SVQ_PAGE_BATCH )
         {
             err = grant(dev, q, n);
@@ -493,11 +620,29 @@ enum svq_error svq_pages_commit(struct svq_dev *dev, struct svq_queue *q)
     if ( dev->pages.dirty == NONE )
         return SVQ_ERR_NONE;
 
-    revoke_dirty(dev, q);
-    hold_dirty(dev, q);
-    release_dirty(dev, q);
+    /* Chains that come take, and those that go put: mostly it is one or the other. */
+    if ( dev->pages.loss )
+    {
+        revoke_dirty(dev, q);
+        if ( dev->pages.holding )
+            hold_dirty(dev, q);
+        release_dirty(dev, q);
+    }
 
-    return grant_dirty(dev, q);
+    dev->pages.loss = false;
+    dev->pages.holding = false;
+
+    return dev->pages.dirty != NONE ? grant_dirty(dev, q) : SVQ_ERR_NONE;
+}
+
+bool svq_pages_forget(struct svq_pages *p)
+{
+    unsigned int n;
+
+    for ( n = 0; n < SVQ_BUDGET && p->nr_kept; n++ )
+        evict(p, &p->page[p->oldest]);
+
+    return p->nr_kept;
 }
 
 /*
@@ -518,6 +663,12 @@ static unsigned int scan(struct svq_dev *dev, enum svq_access lo, enum svq_acces
         if ( !pg->in_use )
             continue;
 
+        if ( pg->kept )
+        {
+            evict(p, pg);
+            continue;
+        }
+
         pg->dirty = false;
         pg->readers = 0;
         pg->writers = 0;
@@ -526,6 +677,7 @@ static unsigned int scan(struct svq_dev *dev, enum svq_access lo, enum svq_acces
         if ( pg->have == SVQ_NONE )
         {
             restore(dev, pg);
+            let_go(p, pg);
             del(p, pg);
         }
         else if ( pg->have >= lo && pg->have <= hi )
@@ -543,8 +695,10 @@ bool svq_pages_take_away(struct svq_dev *dev)
     unsigned int n;
 
     p->dirty = NONE;
+    p->loss = false;
+    p->holding = false;
 
-    if ( p->nr_free + p->nr_dummy == p->nr )
+    if ( p->nr_free + p->nr_dummy == p->nr && !p->nr_kept )
     {
         p->scan = 0;
         return false;
@@ -557,7 +711,7 @@ bool svq_pages_take_away(struct svq_dev *dev)
     if ( p->scan == p->nr )
         p->scan = 0;
 
-    return p->nr_free + p->nr_dummy != p->nr;
+    return p->nr_free + p->nr_dummy != p->nr || p->nr_kept;
 }
 
 bool svq_pages_clear(struct svq_dev *dev)
@@ -575,8 +729,8 @@ bool svq_pages_clear(struct svq_dev *dev)
     if ( n )
     {
         svq_env_revoke(dev, dev->op, n);
-        svq_env_flush(dev);
-        dev->queue[0].stats.flushes++;
+        if ( svq_env_flush(dev) )
+            dev->queue[0].stats.flushes++;
     }
 
     for ( i = 0; i < n; i++ )

@@ -18,8 +18,11 @@ void svq_pages_init(struct svq_pages *p);
  */
 bool svq_pages_take(struct svq_pages *p, uint64_t gfn, bool write);
 
-/* Is there neither a buffer nor a table, and has the backend nothing there? */
-bool svq_pages_unused(const struct svq_pages *p, uint64_t gfn);
+/*
+ * Is there neither a buffer nor a table, and has the backend nothing there?
+ * Then nothing that was kept of it is any more.
+ */
+bool svq_pages_unused(struct svq_pages *p, uint64_t gfn);
 
 /*
  * A table of queue q, which the device reads, covers this page and has it alone.
@@ -51,6 +54,9 @@ void svq_pages_unhold(struct svq_pages *p, uint64_t gfn);
  * On an error the device must be failed.
  */
 enum svq_error svq_pages_commit(struct svq_dev *dev, struct svq_queue *q);
+
+/* Let go of what is kept of pages in no flight: a part, and true while there is more. */
+bool svq_pages_forget(struct svq_pages *p);
 
 /*
  * Put the backend's dummy in the place of everything in flight and forget all

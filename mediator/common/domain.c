@@ -72,6 +72,7 @@ int vsh_join_backend(struct vsh_device *s, struct domain *be)
 
         s->backend = be;
         s->dummy = vs->dummy;
+        memset(&s->user, 0, sizeof(s->user));
         list_add_tail(&s->served, &vs->served);
     }
 

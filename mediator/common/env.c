@@ -100,21 +100,20 @@ int svq_env_read(struct svq_dev *dev, uint64_t addr, void *buf, uint32_t len)
     return 0;
 }
 
-/* One batch on its way to the p2m: entry i is for op[of[i]]. */
+/*
+ * One batch on its way to the p2m: e[i] is for op[i].  What is beyond the batch
+ * is never set: clearing it would cost more than a small batch does.
+ */
 struct batch {
     struct p2m_foreign e[SVQ_PAGE_BATCH];
-    unsigned int of[SVQ_PAGE_BATCH];
-    unsigned int nr;
 };
 
-static void batch_add(struct batch *b, const struct svq_page_op *op,
+static void batch_set(struct batch *b, const struct svq_page_op *op,
                       unsigned int i, mfn_t mfn)
 {
-    b->e[b->nr].gfn = _gfn(op[i].backend_gfn);
-    b->e[b->nr].mfn = mfn;
-    b->e[b->nr].writable = op[i].to == SVQ_RW;
-    b->of[b->nr] = i;
-    b->nr++;
+    b->e[i].gfn = _gfn(op[i].backend_gfn);
+    b->e[i].mfn = mfn;
+    b->e[i].writable = op[i].to == SVQ_RW;
 }
 
 static enum svq_error map_error(int rc)
@@ -132,34 +131,60 @@ static enum svq_error map_error(int rc)
     }
 }
 
+/* References on the pages of op[first] and nr - 1 more: which is plain RAM. */
+static unsigned int look_up(struct vsh_device *s, const struct svq_page_op *op,
+                            struct batch *b, unsigned int first,
+                            unsigned int nr)
+{
+    struct page_info *pg[SVQ_PAGE_BATCH];
+    gfn_t gfn[SVQ_PAGE_BATCH];
+    unsigned int i, got;
+
+    for ( i = 0; i < nr; i++ )
+        gfn[i] = _gfn(op[first + i].gfn);
+
+    got = p2m_get_ram_pages(s->frontend, gfn, pg, nr);
+
+    for ( i = 0; i < got; i++ )
+        batch_set(b, op, first + i, page_to_mfn(pg[i]));
+
+    return got;
+}
+
 /*
- * References on pages of op[0] to op[nr - 1], until one is not to be had.
- * Those of tables are known already, and not plain RAM for others to find.
+ * Pages with a reference for op[0] to op[nr - 1], until one is not to be had.
+ * What the core has kept has one.  Tables are known already, and not plain RAM
+ * for others to find.
  */
 static unsigned int get_pages(struct vsh_device *s,
                               const struct svq_page_op *op, unsigned int nr,
-                              struct page_info *pg[])
+                              struct batch *b)
 {
-    gfn_t gfn[SVQ_PAGE_BATCH] = {};
     unsigned int i, n;
 
     for ( i = 0; i < nr; i += n )
     {
         unsigned int got;
 
-        if ( op[i].frame != SVQ_NO_FRAME )
+        n = 1;
+        if ( op[i].held )
         {
-            pg[i] = mfn_to_page(_mfn(op[i].frame));
-            if ( !get_page(pg[i], s->frontend) )
-                break;
-            n = 1;
+            batch_set(b, op, i, _mfn(op[i].frame));
             continue;
         }
 
-        for ( n = 0; i + n < nr && op[i + n].frame == SVQ_NO_FRAME; n++ )
-            gfn[n] = _gfn(op[i + n].gfn);
+        if ( op[i].frame != SVQ_NO_FRAME )
+        {
+            if ( !get_page(mfn_to_page(_mfn(op[i].frame)), s->frontend) )
+                break;
+            batch_set(b, op, i, _mfn(op[i].frame));
+            continue;
+        }
 
-        got = p2m_get_ram_pages(s->frontend, gfn, &pg[i], n);
+        while ( i + n < nr && op[i + n].frame == SVQ_NO_FRAME )
+            n++;
+
+        got = look_up(s, op, b, i, n);
         if ( got < n )
             return i + got;
     }
@@ -174,29 +199,27 @@ static unsigned int get_pages(struct vsh_device *s,
 static unsigned int grant_new(struct vsh_device *s, struct svq_page_op *op,
                               unsigned int nr, enum svq_error *err)
 {
-    struct page_info *pg[SVQ_PAGE_BATCH];
-    struct batch b = { .nr = 0 };
     unsigned int i, got, done;
+    struct batch b;
     int rc;
 
-    got = get_pages(s, op, nr, pg);
+    got = get_pages(s, op, nr, &b);
     if ( got < nr )
         *err = SVQ_ERR_PAGE;
 
-    for ( i = 0; i < got; i++ )
-        batch_add(&b, op, i, page_to_mfn(pg[i]));
+    done = p2m_foreign_map(s->backend, &s->user, b.e, got,
+                           page_to_mfn(s->dummy), &rc);
 
-    rc = p2m_foreign_map(s->backend, b.e, got, page_to_mfn(s->dummy));
-
-    for ( done = 0; done < got && b.e[done].done; done++ )
-        op[done].frame = mfn_x(b.e[done].mfn);
+    for ( i = 0; i < done; i++ )
+        op[i].frame = mfn_x(b.e[i].mfn);
 
     if ( rc )
         *err = map_error(rc);
 
     /* The references of the others did not go to an entry. */
     for ( i = done; i < got; i++ )
-        put_page(pg[i]);
+        if ( !op[i].held )
+            put_page(mfn_to_page(b.e[i].mfn));
 
     return done;
 }
@@ -213,7 +236,7 @@ static unsigned int grant_new(struct vsh_device *s, struct svq_page_op *op,
 static unsigned int upgrade(struct vsh_device *s, struct svq_page_op *op,
                             unsigned int nr, enum svq_error *err)
 {
-    struct batch b = { .nr = 0 };
+    struct batch b;
     unsigned int i, held, done;
 
     for ( held = 0; held < nr; held++ )
@@ -223,11 +246,11 @@ static unsigned int upgrade(struct vsh_device *s, struct svq_page_op *op,
         if ( !mfn_valid(mfn) || !get_page(mfn_to_page(mfn), s->frontend) )
             break;
 
-        batch_add(&b, op, held, mfn);
+        batch_set(&b, op, held, mfn);
     }
 
-    p2m_foreign_protect(s->backend, b.e, held);
-    p2m_foreign_flush(s->backend);
+    p2m_foreign_protect(s->backend, &s->user, b.e, held);
+    p2m_foreign_flush(s->backend, &s->user);
 
     for ( done = 0; done < held && b.e[done].done; done++ )
         continue;
@@ -272,44 +295,42 @@ unsigned int svq_env_grant(struct svq_dev *dev, struct svq_page_op *op,
 }
 
 /*
- * What shows a page or the dummy goes, or becomes read-only.  The ops of one
- * kind are those with, or without, SVQ_NONE as their end.
+ * What shows a page or the dummy goes, or becomes read-only.  All of op[0] to
+ * op[nr - 1] end with SVQ_NONE, or none does.
  */
-static void revoke_batch(struct vsh_device *s, struct svq_page_op *op,
-                         unsigned int nr, bool protect)
+static void revoke_run(struct vsh_device *s, struct svq_page_op *op,
+                       unsigned int nr)
 {
-    struct batch b = { .nr = 0 };
-    unsigned int i;
+    bool dummies = false;
+    unsigned int i, done;
+    struct batch b;
 
     for ( i = 0; i < nr; i++ )
     {
-        if ( (op[i].to != SVQ_NONE) != protect )
-            continue;
+        bool dummy = op[i].from == SVQ_DUMMY;
 
-        batch_add(&b, op, i, op[i].from == SVQ_DUMMY ? page_to_mfn(s->dummy)
-                                                     : _mfn(op[i].frame));
+        batch_set(&b, op, i, dummy ? page_to_mfn(s->dummy)
+                                   : _mfn(op[i].frame));
+        dummies |= dummy;
     }
 
-    if ( !b.nr )
+    done = op[0].to != SVQ_NONE
+        ? p2m_foreign_protect(s->backend, &s->user, b.e, nr)
+        : p2m_foreign_unmap(s->backend, &s->user, b.e, nr);
+
+    if ( done == nr && !dummies )
         return;
 
-    if ( protect )
-        p2m_foreign_protect(s->backend, b.e, b.nr);
-    else
-        p2m_foreign_unmap(s->backend, b.e, b.nr);
-
-    for ( i = 0; i < b.nr; i++ )
+    for ( i = 0; i < nr; i++ )
     {
-        struct svq_page_op *o = &op[b.of[i]];
-
-        if ( o->from == SVQ_DUMMY )
+        if ( op[i].from == SVQ_DUMMY )
         {
             /* The page itself stays at least as long as its backend. */
             if ( b.e[i].done )
                 put_page(s->dummy);
         }
         else if ( !b.e[i].done )
-            o->frame = SVQ_NO_FRAME;
+            op[i].frame = SVQ_NO_FRAME;
     }
 }
 
@@ -317,6 +338,7 @@ void svq_env_revoke(struct svq_dev *dev, struct svq_page_op *op,
                     unsigned int nr)
 {
     struct vsh_device *s = to_device(dev);
+    unsigned int i, k;
 
     ASSERT(nr <= SVQ_PAGE_BATCH);
 
@@ -324,16 +346,23 @@ void svq_env_revoke(struct svq_dev *dev, struct svq_page_op *op,
     if ( !s->backend )
         return;
 
-    revoke_batch(s, op, nr, false);
-    revoke_batch(s, op, nr, true);
+    /* Mostly it is all of one kind. */
+    for ( i = 0; i < nr; i = k )
+    {
+        for ( k = i + 1; k < nr; k++ )
+            if ( (op[k].to == SVQ_NONE) != (op[i].to == SVQ_NONE) )
+                break;
+
+        revoke_run(s, &op[i], k - i);
+    }
 }
 
-void svq_env_flush(struct svq_dev *dev)
+/* Whoever has flushed since, for another of the backend's devices, will do. */
+bool svq_env_flush(struct svq_dev *dev)
 {
     struct vsh_device *s = to_device(dev);
 
-    if ( s->backend )
-        p2m_foreign_flush(s->backend);
+    return s->backend && p2m_foreign_flush(s->backend, &s->user);
 }
 
 static void drop_frame(const struct svq_page_op *op)
@@ -352,11 +381,21 @@ void svq_env_release(struct svq_dev *dev, const struct svq_page_op *op,
             drop_frame(&op[i]);
 }
 
+uint32_t svq_env_generation(struct svq_dev *dev)
+{
+    return p2m_ram_generation(to_device(dev)->frontend);
+}
+
+void svq_env_forget(struct svq_dev *dev, uint64_t frame)
+{
+    put_page(mfn_to_page(_mfn(frame)));
+}
+
 void svq_env_take_away(struct svq_dev *dev, struct svq_page_op *op,
                        unsigned int nr)
 {
     struct vsh_device *s = to_device(dev);
-    struct batch b = { .nr = 0 };
+    struct batch b;
     unsigned int i;
 
     ASSERT(nr <= SVQ_PAGE_BATCH);
@@ -368,7 +407,7 @@ void svq_env_take_away(struct svq_dev *dev, struct svq_page_op *op,
     }
 
     for ( i = 0; i < nr; i++ )
-        batch_add(&b, op, i, _mfn(op[i].frame));
+        batch_set(&b, op, i, _mfn(op[i].frame));
 
     p2m_foreign_replace(s->backend, b.e, nr, page_to_mfn(s->dummy));
 

@@ -95,6 +95,7 @@ static int alloc_records(struct vsh_device *s, unsigned int nr)
     struct svq_pages *p = &s->dev.pages;
 
     p->nr = nr;
+    p->max_kept = nr;
     p->key = ((uint64_t)get_random() << 32) | get_random();
     p->page = xvmalloc_array(struct svq_page, nr);
     p->bucket = xvmalloc_array(uint32_t, nr);

@@ -26,7 +26,7 @@ static void cf_check wait_over(void *data)
         /* On whatever vCPU this is: it has nothing to do with the device. */
         s->more = svq_dev_run(&s->dev);
         if ( s->more )
-            vsh_hand_over(s);
+            vsh_hand_over(s->frontend);
     }
 
     spin_unlock(&s->lock);

@@ -26,16 +26,45 @@ static unsigned int to_batch(struct p2m_foreign *f,
     return nr;
 }
 
+/*
+ * Whoever refers to a page keeps it from being protected, be it for the sake of
+ * another device of the same frontend which has had it in a buffer.  A device
+ * that is busy is passed over: the locks of two devices have no order.
+ */
+static void have_forgotten(const struct vsh_device *self,
+                           const struct svq_table_page *t, unsigned int nr)
+{
+    const struct virtio_shadow *vs = self->frontend->virtio_shadow;
+    unsigned int i, k;
+
+    for ( i = 0; i < ARRAY_SIZE(vs->device); i++ )
+    {
+        struct vsh_device *s = ACCESS_ONCE(vs->device[i]);
+
+        if ( !s || s == self || !ACCESS_ONCE(s->dev.pages.nr_kept) ||
+             !spin_trylock(&s->lock) )
+            continue;
+
+        for ( k = 0; k < nr && vsh_usable(s); k++ )
+            svq_dev_forget_page(&s->dev, t[k].gfn);
+
+        spin_unlock(&s->lock);
+    }
+}
+
 void svq_env_protect(struct svq_dev *dev, struct svq_table_page *t,
                      unsigned int nr)
 {
-    struct domain *d = container_of(dev, struct vsh_device, dev)->frontend;
+    struct vsh_device *s = container_of(dev, struct vsh_device, dev);
+    struct domain *d = s->frontend;
     struct p2m_foreign f[SVQ_PAGE_BATCH];
     unsigned int i, n;
 
     /* It may have a device of its own that no SMMU keeps from its memory. */
     if ( is_domain_direct_mapped(d) )
         return;
+
+    have_forgotten(s, t, nr);
 
     for ( ; nr; t += n, nr -= n )
     {

@@ -83,10 +83,9 @@ static void unmap_frame(struct vsh_device *s, struct vsh_frame *f)
 {
     struct p2m_foreign e = { .gfn = f->gfn, .mfn = page_to_mfn(f->pg) };
 
-    p2m_foreign_unmap(s->backend, &e, 1);
-    if ( e.done )
+    if ( p2m_foreign_unmap(s->backend, &s->user, &e, 1) )
     {
-        p2m_foreign_flush(s->backend);
+        p2m_foreign_flush(s->backend, &s->user);
         put_page(f->pg);
     }
 
@@ -115,7 +114,7 @@ static int map_frame(struct vsh_device *s, struct vsh_frame *f, gfn_t gfn)
         return -EINVAL;
     }
 
-    rc = p2m_foreign_map(s->backend, &e, 1, page_to_mfn(s->dummy));
+    p2m_foreign_map(s->backend, &s->user, &e, 1, page_to_mfn(s->dummy), &rc);
     if ( rc )
         put_page(f->pg);
     else

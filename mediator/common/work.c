@@ -62,12 +62,12 @@ static void run_once(struct vsh_device *s)
     spin_unlock(&s->lock);
 }
 
-/* Have a vCPU of the frontend go on, even if it is asleep. */
-void vsh_hand_over(struct vsh_device *s)
+/* Have a vCPU of the domain go on, even if it is asleep. */
+void vsh_hand_over(struct domain *d)
 {
     struct vcpu *v;
 
-    for_each_vcpu ( s->frontend, v )
+    for_each_vcpu ( d, v )
     {
         if ( test_bit(_VPF_down, &v->pause_flags) )
             continue;
@@ -112,9 +112,69 @@ static void hand_over_served(struct virtio_shadow *vs)
 
     list_for_each_entry ( s, &vs->served, served )
         if ( ACCESS_ONCE(s->more) )
-            vsh_hand_over(s);
+            vsh_hand_over(s->frontend);
 
     spin_unlock(&vs->lock);
+}
+
+/*
+ * Called with the p2m lock held, so it only notes it.  Pages that are kept for
+ * devices are not used any more: the change has been counted before, and they
+ * are compared with that.  But they are to be freed if the domain has given
+ * them up; if it is paused, that is as late as it runs on.
+ */
+void virtio_shadow_memory_changed(struct domain *d)
+{
+    struct virtio_shadow *vs = d->virtio_shadow;
+
+    if ( !vs || vs->closed )
+        return;
+
+    /*
+     * If it is noted already: whoever is about to clear the note gets the
+     * devices' locks after that, and finds all that was kept before the count.
+     */
+    smp_mb();
+    if ( read_atomic(&vs->forget) )
+        return;
+
+    write_atomic(&vs->forget, true);
+
+    if ( current->domain == d )
+        write_atomic(&current->virtio_shadow_pending, 1);
+    else
+        vsh_hand_over(d);
+}
+
+/* Let go of what devices keep of the domain's memory.  True: there is more. */
+static bool forget(struct virtio_shadow *vs)
+{
+    unsigned int i;
+    bool more = false;
+
+    if ( !read_atomic(&vs->forget) )
+        return false;
+
+    write_atomic(&vs->forget, false);
+    smp_mb();
+
+    for ( i = 0; i < ARRAY_SIZE(vs->device); i++ )
+    {
+        struct vsh_device *s = ACCESS_ONCE(vs->device[i]);
+
+        if ( !s )
+            continue;
+
+        spin_lock(&s->lock);
+        if ( vsh_usable(s) )
+            more |= svq_dev_forget(&s->dev);
+        spin_unlock(&s->lock);
+    }
+
+    if ( more )
+        write_atomic(&vs->forget, true);
+
+    return more;
 }
 
 bool virtio_shadow_process_pending(struct vcpu *v)
@@ -132,6 +192,8 @@ bool virtio_shadow_process_pending(struct vcpu *v)
 
     if ( !vs )
         return false;
+
+    more = forget(vs);
 
     for ( i = 0; i < ARRAY_SIZE(vs->device); i++ )
     {

@@ -29,6 +29,8 @@
 #include <xen/timer.h>
 #include <xen/virtio-shadow.h>
 
+#include <asm/p2m.h>
+
 #include <virtio-shadow/svq.h>
 
 /* A frame of the window.  Owned by dom_xen: it keeps no domain alive. */
@@ -64,6 +66,7 @@ struct vsh_device {
     /* Reference held.  NULL: it has died. */
     struct domain *backend;
     struct page_info *dummy;    /* the backend's, valid as long as backend */
+    struct p2m_foreign_user user;       /* of its p2m, likewise */
 
     bool has_handler;       /* once true always true, at base */
     paddr_t base;
@@ -88,6 +91,7 @@ struct vsh_device {
 struct virtio_shadow {
     spinlock_t lock;
     bool closed;            /* the domain is dying: nothing new */
+    bool forget;            /* its memory has changed: see work.c */
 
     /* As frontend.  Entries appear, filled in, and stay. */
     struct vsh_device *device[XEN_VIRTIO_SHADOW_MAX_DEVICES];
@@ -117,7 +121,7 @@ void vsh_event_free(struct vsh_device *s);
 bool vsh_usable(const struct vsh_device *s);
 void vsh_run(struct vsh_device *s);
 bool vsh_run_all(struct vsh_device *s);
-void vsh_hand_over(struct vsh_device *s);
+void vsh_hand_over(struct domain *d);
 
 /* device.c */
 int vsh_create(struct domain *d, unsigned int id,

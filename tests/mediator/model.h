@@ -61,6 +61,8 @@ struct model_domain {
     unsigned long stale[MODEL_P2M]; /* gfns that the TLB knows otherwise */
     unsigned int nr_stale;
     unsigned int flushes;
+    unsigned int ram_changes;
+    unsigned int lookups;  /* pages looked up by p2m_get_ram_pages() */
     unsigned int nr_pages; /* that it owns: these keep it from being freed */
     bool freed;
     struct vcpu vcpus[4], *vcpu_ptr[4];
@@ -86,6 +88,8 @@ struct model {
     unsigned int occasions;
     bool busy_elsewhere; /* a domctl of the dying domain may be under way */
 
+    bool trylock_fails; /* another CPU has the lock */
+
     unsigned int log_lines;
     bool log_limited;
     char log[MODEL_LOG];
@@ -109,6 +113,8 @@ void model_kill_wholly(struct domain *d);
 struct page_info *model_populate(struct domain *d, unsigned long gfn);
 /* XENMEM_remove_from_physmap, by d itself. */
 void model_remove(struct domain *d, unsigned long gfn);
+/* ... by another domain. */
+void model_remove_by(struct domain *who, struct domain *d, unsigned long gfn);
 /* Show pg, which is another domain's or dom_xen's, at gfn; takes a reference. */
 void model_show(struct domain *d, unsigned long gfn, struct page_info *pg, p2m_type_t type);
 

@@ -96,6 +96,22 @@ void spin_lock(spinlock_t *lock)
     lock->held = true;
 }
 
+/* Never waits, so it may be taken in any order; another CPU may have it. */
+bool spin_trylock(spinlock_t *lock)
+{
+    assert_non_null(lock->name);
+    if (lock->held || model.trylock_fails) {
+        return false;
+    }
+    assert_true(nr_held < ARRAY_SIZE(held));
+    held[nr_held] = lock->name;
+    ranks[nr_held] = nr_held && ranks[nr_held - 1] > lock->rank ? ranks[nr_held - 1] : lock->rank;
+    nr_held++;
+    lock->held = true;
+
+    return true;
+}
+
 void spin_unlock(spinlock_t *lock)
 {
     assert_true(lock->held);

@@ -61,73 +61,93 @@ static void write_entry(struct model_entry *e, mfn_t mfn, bool writable)
     e->mfn = mfn;
 }
 
-int p2m_foreign_map(struct domain *d, struct p2m_foreign *f, unsigned int nr, mfn_t dummy)
+/* What is known of tables saves walks, and changes nothing that can be observed. */
+static void use(struct domain *d, struct p2m_foreign_user *user)
 {
-    unsigned int i, k, dropped;
-    int rc = 0;
-
-    for (i = 0; i < nr; i++) {
-        f[i].done = false;
-    }
-
-    model_lock("p2m", RANK_P2M);
-
-    for (i = 0; i < nr && !rc; i++) {
-        struct model_entry *e;
-
-        if (d->is_dying) {
-            rc = -ESRCH;
-        } else if (gfn_x(f[i].gfn) >= MODEL_P2M) {
-            rc = -EINVAL;
-        } else if (model_fails()) {
-            rc = -ENOMEM;
-        }
-        if (rc) {
-            break;
-        }
-
-        e = model_at(d, gfn_x(f[i].gfn));
-        if (shows(e, dummy)) {
-            for (k = i, dropped = 0; k < nr; k++) {
-                dropped += clear(d, f[k].gfn, dummy);
-            }
-            flush_locked(d);
-            while (dropped--) {
-                put_page(mfn_to_page(dummy));
-            }
-        }
-
-        if (e->type != p2m_invalid) {
-            rc = -EEXIST;
-            break;
-        }
-
-        assert_true(mfn_to_page(f[i].mfn)->refs);
-        write_entry(e, f[i].mfn, f[i].writable);
-        f[i].done = true;
-    }
-
-    model_unlock("p2m");
-
-    return rc;
+    assert_true(!user->block[0] || mfn_x(user->table[0]) == d->domain_id);
+    user->block[0] = 1;
+    user->table[0] = _mfn(d->domain_id);
 }
 
-void p2m_foreign_unmap(struct domain *d, struct p2m_foreign *f, unsigned int nr)
+static int map_one(struct domain *d, const struct p2m_foreign *f, unsigned int nr, mfn_t dummy)
+{
+    struct model_entry *e;
+    unsigned int k, dropped;
+
+    if (d->is_dying) {
+        return -ESRCH;
+    }
+    if (gfn_x(f->gfn) >= MODEL_P2M) {
+        return -EINVAL;
+    }
+    if (model_fails()) {
+        return -ENOMEM;
+    }
+
+    e = model_at(d, gfn_x(f->gfn));
+    if (shows(e, dummy)) {
+        for (k = 0, dropped = 0; k < nr; k++) {
+            dropped += clear(d, f[k].gfn, dummy);
+        }
+        flush_locked(d);
+        while (dropped--) {
+            put_page(mfn_to_page(dummy));
+        }
+    }
+
+    if (e->type != p2m_invalid) {
+        return -EEXIST;
+    }
+
+    assert_true(mfn_to_page(f->mfn)->refs);
+    write_entry(e, f->mfn, f->writable);
+
+    return 0;
+}
+
+unsigned int p2m_foreign_map(struct domain *d, struct p2m_foreign_user *user,
+                             const struct p2m_foreign *f, unsigned int nr, mfn_t dummy, int *error)
 {
     unsigned int i;
 
     model_lock("p2m", RANK_P2M);
+    use(d, user);
+    *error = 0;
+    for (i = 0; i < nr; i++) {
+        *error = map_one(d, &f[i], nr - i, dummy);
+        if (*error) {
+            break;
+        }
+    }
+    model_unlock("p2m");
+
+    return i;
+}
+
+unsigned int p2m_foreign_unmap(struct domain *d, struct p2m_foreign_user *user,
+                               struct p2m_foreign *f, unsigned int nr)
+{
+    unsigned int i, done = 0;
+
+    model_lock("p2m", RANK_P2M);
+    use(d, user);
     for (i = 0; i < nr; i++) {
         f[i].done = clear(d, f[i].gfn, f[i].mfn);
+        done += f[i].done;
     }
+    user->stamp = d->model->flushes;
     model_unlock("p2m");
+
+    return done;
 }
 
-void p2m_foreign_protect(struct domain *d, struct p2m_foreign *f, unsigned int nr)
+unsigned int p2m_foreign_protect(struct domain *d, struct p2m_foreign_user *user,
+                                 struct p2m_foreign *f, unsigned int nr)
 {
-    unsigned int i;
+    unsigned int i, done = 0;
 
     model_lock("p2m", RANK_P2M);
+    use(d, user);
     for (i = 0; i < nr; i++) {
         struct model_entry *e = gfn_x(f[i].gfn) < MODEL_P2M ? model_at(d, gfn_x(f[i].gfn)) : NULL;
 
@@ -136,8 +156,12 @@ void p2m_foreign_protect(struct domain *d, struct p2m_foreign *f, unsigned int n
             forget(d, e);
             write_entry(e, f[i].mfn, f[i].writable);
         }
+        done += f[i].done;
     }
+    user->stamp = d->model->flushes;
     model_unlock("p2m");
+
+    return done;
 }
 
 void p2m_foreign_replace(struct domain *d, struct p2m_foreign *f, unsigned int nr, mfn_t dummy)
@@ -161,11 +185,23 @@ void p2m_foreign_replace(struct domain *d, struct p2m_foreign *f, unsigned int n
     model_unlock("p2m");
 }
 
-void p2m_foreign_flush(struct domain *d)
+bool p2m_foreign_flush(struct domain *d, const struct p2m_foreign_user *user)
 {
+    bool flush;
+
     model_lock("p2m", RANK_P2M);
-    flush_locked(d);
+    flush = d->model->flushes == user->stamp;
+    if (flush) {
+        flush_locked(d);
+    }
     model_unlock("p2m");
+
+    return flush;
+}
+
+unsigned int p2m_ram_generation(const struct domain *d)
+{
+    return d->model->ram_changes;
 }
 
 unsigned int p2m_get_ram_pages(struct domain *d, const gfn_t gfn[], struct page_info *pg[],
@@ -175,7 +211,7 @@ unsigned int p2m_get_ram_pages(struct domain *d, const gfn_t gfn[], struct page_
 
     model_lock("p2m", RANK_P2M);
 
-    for (i = 0; i < nr; i++) {
+    for (i = 0; i < nr; i++, d->model->lookups++) {
         struct model_entry *e = gfn_x(gfn[i]) < MODEL_P2M ? model_at(d, gfn_x(gfn[i])) : NULL;
 
         if (!e || e->type != p2m_ram_rw) {
@@ -254,18 +290,26 @@ mfn_t p2m_lookup(struct domain *d, gfn_t gfn, p2m_type_t *t)
     return e->type == p2m_invalid ? INVALID_MFN : e->mfn;
 }
 
-void model_remove(struct domain *d, unsigned long gfn)
+void model_remove_by(struct domain *who, struct domain *d, unsigned long gfn)
 {
     struct model_entry *e = model_at(d, gfn);
     p2m_type_t type = e->type;
+    struct vcpu *before = current;
 
     if (type == p2m_invalid) {
         return;
     }
+    current = who->vcpu[0];
 
+    model_lock("p2m", RANK_P2M);
     forget(d, e);
     e->type = p2m_invalid;
     flush_locked(d);
+    if (!p2m_is_foreign(type)) {
+        d->model->ram_changes++;
+        virtio_shadow_memory_changed(d);
+    }
+    model_unlock("p2m");
 
     /* RAM: the domain gives the page up. */
     if (p2m_is_foreign(type)) {
@@ -274,6 +318,12 @@ void model_remove(struct domain *d, unsigned long gfn)
         put_page_alloc_ref(mfn_to_page(e->mfn));
         put_page(mfn_to_page(e->mfn));
     }
+    current = before;
+}
+
+void model_remove(struct domain *d, unsigned long gfn)
+{
+    model_remove_by(d, d, gfn);
 }
 
 void model_show(struct domain *d, unsigned long gfn, struct page_info *pg, p2m_type_t type)

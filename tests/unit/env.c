@@ -102,6 +102,7 @@ struct env_page *env_page(uint64_t addr)
 void env_set_kind(uint64_t addr, enum env_kind kind)
 {
     env_page(addr)->kind = (uint8_t)kind;
+    env->generation++;
 }
 
 void env_replace(uint64_t addr)
@@ -113,13 +114,26 @@ void env_replace(uint64_t addr)
     /* What comes in its place is plain RAM.  The core still has the old one. */
     env->protected -= pg->ro;
     pg->ro = false;
+    env->generation++;
+}
+
+unsigned int env_kept(uint64_t addr)
+{
+    const struct svq_pages *p = &env->dev.pages;
+    unsigned int n = 0;
+    uint32_t i;
+
+    for (i = 0; i < p->nr; i++)
+        n += p->page[i].in_use && p->page[i].kept && p->page[i].frame == env_page(addr)->frame;
+
+    return n;
 }
 
 unsigned int env_refs(uint64_t addr)
 {
     struct env_page *pg = env_page(addr);
 
-    return pg->frame ? env_frame(pg->frame)->refs - 1 : 0;
+    return pg->frame ? env_frame(pg->frame)->refs - 1 - env_kept(addr) : 0;
 }
 
 static void copy(uint64_t addr, void *to, const void *from, size_t bytes)
@@ -427,7 +441,7 @@ void env_check(void)
 void env_check_records(void)
 {
     const struct svq_pages *p = &env->dev.pages;
-    uint32_t i, mapped = 0, dummy = 0, unused = 0, free = 0, tables = 0;
+    uint32_t i, mapped = 0, dummy = 0, unused = 0, free = 0, tables = 0, kept = 0, last = ~0U;
 
     for (i = 0; i < p->nr; i++) {
         const struct svq_page *pg = &p->page[i];
@@ -436,6 +450,12 @@ void env_check_records(void)
             unused++;
             continue;
         }
+        unused += pg->kept;
+        if (pg->kept) {
+            assert_true(pg->have == SVQ_NONE && !pg->readers && !pg->writers && !pg->held);
+            assert_true(!pg->table && env_frame(pg->frame)->refs);
+        } else
+            assert_true(pg->have != SVQ_NONE);
         assert_true(pg->held == 0 || pg->have != SVQ_NONE);
         mapped += reachable(pg->have);
         dummy += pg->have == SVQ_DUMMY;
@@ -448,6 +468,16 @@ void env_check_records(void)
         assert_true(free++ < p->nr);
     }
 
+    for (i = p->oldest; i != ~0U; last = i, i = p->page[i].kept_next) {
+        assert_true(i < p->nr);
+        assert_true(p->page[i].kept);
+        assert_int_equal(p->page[i].kept_prev, last);
+        assert_true(kept++ < p->nr);
+    }
+
+    assert_int_equal(p->newest, last);
+    assert_int_equal(p->nr_kept, kept);
+    assert_true(kept <= p->max_kept);
     /* There are none of memory that is visible whatever is in flight. */
     if (!is_sharing_policy()) {
         assert_int_equal(p->nr_mapped, mapped);
@@ -456,7 +486,7 @@ void env_check_records(void)
     assert_int_equal(p->nr_tables, tables);
     assert_int_equal(env->dev.nr_restore, 0);
     assert_int_equal(p->nr_free, unused);
-    assert_int_equal(p->nr_free, free);
+    assert_int_equal(p->nr_free, free + kept);
 }
 
 void env_run(void)
@@ -553,6 +583,7 @@ void env_create(const struct env_opts *opts)
 
     dev->pages.key = 0x5ca1ab1e0ddba11ULL;
     dev->pages.nr = opts->records ? opts->records : svq_page_records(queues, size);
+    dev->pages.max_kept = opts->forgetful ? 0 : dev->pages.nr;
     dev->pages.page = alloc_dirty(dev->pages.nr, sizeof(*dev->pages.page));
     dev->pages.bucket = alloc_dirty(dev->pages.nr, sizeof(*dev->pages.bucket));
 

@@ -109,6 +109,7 @@ struct env_opts {          /* 0 means the default */
     struct vsh_bank pool;
     bool keep; /* the driver waits for another backend */
     uint32_t threshold;
+    bool forgetful; /* nothing is kept of pages that are in no flight */
 };
 
 struct env {
@@ -120,6 +121,9 @@ struct env {
     struct env_place *place[VSH_MAX_BANKS];
     struct env_frame *frame;
     size_t nr_frames, max_frames;
+
+    uint32_t generation;                 /* of the guest's memory */
+    unsigned int lookups, uses, forgets; /* grants by gfn, of frames that were kept; drops */
 
     struct env_place **active; /* places with access, or a stale one */
     size_t nr_active, max_active;
@@ -194,9 +198,11 @@ void env_write16(uint64_t addr, uint16_t val);
 uint16_t env_read16(uint64_t addr);
 
 struct env_page *env_page(uint64_t addr);
+struct env_frame *env_frame(uint64_t frame);
 void env_set_kind(uint64_t addr, enum env_kind kind);
 void env_replace(uint64_t addr);      /* another frame behind this gfn */
-unsigned int env_refs(uint64_t addr); /* beyond the guest's own */
+unsigned int env_refs(uint64_t addr); /* beyond the guest's own, and what is kept */
+unsigned int env_kept(uint64_t addr);
 
 /* The most that the backend can do to the page at addr, by its p2m and a stale TLB. */
 enum svq_access env_access(uint64_t addr);

@@ -959,7 +959,11 @@ unsigned int svq_env_grant(struct svq_dev *dev, struct svq_page_op *op, unsigned
         } else {
             assert_int_equal(op[i].from, SVQ_NONE);
             assert_in_range(op[i].to, SVQ_RO, SVQ_RW);
-            if (op[i].frame != SVQ_NO_FRAME) {
+            if (op[i].held) {
+                ENV_CHECK(op[i].frame == env_frame_of(pg) && pg->kind == ENV_RAM && !pg->ro,
+                          "what was kept of gfn %llx is out of date",
+                          (unsigned long long)op[i].gfn);
+            } else if (op[i].frame != SVQ_NO_FRAME) {
                 ENV_CHECK(op[i].to == SVQ_RO && env_frame(op[i].frame)->refs,
                           "a table is granted, and not protected");
             } else if (pg->kind != ENV_RAM || pg->ro) {
@@ -975,7 +979,10 @@ unsigned int svq_env_grant(struct svq_dev *dev, struct svq_page_op *op, unsigned
             if (op[i].frame == SVQ_NO_FRAME)
                 op[i].frame = env_frame_of(pg);
             pl->frame = op[i].frame;
-            env_frame(pl->frame)->refs++;
+            ENV_CHECK(!op[i].held || env_frame(pl->frame)->refs > 1, "no reference was kept");
+            env_frame(pl->frame)->refs += !op[i].held;
+            env->uses += op[i].held;
+            env->lookups += !op[i].held;
             env->grants++;
         }
 
@@ -1022,7 +1029,7 @@ void svq_env_revoke(struct svq_dev *dev, struct svq_page_op *op, unsigned int nr
     }
 }
 
-void svq_env_flush(struct svq_dev *dev)
+bool svq_env_flush(struct svq_dev *dev)
 {
     size_t i;
 
@@ -1038,6 +1045,8 @@ void svq_env_flush(struct svq_dev *dev)
 
     if (env->on_flush)
         env->on_flush();
+
+    return true;
 }
 
 void svq_env_release(struct svq_dev *dev, const struct svq_page_op *op, unsigned int nr)
@@ -1056,6 +1065,27 @@ void svq_env_release(struct svq_dev *dev, const struct svq_page_op *op, unsigned
         ENV_CHECK(pl->frame != op[i].frame, "released while it is mapped");
         env_put(op[i].frame);
     }
+}
+
+uint32_t svq_env_generation(struct svq_dev *dev)
+{
+    assert_ptr_equal(dev, &env->dev);
+    return env->generation;
+}
+
+void svq_env_forget(struct svq_dev *dev, uint64_t frame)
+{
+    size_t i;
+
+    assert_ptr_equal(dev, &env->dev);
+    for (i = 0; i < env->nr_active; i++) {
+        ENV_CHECK(env->active[i]->tlb_frame != frame || env_frame(frame)->refs > 1,
+                  "forgotten before the flush");
+        ENV_CHECK(env->active[i]->frame != frame || env_frame(frame)->refs > 1,
+                  "forgotten while it is mapped");
+    }
+    env->forgets++;
+    env_put(frame);
 }
 
 void svq_env_take_away(struct svq_dev *dev, struct svq_page_op *op, unsigned int nr)

@@ -247,6 +247,7 @@ struct svq_page_op {
     uint64_t frame;             /* OUT of a grant, IN of everything else, see svq_env_grant() */
     uint64_t backend_gfn;       /* where it appears in the backend */
     uint8_t from, to;           /* enum svq_access */
+    bool held;                  /* of a grant: there is a reference for it already */
     uint32_t record;            /* the core's own */
 };
 
@@ -279,12 +280,15 @@ struct svq_page {
     uint8_t have;               /* enum svq_access in force */
     bool dirty : 1;             /* on the dirty list */
     bool in_use : 1;            /* not on the free list */
+    bool kept : 1;              /* in no flight, but frame is known, and a reference held */
     bool table : 1;             /* of a table: frame is protected, and readers is 1 */
     bool table_first : 1;       /* ... the first one of it */
     bool gone : 1;              /* ... and the backend has removed its entry */
     uint8_t queue : 3;          /* ... of this queue */
     uint32_t hash_next;         /* of the bucket, or of the free list */
     uint32_t dirty_next;
+    uint32_t generation;        /* of the frontend's memory, from before frame was looked up */
+    uint32_t kept_prev, kept_next;
 };
 
 /* Pages in flight of one device: a hash of fixed size, keyed by gfn. */
@@ -295,8 +299,12 @@ struct svq_pages {
     uint64_t key;               /* what the frontend cannot know */
     uint64_t multiplier;
     uint32_t free;              /* head of the free list */
-    uint32_t nr_free;
+    uint32_t nr_free;           /* ... and how many there are, those that are kept included */
     uint32_t dirty;             /* head of the dirty list */
+    bool loss, holding;         /* something was put, or held, since the last commit */
+    uint32_t max_kept;          /* records that may be kept when they are in no flight */
+    uint32_t nr_kept;           /* ... and are: these count as free */
+    uint32_t oldest, newest;
     uint32_t nr_mapped;         /* have is SVQ_RO or SVQ_RW */
     uint32_t nr_dummy;          /* have is SVQ_DUMMY */
     uint32_t nr_tables;         /* pages that are read-only for the driver */
@@ -514,7 +522,8 @@ struct svq_dev {
  * (SVQ_BUSY_WORDS) and tables.seg (as many as SVQ_TABLE_ENTRIES(max_size)); table
  * (max_size); pages.page, pages.bucket,
  * pages.nr (svq_page_records()) and pages.key (random); and policy, and pool if
- * the policy is to have one.  It may set threshold, indirect, and
+ * the policy is to have one.  It may set pages.max_kept, if svq_env_generation()
+ * tells what it has to; threshold, indirect, and
  * withheld, to offer less than there is: bits of SVQ_F_INDIRECT_DESC,
  * SVQ_F_EVENT_IDX, SVQ_F_RING_PACKED, SVQ_F_IN_ORDER, SVQ_F_RING_RESET,
  * SVQ_F_INDIRECT_PAGES.  If it sets keep, it bounds the time that waiting is set
@@ -548,6 +557,15 @@ void svq_dev_control(struct svq_dev *dev);
  * is left: call again before the vCPU that caused it runs on.
  */
 bool svq_dev_run(struct svq_dev *dev);
+
+/*
+ * The frontend's memory has changed, or memory is short: let go of pages that
+ * are in no flight.  Returns true while there is more to do.
+ */
+bool svq_dev_forget(struct svq_dev *dev);
+
+/* The same for one page, which is about to be somebody's who must be alone with it. */
+void svq_dev_forget_page(struct svq_dev *dev, uint64_t gfn);
 
 /*
  * Fail the device: everything in flight is taken away from the backend,
@@ -637,8 +655,21 @@ void svq_env_read_table(struct svq_dev *dev, const struct svq_table_page *t, voi
                         uint32_t len);
 
 /*
+ * A number that is another one once any page that the core has a frame of is not
+ * at its gfn any more, or has become something else than plain RAM of the
+ * frontend's.  Known to whoever has learnt of that change, or of anything that
+ * came after.
+ */
+uint32_t svq_env_generation(struct svq_dev *dev);
+
+/* Drop the reference that the core has kept on a frame, see svq_env_release(). */
+void svq_env_forget(struct svq_dev *dev, uint64_t frame);
+
+/*
  * Give the backend access to pages.  op[].from is SVQ_NONE, op[].to SVQ_RO or
  * SVQ_RW; or from SVQ_RO to SVQ_RW, an upgrade of op[].frame.
+ * From SVQ_NONE with op[].frame and op[].held set: that page; the reference that
+ * the core has on it is the entry's from now on, if it is done.
  * From SVQ_NONE with op[].frame set: that page, which is protected; to SVQ_RO.
  * From SVQ_NONE without: looks gfn up in the frontend, which must own plain RAM
  * there (SVQ_ERR_PAGE), sets op[].frame.  Either way holds a reference for it.  The place in
@@ -661,12 +692,15 @@ unsigned int svq_env_grant(struct svq_dev *dev, struct svq_page_op *op, unsigned
  */
 void svq_env_revoke(struct svq_dev *dev, struct svq_page_op *op, unsigned int nr);
 
-/* After this, no access that svq_env_revoke() took away is possible any more. */
-void svq_env_flush(struct svq_dev *dev);
+/*
+ * After this, no access that svq_env_revoke() took away is possible any more.
+ * Returns whether a flush had to be made for it: others' flushes count as well.
+ */
+bool svq_env_flush(struct svq_dev *dev);
 
 /*
- * Drop the references of pages that were revoked to SVQ_NONE and flushed; ops
- * with SVQ_NO_FRAME, from SVQ_DUMMY, or to SVQ_RO are passed over.
+ * Drop the references of pages that were revoked to SVQ_NONE and flushed, unless
+ * they are kept; ops with SVQ_NO_FRAME, from SVQ_DUMMY, or to SVQ_RO are passed over.
  */
 void svq_env_release(struct svq_dev *dev, const struct svq_page_op *op, unsigned int nr);
 

@@ -16,6 +16,7 @@ void model_lock_init(spinlock_t *lock, const char *expression);
 #define spin_lock_init(lock) model_lock_init(lock, #lock)
 
 void spin_lock(spinlock_t *lock);
+bool spin_trylock(spinlock_t *lock);
 void spin_unlock(spinlock_t *lock);
 
 #endif
