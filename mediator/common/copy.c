@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The core's environment: copying between the frontend's buffers and bounce pages.
+ * The core's environment: copying between the frontend's buffers and bounce
+ * pages.
  *
- * Straight from the one to the other.  The frontend may change what is copied, or
- * give the page away, at the same time: whichever of the two it is, what arrives
- * is the frontend's own.
+ * Straight from the one to the other.  The frontend may change what is copied,
+ * or give the page away, at the same time: whichever of the two it is, what
+ * arrives is the frontend's own.
  */
 #include <xen/domain_page.h>
 #include <xen/errno.h>

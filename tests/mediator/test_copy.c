@@ -171,8 +171,7 @@ static void hybrid(void **state)
     assert_int_equal(*(uint8_t *)rig_ram(&r, RIG_BUFFER(13) + 10), (4 * 4096 + 10) & 0xff);
     expect_refs(&r);
     assert_int_equal(r.be->model->flushes, flushes + 1);
-    assert_int_equal(rig_stats(&r).queue[0].bytes_exposed,
-                     rig_stats(&r).queue[0].bytes_requested);
+    assert_int_equal(rig_stats(&r).queue[0].bytes_exposed, rig_stats(&r).queue[0].bytes_requested);
     model_end();
 }
 
