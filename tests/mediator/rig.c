@@ -350,3 +350,20 @@ bool rig_sees(struct rig *r, paddr_t addr, bool write)
 
     return p && p == model_access(r->fe, addr, false);
 }
+
+struct page_info *rig_page(struct domain *d, unsigned long gfn)
+{
+    return mfn_to_page(model_at(d, gfn)->mfn);
+}
+
+bool rig_is_back(struct domain *d, unsigned long gfn)
+{
+    const struct svq_pages *p = &d->virtio_shadow->device[0]->dev.pages;
+    unsigned int i, kept = 0;
+
+    for (i = 0; i < p->nr; i++) {
+        kept += p->page[i].in_use && p->page[i].kept && p->page[i].gfn == gfn;
+    }
+
+    return rig_page(d, gfn)->refs == 1 + kept;
+}

@@ -92,4 +92,10 @@ int rig_teardown(void **state);
 
 #define rig_test(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
 
+/* The page behind a gfn. */
+struct page_info *rig_page(struct domain *d, unsigned long gfn);
+
+/* Nobody but the frontend itself, and the device that keeps what it knows, refers to it. */
+bool rig_is_back(struct domain *d, unsigned long gfn);
+
 #endif /* MEDIATOR_RIG_H */

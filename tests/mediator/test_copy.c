@@ -5,11 +5,6 @@
  */
 #include "rig.h"
 
-static struct page_info *page_of(struct domain *d, unsigned long gfn)
-{
-    return mfn_to_page(model_at(d, gfn)->mfn);
-}
-
 static void up(struct rig *r, uint16_t policy, uint32_t threshold)
 {
     rig_domains(r);
@@ -68,7 +63,7 @@ static void expect_refs(struct rig *r)
     unsigned int i;
 
     for (i = 8; i < 200; i++) {
-        assert_int_equal(page_of(r->fe, PFN_DOWN(RIG_RAM) + 128 + i)->refs, 1);
+        assert_true(rig_is_back(r->fe, PFN_DOWN(RIG_RAM) + 128 + i));
     }
 }
 
@@ -231,7 +226,7 @@ static void pages_that_are_refused(void **state)
     assert_int_equal(rig_used(&r, 0), 0);
     assert_int_equal(rig_stats(&r).failures, 2);
     assert_int_equal(rig_stats(&r).last_error, SVQ_ERR_PAGE);
-    assert_int_equal(page_of(r.fe, PFN_DOWN(RIG_BUFFER(11)))->refs, 1);
+    assert_int_equal(rig_page(r.fe, PFN_DOWN(RIG_BUFFER(11)))->refs, 1);
     model_end();
 }
 

@@ -2,24 +2,6 @@
 /* Pages of the frontend in the backend's p2m, and the references on them. */
 #include "rig.h"
 
-static struct page_info *page_of(struct domain *d, unsigned long gfn)
-{
-    return mfn_to_page(model_at(d, gfn)->mfn);
-}
-
-/* Nobody but the frontend itself, and the device that keeps what it knows, refers to it. */
-static bool is_back(struct domain *d, unsigned long gfn)
-{
-    const struct svq_pages *p = &d->virtio_shadow->device[0]->dev.pages;
-    unsigned int i, kept = 0;
-
-    for (i = 0; i < p->nr; i++) {
-        kept += p->page[i].in_use && p->page[i].kept && p->page[i].gfn == gfn;
-    }
-
-    return page_of(d, gfn)->refs == 1 + kept;
-}
-
 static unsigned long buffer_gfn(unsigned int n)
 {
     return PFN_DOWN(RIG_BUFFER(n));
@@ -46,7 +28,7 @@ static void by_direction(void **state)
     for (i = 0; i < 3; i++) {
         assert_true(rig_sees(&r, RIG_BUFFER(i), false));
         assert_false(rig_sees(&r, RIG_BUFFER(i), true));
-        assert_int_equal(page_of(r.fe, buffer_gfn(i))->refs, 2);
+        assert_int_equal(rig_page(r.fe, buffer_gfn(i))->refs, 2);
     }
     assert_false(rig_sees(&r, RIG_BUFFER(3), false));
     assert_true(rig_sees(&r, RIG_BUFFER(10), true));
@@ -58,7 +40,7 @@ static void by_direction(void **state)
     assert_int_equal(r.be->model->flushes, flushes + 1);
     for (i = 0; i < 11; i++) {
         assert_false(rig_sees(&r, RIG_BUFFER(i), false));
-        assert_true(is_back(r.fe, buffer_gfn(i)));
+        assert_true(rig_is_back(r.fe, buffer_gfn(i)));
     }
     s = rig_stats(&r);
     assert_int_equal(s.queue[0].grants, 4);
@@ -80,7 +62,7 @@ static void upgraded_and_back(void **state)
     rig_add(&r, 0, RIG_BUFFER(0) + 512, 512, true);
     rig_kick(&r, 0);
     assert_true(rig_sees(&r, RIG_BUFFER(0), true));
-    assert_int_equal(page_of(r.fe, buffer_gfn(0))->refs, 2);
+    assert_int_equal(rig_page(r.fe, buffer_gfn(0))->refs, 2);
 
     /* The writer comes back first: read-only again. */
     r.queue[0].taken++;
@@ -92,7 +74,7 @@ static void upgraded_and_back(void **state)
     rig_return(&r, 0, 1, 0);
     rig_call(&r, 0);
     assert_false(rig_sees(&r, RIG_BUFFER(0), false));
-    assert_true(is_back(r.fe, buffer_gfn(0)));
+    assert_true(rig_is_back(r.fe, buffer_gfn(0)));
     assert_int_equal(rig_stats(&r).failures, 0);
     model_end();
 }
@@ -148,7 +130,7 @@ static void pages_that_are_refused(void **state)
             break;
         case 1: /* another domain's */
             model_remove(r.fe, gfn);
-            model_show(r.fe, gfn, page_of(other, 0x100), p2m_map_foreign_rw);
+            model_show(r.fe, gfn, rig_page(other, 0x100), p2m_map_foreign_rw);
             break;
         case 2: /* RAM by type, but not the frontend's */
             model_remove(r.fe, gfn);
@@ -159,7 +141,7 @@ static void pages_that_are_refused(void **state)
             model_at(r.fe, gfn)->type = p2m_ram_ro;
             break;
         case 4: /* Xen's own use */
-            page_of(r.fe, gfn)->special = true;
+            rig_page(r.fe, gfn)->special = true;
             break;
         }
 
@@ -170,14 +152,14 @@ static void pages_that_are_refused(void **state)
         for (i = 0; i < 8; i++) {
             assert_false(rig_sees(&r, RIG_BUFFER(i == 3 ? 4 : i), false));
             if (i != 3) {
-                assert_int_equal(page_of(r.fe, buffer_gfn(i))->refs, 1);
+                assert_int_equal(rig_page(r.fe, buffer_gfn(i))->refs, 1);
             }
         }
-        assert_int_equal(page_of(other, 0x100)->refs, kind == 1 ? 2 : 1);
+        assert_int_equal(rig_page(other, 0x100)->refs, kind == 1 ? 2 : 1);
         recover(&r);
         if (kind == 1 || kind == 2) {
             if (kind == 1) {
-                put_page(page_of(other, 0x100));
+                put_page(rig_page(other, 0x100));
             }
             model_at(r.fe, gfn)->type = p2m_invalid;
         }
@@ -197,9 +179,9 @@ static void rings_that_are_refused(void **state)
 
         model_start();
         rig_running(&r, 1, 1024);
-        assert_int_equal(page_of(r.fe, PFN_DOWN(RIG_RINGS(0)) + page)->refs, 2);
+        assert_int_equal(rig_page(r.fe, PFN_DOWN(RIG_RINGS(0)) + page)->refs, 2);
         rig_write(&r, SVQ_MMIO_STATUS, 0);
-        assert_int_equal(page_of(r.fe, PFN_DOWN(RIG_RINGS(0)) + page)->refs, 1);
+        assert_int_equal(rig_page(r.fe, PFN_DOWN(RIG_RINGS(0)) + page)->refs, 1);
         assert_int_equal(rig_request(&r, VSH_REQ_RESET_ACK), 0);
 
         rig_write(&r, SVQ_MMIO_STATUS, 3);
@@ -210,13 +192,13 @@ static void rings_that_are_refused(void **state)
         rig_write(&r, SVQ_MMIO_DESC_LOW, (uint32_t)RIG_RINGS(0));
         rig_write(&r, SVQ_MMIO_AVAIL_LOW, (uint32_t)RIG_RINGS(0) + 0x4000);
         rig_write(&r, SVQ_MMIO_USED_LOW, (uint32_t)RIG_RINGS(0) + 0x5000);
-        pg = page_of(r.fe, PFN_DOWN(RIG_RINGS(0)) + page);
+        pg = rig_page(r.fe, PFN_DOWN(RIG_RINGS(0)) + page);
         pg->special = true;
         rig_write(&r, SVQ_MMIO_QUEUE_READY, 1);
         assert_int_equal(rig_read(&r, SVQ_MMIO_QUEUE_READY), 0);
         assert_int_equal(rig_stats(&r).last_error, SVQ_ERR_RING);
         for (unsigned int i = 0; i < 8; i++) {
-            assert_int_equal(page_of(r.fe, PFN_DOWN(RIG_RINGS(0)) + i)->refs, 1);
+            assert_int_equal(rig_page(r.fe, PFN_DOWN(RIG_RINGS(0)) + i)->refs, 1);
         }
         pg->special = false;
         recover(&r);
@@ -238,7 +220,7 @@ static void aperture_occupied(void **state)
     expect_failed(&r, SVQ_ERR_APERTURE);
     assert_int_equal(model_at(r.be, aperture_gfn(&r, 2))->type, p2m_ram_rw);
     for (i = 0; i < 4; i++) {
-        assert_int_equal(page_of(r.fe, buffer_gfn(i))->refs, 1);
+        assert_int_equal(rig_page(r.fe, buffer_gfn(i))->refs, 1);
     }
     recover(&r);
 
@@ -248,7 +230,7 @@ static void aperture_occupied(void **state)
     assert_true(model.failed);
     expect_failed(&r, SVQ_ERR_BACKEND_MEM);
     for (i = 4; i < 8; i++) {
-        assert_int_equal(page_of(r.fe, buffer_gfn(i))->refs, 1);
+        assert_int_equal(rig_page(r.fe, buffer_gfn(i))->refs, 1);
     }
     recover(&r);
     assert_int_equal(rig_stats(&r).failures, 2);
@@ -267,23 +249,23 @@ static void taken_out_by_the_backend(void **state)
     rig_add(&r, 0, RIG_BUFFER(0), 4 * PAGE_SIZE, true);
     rig_kick(&r, 0);
     for (i = 0; i < 4; i++) {
-        assert_int_equal(page_of(r.fe, buffer_gfn(i))->refs, 2);
+        assert_int_equal(rig_page(r.fe, buffer_gfn(i))->refs, 2);
     }
     model_remove(r.be, aperture_gfn(&r, 0));
-    assert_int_equal(page_of(r.fe, buffer_gfn(0))->refs, 1);
+    assert_int_equal(rig_page(r.fe, buffer_gfn(0))->refs, 1);
     model_remove(r.be, aperture_gfn(&r, 1));
     own = model_populate(r.be, aperture_gfn(&r, 1));
     model_remove(r.be, aperture_gfn(&r, 2));
-    model_show(r.be, aperture_gfn(&r, 2), page_of(r.fe, buffer_gfn(9)), p2m_map_foreign_ro);
+    model_show(r.be, aperture_gfn(&r, 2), rig_page(r.fe, buffer_gfn(9)), p2m_map_foreign_ro);
 
     rig_return(&r, 0, 1, 512);
     rig_call(&r, 0);
     assert_int_equal(rig_used(&r, 0), 1);
     for (i = 0; i < 4; i++) {
-        assert_true(is_back(r.fe, buffer_gfn(i)));
+        assert_true(rig_is_back(r.fe, buffer_gfn(i)));
     }
     assert_int_equal(own->refs, 1);
-    assert_int_equal(page_of(r.fe, buffer_gfn(9))->refs, 2);
+    assert_int_equal(rig_page(r.fe, buffer_gfn(9))->refs, 2);
     assert_int_equal(rig_stats(&r).pages_mapped, 0);
     assert_int_equal(rig_stats(&r).failures, 0);
     model_remove(r.be, aperture_gfn(&r, 2));
@@ -309,10 +291,10 @@ static void taken_out_and_revoked(void **state)
     assert_int_equal(model_at(r.be, aperture_gfn(&r, 0))->type, p2m_invalid);
     assert_int_equal(model_at(r.be, aperture_gfn(&r, 1))->type, p2m_ram_rw);
     for (i = 2; i < 4; i++) {
-        assert_ptr_equal(page_of(r.be, aperture_gfn(&r, i)), r.be->virtio_shadow->dummy);
+        assert_ptr_equal(rig_page(r.be, aperture_gfn(&r, i)), r.be->virtio_shadow->dummy);
     }
     for (i = 0; i < 4; i++) {
-        assert_int_equal(page_of(r.fe, buffer_gfn(i))->refs, 1);
+        assert_int_equal(rig_page(r.fe, buffer_gfn(i))->refs, 1);
     }
     assert_int_equal(r.be->virtio_shadow->dummy->refs, 4);
 
@@ -342,16 +324,16 @@ static void upgrade_of_a_page_that_moved(void **state)
     rig_add(&r, 0, RIG_BUFFER(0), 512, false);
     rig_kick(&r, 0);
 
-    pg = page_of(r.fe, buffer_gfn(0));
+    pg = rig_page(r.fe, buffer_gfn(0));
     model_remove(r.be, aperture_gfn(&r, 0));
     model_remove(r.fe, buffer_gfn(0));
     assert_int_equal(pg->refs, 0);
 
     /* The allocator gives it to the other domain. */
     model_populate(other, 0x100);
-    *pg = *page_of(other, 0x100);
-    page_of(other, 0x100)->refs = 0;
-    page_of(other, 0x100)->owner = NULL;
+    *pg = *rig_page(other, 0x100);
+    rig_page(other, 0x100)->refs = 0;
+    rig_page(other, 0x100)->owner = NULL;
     model_at(other, 0x100)->mfn = page_to_mfn(pg);
     model_show(r.be, aperture_gfn(&r, 0), pg, p2m_map_foreign_ro);
     model_populate(r.fe, buffer_gfn(0));
@@ -359,9 +341,9 @@ static void upgrade_of_a_page_that_moved(void **state)
     rig_add(&r, 0, RIG_BUFFER(0), 512, true);
     rig_kick(&r, 0);
     assert_int_equal(pg->refs, 1); /* not shown any more, and the other domain's still */
-    assert_ptr_equal(page_of(r.be, aperture_gfn(&r, 0)), r.be->virtio_shadow->dummy);
+    assert_ptr_equal(rig_page(r.be, aperture_gfn(&r, 0)), r.be->virtio_shadow->dummy);
     assert_int_equal(rig_stats(&r).last_error, SVQ_ERR_APERTURE);
-    assert_int_equal(page_of(r.fe, buffer_gfn(0))->refs, 1);
+    assert_int_equal(rig_page(r.fe, buffer_gfn(0))->refs, 1);
     model_end();
 }
 
@@ -377,10 +359,10 @@ static void frontend_gives_pages_up(void **state)
     rig_add(&r, 0, RIG_BUFFER(0), 200 * PAGE_SIZE, true);
     rig_kick(&r, 0);
     assert_int_equal(rig_stats(&r).pages_mapped, 200);
-    pg = page_of(r.fe, buffer_gfn(7));
+    pg = rig_page(r.fe, buffer_gfn(7));
     model_remove(r.fe, buffer_gfn(7));
     assert_int_equal(pg->refs, 1); /* it stays as long as the backend sees it */
-    assert_ptr_equal(page_of(r.be, aperture_gfn(&r, 7)), pg);
+    assert_ptr_equal(rig_page(r.be, aperture_gfn(&r, 7)), pg);
     rig_return(&r, 0, 1, 0);
     rig_call(&r, 0);
     assert_int_equal(pg->refs, 0);
@@ -403,7 +385,7 @@ static void backend_begins_to_die(void **state)
     rig_add(&r, 0, RIG_BUFFER(0), PAGE_SIZE, true); /* an upgrade */
     rig_kick(&r, 0);
     expect_failed(&r, SVQ_ERR_BACKEND_GONE);
-    assert_int_equal(page_of(r.fe, buffer_gfn(0))->refs, 1);
+    assert_int_equal(rig_page(r.fe, buffer_gfn(0))->refs, 1);
     /* A dying domain gets no dummies. */
     assert_int_equal(model_at(r.be, aperture_gfn(&r, 0))->type, p2m_invalid);
     model_end();

@@ -2,11 +2,6 @@
 /* XEN_VIRTIO_SHADOW_POLICY_TRUSTED and _POOL: the frontend's memory in the backend's p2m. */
 #include "rig.h"
 
-static struct page_info *page_of(struct domain *d, unsigned long gfn)
-{
-    return mfn_to_page(model_at(d, gfn)->mfn);
-}
-
 static void up(struct rig *r, uint16_t policy)
 {
     rig_domains(r);
@@ -29,7 +24,7 @@ static unsigned int seen(struct rig *r)
         bool sees = rig_sees(r, RIG_RAM + i * PAGE_SIZE, true);
 
         if (model_at(r->fe, gfn)->type == p2m_ram_rw)
-            assert_int_equal(page_of(r->fe, gfn)->refs, sees ? 2 : 1);
+            assert_int_equal(rig_page(r->fe, gfn)->refs, sees ? 2 : 1);
         nr += sees;
     }
 
