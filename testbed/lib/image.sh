@@ -69,7 +69,7 @@ install_c_library() {
 install_guest_init() {
     install -m 755 "$TESTBED/guest/init" "$1/usr/sbin/init"
     install -m 755 "$TESTBED/guest/serve" "$1/etc/testbed-serve"
-    install -m 755 "$TESTBED/guest/root-device" "$TESTBED/guest/verify-data" "$1/usr/bin/"
+    install -m 755 "$TESTBED/guest/root-device" "$TESTBED"/guest/verify-{data,loop} "$1/usr/bin/"
     install -m 755 "$TESTBED/guest/udhcpc-script" "$1/etc/udhcpc-script"
 }
 

@@ -17,6 +17,8 @@ stage_build() {
     install_with_libraries "$root" "$(stage_dir userspace)/usr/bin/iperf3" usr/bin/iperf3 \
         "$(stage_dir userspace)"
     install_with_libraries "$root" "$(stage_dir fio)/usr/bin/fio" usr/bin/fio "$(stage_dir fio)"
+    install_with_libraries "$root" "$(stage_dir userspace)/usr/sbin/e2fsck" usr/sbin/e2fsck \
+        "$(stage_dir userspace)"
     make_ext4 "$out/root.ext4" "$ROOT_MIB" "$root"
     make_ext4 "$out/data.ext4" "$DATA_MIB"
     truncate -s "$((ROOT_MIB + DATA_MIB + 2))M" "$out/disk.raw"

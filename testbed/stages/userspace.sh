@@ -8,7 +8,7 @@ stage_build() {
     local out=$1
     source "$TESTBED/lib/apt.sh"
     step "fetching arm64 programs"
-    apt_fetch_closure "$out/debs" busybox-static qemu-utils kmod passt iperf3
+    apt_fetch_closure "$out/debs" busybox-static qemu-utils kmod passt iperf3 e2fsprogs
     (cd "$out/debs" && ls) >"$out/.id"
     unpack_debs "$out/debs" "$out"
     rm -rf "$out/debs" "$out/usr/share/doc" "$out/usr/share/man" "$out/usr/share/locale"

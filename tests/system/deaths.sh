@@ -48,8 +48,8 @@ once() {
     check "$1: new guest is busy" start_load
     check "$1: backend VM is destroyed under I/O" destroy backend
     check "$1: no zombie of the backend" wait_until 20 no_zombies
-    check "$1: guest's device has failed" \
-        sh -c "xl virtio-shadow-list -j guest | grep -q '\"state\": \"failed\"'"
+    check "$1: guest's device waits for another backend" \
+        sh -c "xl virtio-shadow-list -j guest | grep -q '\"state\": \"waiting\"'"
     check "$1: guest is alive" sh -c "xl list guest | grep -qv ' [ps]*c[ps]* '"
     check "$1: guest is destroyed after its backend" destroy guest
     check "$1: no zombie of the guest" wait_until 20 no_zombies
