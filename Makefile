@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The commands of the project; each is a script under testbed/ that can be run by itself.
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz shell build clean clean-cache
+.PHONY: help run test soak fuzz shell build clean clean-cache
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -13,6 +13,9 @@ run: ## build what is missing, boot a guest from a mediated disk, print a summar
 
 test: ## run all tests, on the host and on the emulated machine (out/test/)
 	@testbed/test.sh
+
+soak: ## run for up to an hour what "make test" does a little of (out/soak/)
+	@testbed/soak.sh
 
 fuzz: ## fuzz the core for FUZZ_SECONDS (3600) per fuzzer
 	@testbed/host-packages.sh
