@@ -44,7 +44,7 @@ start_load() {
 new_guest() {
     guest_paused=
     config=$(write_config guest "$TRIMMED" 192 1 "root=/dev/vda1 rw" \
-        "$(mediated_disk backend xvda /dev/xvdb)")
+        "$(mediated_disk backend xvda /dev/xvdb shadow_restart_timeout=300)")
     sed -i 's/^on_reboot = .*/on_reboot = "restart"/' "$config"
     create "$config" && wait_up guest 60 && start_load
 }

@@ -60,7 +60,8 @@ one() {
 }
 
 check "backend VM is up" start_backend backend "$BACKEND_DISK" || exit 1
-check "guest is up" start_guest || exit 1
+# More than the default: an emulated backend VM may take its time to start on a busy host.
+check "guest is up" start_guest shadow_restart_timeout=300 || exit 1
 guest_run guest 20 'verify-loop /dev/vda2 >/run/verify-loop.log 2>&1 &'
 
 kill=0
