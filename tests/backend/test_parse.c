@@ -171,6 +171,11 @@ static void going_away(void **state)
     assert_true(parse("virtio_disk", disk_nodes, "online", "0", NULL).closing);
     assert_false(parse("virtio_disk", disk_nodes, "online", NULL, NULL).closing);
     assert_false(parse("virtio_disk", disk_nodes, "state", "4", NULL).closing);
+
+    /* By another daemon: the toolstack does not wait. */
+    assert_true(parse("virtio_disk", disk_nodes, "state", "4", NULL).served);
+    assert_true(parse("virtio_disk", disk_nodes, "state", "2", NULL).served);
+    assert_false(parse("virtio_disk", disk_nodes, "state", "1", NULL).served);
 }
 
 static void malformed_nodes_are_named(void **state)
