@@ -696,6 +696,38 @@ static void copied_tables_are_where_they_were(void)
     expect_nothing_more();
 }
 
+/* What is to be written goes as it was when it was offered, and once. */
+static void copies_are_where_they_were(void)
+{
+    uint8_t was[600], is[600];
+    struct svq_desc d;
+    unsigned int i;
+
+    up_kept((struct env_opts){.size = 16, .policy = VSH_POLICY_COPY}, 0);
+    for (i = 0; i < sizeof(was); i++)
+        was[i] = (uint8_t)(i * 7 + 1);
+    env_write(BUF(0) + 100, was, sizeof(was));
+    drv_read_buffer(0, 0, BUF(0) + 100, sizeof(was));
+    drv_write_buffer(0, 1, BUF(1), 512);
+    be_take(0);
+    memset(is, 0, sizeof(is));
+    env_write(BUF(0) + 100, is, sizeof(is));
+    goes_and_is_waited_for();
+    another_takes_over();
+    assert_int_equal(env_visible(), 0);
+    i = be_take(0);
+    d = be_desc(0, i);
+    assert_int_equal(d.len, sizeof(was));
+    for (i = 0; i < sizeof(was); i++)
+        is[i] = env->window[(d.addr - VSH_WINDOW_DAS + i) / PAGE][(d.addr + i) % PAGE];
+    assert_memory_equal(is, was, sizeof(was));
+    be_return(0, 0, 0);
+    expect_used(0, 0);
+    be_serve(0, 512);
+    expect_used(1, 512);
+    expect_nothing_more();
+}
+
 static void up_remap(void)
 {
     up_kept((struct env_opts){.size = 16, .indirect = SVQ_INDIRECT_REMAP},
@@ -926,14 +958,19 @@ static void restart(unsigned int interrupts)
     another_takes_over();
 }
 
-static void anything(unsigned int number, uint64_t features, enum svq_indirect indirect)
+static void anything(unsigned int number, uint64_t features, uint32_t policy)
 {
     unsigned int i;
 
     seed = number;
     memset(&account, 0, sizeof(account));
     nr_taken = 0;
-    up_kept((struct env_opts){.size = 64, .indirect = indirect, .records = 128}, features);
+    up_kept((struct env_opts){.size = 64,
+                              .indirect = SVQ_INDIRECT_COPY,
+                              .policy = policy,
+                              .threshold = 4096,
+                              .records = 128},
+            features);
     ring_begin_all();
     for (i = 0; i < 400; i++) {
         switch (below(8)) {
@@ -982,10 +1019,11 @@ static void nothing_is_lost_or_returned_twice(void)
         BIT(SVQ_F_INDIRECT_DESC) | BIT(SVQ_F_RING_PACKED) | BIT(SVQ_F_IN_ORDER) |
             BIT(SVQ_F_EVENT_IDX),
     };
+    static const uint32_t policies[] = {VSH_POLICY_GRANT, VSH_POLICY_COPY, VSH_POLICY_HYBRID};
     unsigned int n;
 
-    for (n = 0; n < 50; n++)
-        anything(n, features[n % COUNT(features)], SVQ_INDIRECT_COPY);
+    for (n = 0; n < 60; n++)
+        anything(n, features[n % COUNT(features)], policies[n % COUNT(policies)]);
 }
 
 static const struct CMUnitTest tests[] = {
@@ -1021,6 +1059,7 @@ static const struct CMUnitTest tests[] = {
     TEST(stalled_chain_goes_on),
     TEST(in_order_what_came_back_early_is_not_offered_again),
     TEST(copied_tables_are_where_they_were),
+    TEST(copies_are_where_they_were),
     TEST(tables_in_place_stay_protected),
     TEST(table_in_place_that_is_written_while_waiting_fails_the_device),
     TEST(tables_in_place_are_writable_again_after_a_reset),
