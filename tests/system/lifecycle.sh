@@ -125,7 +125,7 @@ only_dom0() {
 # Lines about dom0's event channels: what it has open towards others.
 dom0_ports() {
     xen_says e "Event channel information for domain 0" |
-        awk '/Event channel information for/ { on = / domain 0:/ } on && /\[[0-9/]*\]: s=[^0]/' | wc -l
+        awk '/Event channel information for/ { on = / domain 0:/ } on && /: s=[1-9]/' | wc -l
 }
 
 goes_on() {
