@@ -2,7 +2,8 @@
 # shellcheck shell=bash
 # Programs that system tests run in the domains: static, for arm64.
 stage_deps=(sysroot)
-stage_inputs=(tests/system/programs libvirtio-shadow/include)
+stage_inputs=(tests/system/programs libvirtio-shadow/include libvirtio-shadow/host
+    libvirtio-shadow/src/svq_error.c backend-vm/module/virtio_shadow_uapi.h)
 
 stage_build() {
     local out=$1

@@ -6,8 +6,8 @@
  *   lying-backend FRONTEND-DOMID DEVICE
  *
  * Each case waits for a running device, does one wrong thing to the window, and
- * expects the device to fail, or nothing to happen, as the case says. Prints "ok
- * NAME" or "not ok NAME (why)" a line; exit 0 if all passed.
+ * expects the device to fail, or nothing to happen, as the case says. Prints a line
+ * for each (attack.h); exit 0 if all passed.
  */
 #include <err.h>
 #include <setjmp.h>
@@ -25,6 +25,7 @@
 #include <virtio-shadow/abi.h>
 #include <virtio-shadow/ring.h>
 
+#include "attack.h"
 #include "borrow.h"
 
 #define ANSWER_SECONDS 60
@@ -176,32 +177,32 @@ static const char *check_read_only(const char *what, volatile uint8_t *p)
     return NULL;
 }
 
+#define FAILS "the device fails"
+#define IGNORED "ignored, the device goes on"
+#define FAULTS "each write faults"
+
 static const struct {
-    const char *name;
+    struct attack a;
     void (*lie)(void);
-    bool fails;
 } lie[] = {
-    {"notification storm", notification_storm, false},
-    {"garbage in the mailbox", mailbox_garbage, false},
-    {"used idx jumps beyond the queue size", used_idx_jumps, true},
-    {"used idx moves with nothing in flight", used_idx_jumps_by_one, true},
-    {"used idx goes back", used_idx_goes_back, true},
-    {"used id just beyond the table", used_id_beyond_table, true},
-    {"used id far beyond the table", used_id_far_beyond_table, true},
+    {{"backend", "beside a device process: notification storm", IGNORED, 0, 0}, notification_storm},
+    {{"backend", "beside a device process: garbage in the mailbox", IGNORED, 0, 0},
+     mailbox_garbage},
+    {{"backend", "beside a device process: used idx jumps beyond the queue size", FAILS, 1,
+      SVQ_ERR_USED_IDX},
+     used_idx_jumps},
+    {{"backend", "beside a device process: used idx moves with nothing in flight", FAILS, 1,
+      SVQ_ERR_USED_IDX},
+     used_idx_jumps_by_one},
+    {{"backend", "beside a device process: used idx goes back", FAILS, 1, SVQ_ERR_USED_IDX},
+     used_idx_goes_back},
+    {{"backend", "beside a device process: used id just beyond the table", FAILS, 1,
+      SVQ_ERR_USED_IDX},
+     used_id_beyond_table},
+    {{"backend", "beside a device process: used id far beyond the table", FAILS, 1,
+      SVQ_ERR_USED_IDX},
+     used_id_far_beyond_table},
 };
-
-static unsigned int failed;
-
-static void report(const char *name, const char *why)
-{
-    if (why) {
-        failed++;
-        printf("not ok %s (%s)\n", name, why);
-    } else {
-        printf("ok %s\n", name);
-    }
-    fflush(stdout);
-}
 
 static const char *stays_running(uint32_t generation)
 {
@@ -215,6 +216,12 @@ static const char *stays_running(uint32_t generation)
 
 int main(int argc, char **argv)
 {
+    static const struct attack
+        info_page = {"backend", "beside a device process: writes to the info page", FAULTS, 0, 0},
+        descriptors = {"backend", "beside a device process: writes to the shadow descriptors",
+                       FAULTS, 0, 0},
+        available = {"backend", "beside a device process: writes to the shadow available ring",
+                     FAULTS, 0, 0};
     struct sigaction sa = {.sa_handler = on_fault, .sa_flags = SA_NODEFER};
 
     if (argc != 3)
@@ -227,24 +234,23 @@ int main(int argc, char **argv)
 
     if (!wait_idle())
         errx(2, "the driver has not started the device");
-    report("info page is read-only", check_read_only("the info page", dev.window.va));
-    report("shadow descriptors are read-only",
-           check_read_only("the descriptor table", in_window(info->queue[0].desc)));
-    report("shadow available ring is read-only",
-           check_read_only("the available ring", in_window(info->queue[0].avail)));
+    attack_end(&info_page, check_read_only("the info page", dev.window.va));
+    attack_end(&descriptors,
+               check_read_only("the descriptor table", in_window(info->queue[0].desc)));
+    attack_end(&available, check_read_only("the available ring", in_window(info->queue[0].avail)));
 
     for (unsigned int i = 0; i < sizeof(lie) / sizeof(*lie); i++) {
         uint32_t generation;
 
         if (!wait_idle()) {
-            report(lie[i].name, "the device does not run to begin with");
+            attack_end(&lie[i].a, "the device does not run to begin with");
             continue;
         }
         generation = info->generation;
         borrow_eventfds(&dev);
         lie[i].lie();
-        if (!lie[i].fails) {
-            report(lie[i].name, stays_running(generation));
+        if (!lie[i].a.failures) {
+            attack_end(&lie[i].a, stays_running(generation));
             continue;
         }
         while (info->generation == generation && info->state == VSH_STATE_RUNNING) {
@@ -254,7 +260,8 @@ int main(int argc, char **argv)
                 break;
             pause_ms(1);
         }
-        report(lie[i].name, info->generation == generation ? "the device did not fail" : NULL);
+        attack_saw("generation %u after %u, state %u", info->generation, generation, info->state);
+        attack_end(&lie[i].a, info->generation == generation ? "the device did not fail" : NULL);
     }
-    return failed ? 1 : 0;
+    return attacks_failed ? 1 : 0;
 }

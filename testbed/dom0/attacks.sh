@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=sh
+# Attacks, for scenarios that run programs which make them (tests/system/programs/attack.h):
+#   . /testbed/dom0/lib.sh
+#   . /testbed/dom0/mediated.sh
+#   . /testbed/dom0/attacks.sh
+#
+# A program stops after each attack. What it has observed is put together with what Xen has counted
+# and logged meanwhile, and is one check, and one line of results/attacks.jsonl.
+
+# attack_counters GUEST ID: failures and last error of that device, and failures of all others.
+attack_counters() {
+    xl virtio-shadow-list -j "$1" 2>/dev/null | awk -v id="$2" '
+        $1 == "\"id\":" { mine = $2 + 0 == id }
+        $1 == "\"failures\":" { if (mine) failures = $2 + 0; else others += $2 }
+        $1 == "\"last_error\":" && mine { error = $2 + 0 }
+        END { print failures + 0, error + 0, others + 0 }'
+}
+
+# attack_log: what Xen has said since the last call, in /run/testbed/attack.log.
+attack_log() {
+    xl dmesg -c >/run/testbed/attack.log 2>&1
+    cat /run/testbed/attack.log >>"$RESULTS/xl-dmesg-early.log"
+}
+
+attack_json() {
+    printf '%s' "$1" | sed 's/[\\"]/\\&/g; s/[[:cntrl:]]/ /g'
+}
+
+# attack_judge: sets why, unless it is set, and adds to observed. Reads the other variables of
+# attack_one.
+attack_judge() {
+    read -r now error others <<END
+$(attack_counters "$attack_guest" "$attack_id")
+END
+    attack_log
+    delta=$((now - attack_failures))
+    attack_failures=$now
+    lines=$(grep -c "virtio-shadow: d$attack_domid device $attack_id[ :]" /run/testbed/attack.log)
+    observed="$observed${observed:+; }device failures +$delta"
+    [ "$delta" -eq 0 ] || observed="$observed (error $error)"
+    observed="$observed; other devices' +$((others - attack_others)); lines in Xen's log: $lines"
+    [ -z "$why" ] || return
+    if [ "$want_failures" != "*" ] && [ "$delta" -ne "$want_failures" ]; then
+        why="the device failed $delta times instead of $want_failures"
+    elif [ "$delta" -gt 0 ] && [ "$want_error" != "*" ] && [ "$error" -ne "$want_error" ]; then
+        why="the last error is $error instead of $want_error, $text"
+    elif [ "$others" -ne "$attack_others" ]; then
+        why="another device failed"
+    elif [ "$lines" -gt "$delta" ]; then
+        why="Xen said more than once that the device failed"
+    elif [ "$lines" -gt 0 ] && ! grep -qF "$text" /run/testbed/attack.log; then
+        why="Xen said something else than: $text"
+    elif grep -qE 'Xen (WARN|BUG) at|Assertion .* failed|Panic on CPU' /run/testbed/attack.log; then
+        why="Xen found something wrong with itself"
+    fi
+}
+
+# attack_one LINE
+attack_one() {
+    IFS='|' read -r side name expected observed why want_failures want_error text _ <<END
+${1#*@@ATTACK }
+END
+    attack_judge
+    if [ -z "$why" ]; then
+        pass=true
+        ok "$side: $name"
+    else
+        pass=false
+        not_ok "$side: $name" "$why; $observed"
+        observed="$why; $observed"
+    fi
+    printf '{"name": "%s", "side": "%s", "expected": "%s", "observed": "%s", "pass": %s}\n' \
+        "$(attack_json "$name")" "$side" "$(attack_json "$expected")" \
+        "$(attack_json "$observed")" "$pass" >>"$RESULTS/attacks.jsonl"
+    attacks_seen=$((attacks_seen + 1))
+}
+
+# attacks GUEST ID DOMAIN SECONDS COMMAND: on device ID of GUEST, by a program that runs in DOMAIN,
+# at least some, each within so many seconds.
+attacks() {
+    attack_guest=$1
+    attack_id=$2
+    attack_domid=$(domid "$1")
+    attacks_seen=0
+    attack_log
+    read -r attack_failures _ attack_others <<END
+$(attack_counters "$1" "$2")
+END
+    attack_tty=$(xenstore-read "/local/domain/$(domid "$3")/console/tty")
+    exec 5<"$(console_log "$3")"
+    # The file's end is where this begins to read: the offset is shared.
+    cat <&5 >/dev/null
+    guest_start "$3" "ATTACK_WAIT=1 $5"
+    line=
+    limit=$(($(cut -d. -f1 /proc/uptime) + $4))
+    status=
+    while [ -z "$status" ]; do
+        if ! IFS= read -r more <&5; then
+            # The end, perhaps in the middle of a line.
+            line=$line$more
+            read -r uptime _ </proc/uptime
+            if [ "${uptime%.*}" -ge "$limit" ]; then
+                status=124
+                break
+            fi
+            sleep 0.02
+            continue
+        fi
+        line=$line$more
+        case $line in
+            *"@@ATTACK "*"|@@"*)
+                attack_one "$line"
+                limit=$(($(cut -d. -f1 /proc/uptime) + $4))
+                echo "0 go" >"$attack_tty"
+                ;;
+            *"@@DONE $GUEST_SEQ "*)
+                status=${line##*"@@DONE $GUEST_SEQ "}
+                status=${status%%[!0-9]*}
+                ;;
+            *"backend: "* | *"peer: "* | *"driver: "*) log "$line" ;;
+        esac
+        line=
+    done
+    exec 5<&-
+    # 1: attacks that were not as expected, which have been reported.
+    [ "$status" -le 1 ] && [ "$attacks_seen" -gt 0 ] ||
+        not_ok "$3: ${5%% *} ends well" "status $status after $attacks_seen attacks"
+}

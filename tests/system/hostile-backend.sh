@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=sh
+# seconds: 300
+# A backend VM that is hostile in everything that a backend does: used ring, window, aperture,
+# hypercalls, mailbox. Its driver is driven by hand, and hostile itself where it takes a backend that
+# knows when to wait. The guest's other disk comes from a backend VM that is not.
+. /testbed/dom0/lib.sh
+. /testbed/dom0/mediated.sh
+. /testbed/dom0/attacks.sh
+
+BY_HAND="xen_privcmd.unrestricted=1"
+
+check "backend VM is up" start_backend backend "$(pv_disk guest1 xvdb rw)" || exit 1
+# With a vCPU that is never started: nothing is set up for it yet.
+check "hostile backend VM is created" create "$(write_config hostile "$TRIMMED" 256 2 \
+    "root=/dev/xvda ro maxcpus=1 $BY_HAND" "$(pv_disk backend xvda ro)" \
+    "$(pv_disk guest2 xvdb rw)")" || exit 1
+check "hostile backend VM is up" wait_up hostile 60 || exit 1
+check "guest is created" create "$(write_config guest "$TRIMMED" 256 1 \
+    "root=/dev/vda1 rw $BY_HAND" "$(mediated_disk backend xvda /dev/xvdb)" \
+    "$(mediated_disk hostile xvdb /dev/xvdb)")" || exit 1
+check "guest is up" wait_up guest 60 || exit 1
+
+check "kernel driver lets go of the second disk" guest_run guest 20 \
+    'echo 2000200.virtio >/sys/bus/platform/drivers/virtio-mmio/unbind'
+guest_start guest "hand-peer 0x2000200"
+driver=$GUEST_SEQ
+attacks guest 1 hostile 60 \
+    "hostile-backend $(domid guest) 1 used memory hypercalls mailbox life"
+check "driver ends well" guest_finish guest 60 "$driver"
+
+check "a good backend takes the device over" guest_run hostile 20 \
+    'virtio-shadowd >/run/virtio-shadow/daemon.log 2>&1 &'
+check "kernel driver takes the second disk back" guest_run guest 60 \
+    'n=0; until [ -b /dev/vdb ] || [ $n -gt 100 ]; do echo 2000200.virtio >/sys/bus/platform/drivers/virtio-mmio/bind; n=$((n + 1)); sleep 0.2; done; dd if=/dev/vdb of=/dev/null bs=64k count=16'
+check "no page is mapped at rest" wait_until 20 shadow_idle guest
+check "guest shuts down" shut_down guest
+check "Xen is alive" xen_alive
+exit 0

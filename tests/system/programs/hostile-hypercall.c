@@ -1,0 +1,431 @@
+// SPDX-License-Identifier: MIT
+/* A hostile backend: hypercalls on the gfns at which Xen shows it the guest's pages. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "hand.h"
+#include "hostile.h"
+#include "hypercall.h"
+
+#define REFUSED "refused, the request is served"
+#define LINGER                                                                                     \
+    {                                                                                              \
+        .kind = PEER_DO_READ, .count = 1, .flags = PEER_WHOLE_PAGES | PEER_LINGER                  \
+    }
+#define WHOLE                                                                                      \
+    {                                                                                              \
+        .kind = PEER_DO_READ, .count = 1, .flags = PEER_WHOLE_PAGES                                \
+    }
+
+/* The second vCPU is never started: what Xen keeps for it is not set up yet. */
+#define SPARE_VCPU 1u
+
+/* A frame of the grant table that Linux does not get to use. */
+#define SPARE_FRAME 20u
+
+static const char *serve(struct request *r)
+{
+    if (!h_serve(r))
+        return "what is granted cannot be written";
+    h_give_back(r, h_writable(r));
+    return h_must_serve(1);
+}
+
+/* Where hypercalls point to: a page that the device may write, one that it may read, the rings. */
+enum { WRITABLE, READ_ONLY, UNGRANTED, SHADOW_DESC, SHADOW_USED, INFO_PAGE };
+
+static uint64_t target(const struct request *r, unsigned int what)
+{
+    switch (what) {
+    case WRITABLE:
+        return h_gfn(r->desc[1].addr);
+    case READ_ONLY:
+        return h_gfn(r->desc[0].addr);
+    case UNGRANTED:
+        return h_bank[0].gfn + h_bank[0].size / HPAGE / 2;
+    case SHADOW_DESC:
+        return h_gfn(h_info->queue[0].desc);
+    case SHADOW_USED:
+        return h_gfn(h_info->queue[0].used);
+    default:
+        return h_window.gfn;
+    }
+}
+
+static const char *must_be_refused(long ret, struct request *r)
+{
+    const char *why;
+
+    attack_saw("error %ld", -ret);
+    why = serve(r);
+    return ret < 0 ? why : "the hypercall was carried out";
+}
+
+static const char *vcpu_info(const struct hostile_attack *a, struct request *r)
+{
+    return must_be_refused(hc_vcpu_info(SPARE_VCPU, target(r, a->arg)), r);
+}
+
+static const char *fifo_control(const struct hostile_attack *a, struct request *r)
+{
+    return must_be_refused(hc_fifo_control(SPARE_VCPU, target(r, a->arg)), r);
+}
+
+static const char *fifo_array(const struct hostile_attack *a, struct request *r)
+{
+    return must_be_refused(hc_fifo_array(target(r, a->arg)), r);
+}
+
+static const char *runstate_phys(const struct hostile_attack *a, struct request *r)
+{
+    return must_be_refused(hc_runstate_phys(0, target(r, a->arg) * HPAGE), r);
+}
+
+/* Xen writes by virtual address each time that it schedules us: where it may. */
+static const char *runstate(const struct hostile_attack *a, struct request *r)
+{
+    /* Behind the data that counts, and in descriptors that are not in use. */
+    const unsigned int off = a->arg == SHADOW_DESC ? 512 : 2048, len = 64;
+    static uint8_t own[256] __attribute__((aligned(64)));
+    volatile uint8_t *p = h_at(r->desc[a->arg == READ_ONLY ? 0 : 1].addr);
+    uint8_t before[64];
+    const char *why;
+    long ret;
+
+    if (a->arg == SHADOW_DESC)
+        p = h_at(h_info->queue[0].desc);
+    memcpy(before, (const void *)(p + off), len);
+    ret = hc_runstate(0, p + off);
+    attack_saw("registering: %ld", ret);
+    for (unsigned int i = 0; i < 50; i++)
+        h_pause_ms(2);
+    if (a->arg != WRITABLE && memcmp(before, (const void *)(p + off), len)) {
+        hc_runstate(0, own);
+        return "Xen wrote there";
+    }
+    /* The driver looks whether anything is written once the page is its own again. */
+    why = serve(r);
+    ret = hc_runstate(0, own);
+    return why ? why : ret ? "the area cannot be moved away" : NULL;
+}
+
+/* ---- grant copies ---- */
+
+static uint64_t own_gfn(void)
+{
+    static uint64_t pa;
+
+    if (!pa)
+        memset(locked_page(&pa), 0xff, HPAGE);
+    return pa / HPAGE;
+}
+
+static const char *copy_to(const struct hostile_attack *a, struct request *r)
+{
+    if (hc_copy(own_gfn(), own_gfn(), 0, 16))
+        return "grant copies do not work at all";
+    return must_be_refused(hc_copy(own_gfn(), target(r, a->arg), 1024, 512), r);
+}
+
+static const char *copy_from(const struct hostile_attack *a, struct request *r)
+{
+    return must_be_refused(hc_copy(target(r, a->arg), own_gfn(), 2048, 512), r);
+}
+
+/* ---- gfns that do not stay what they were ---- */
+
+static const char *removed(const struct hostile_attack *a, struct request *r)
+{
+    uint64_t gfn = target(r, a->arg);
+    long ret;
+
+    if (!h_serve(r))
+        return "what is granted cannot be written";
+    ret = hc_remove(gfn);
+    attack_saw("remove_from_physmap: %ld", ret);
+    h_give_back(r, h_writable(r));
+    return h_must_serve(1);
+}
+
+static const char *decreased(const struct hostile_attack *a, struct request *r)
+{
+    uint64_t gfn = target(r, a->arg);
+    const char *why;
+    long ret;
+
+    if (!h_serve(r))
+        return "what is granted cannot be written";
+    ret = hc_decrease(gfn);
+    attack_saw("decrease_reservation: %ld", ret);
+    h_give_back(r, h_writable(r));
+    why = h_must_serve(1);
+    return ret >= 0 ? "it was carried out" : why;
+}
+
+/* Something of our own takes the page's place before the request's return. */
+static const char *replaced(const struct hostile_attack *a, struct request *r)
+{
+    uint64_t gfn = target(r, a->arg);
+    const char *why;
+    long ret, gone;
+
+    if (!h_serve(r))
+        return "what is granted cannot be written";
+    ret = hc_map_grant_frame(SPARE_FRAME, gfn);
+    attack_saw("replaced: %ld", ret);
+    h_give_back(r, h_writable(r));
+    why = h_must_serve(1);
+    gone = ret ? 0 : hc_remove(gfn);
+    attack_saw("removed again: %ld", gone);
+    return why ? why : gone ? "what the backend has put there is not there any more" : NULL;
+}
+
+/* The place is taken when the next request needs it. */
+static const char *occupied(const struct hostile_attack *a, struct request *r)
+{
+    uint32_t generation = h_info->generation;
+    static const struct peer_order again = WHOLE, nothing = {.kind = PEER_NOTHING};
+    uint64_t gfn = target(r, a->arg);
+    const char *why = serve(r);
+    long ret;
+
+    if (why)
+        return why;
+    ret = a->arg == WRITABLE ? hc_populate(gfn) : hc_map_grant_frame(SPARE_FRAME, gfn);
+    attack_saw("put there: %ld", ret);
+    if (ret)
+        return "nothing could be put there";
+    if (!h_exchange(&again))
+        return "the driver does not take orders";
+    if (!h_wait_failed(generation))
+        why = "the device did not fail";
+    if (hc_decrease(gfn) && hc_remove(gfn))
+        why = "it cannot be taken away again";
+    if (!h_exchange(&nothing))
+        return "the device does not work after a reset";
+    return why ? why : h_seen_failed();
+}
+
+/* ---- the window ---- */
+
+static const char *foreign_window(const struct hostile_attack *a, struct request *r)
+{
+    static const struct {
+        unsigned int frontend, device, first, nr;
+    } bad[] = {
+        {0, 0, 0, 1},     /* dom0's */
+        {1, 0, 0, 1},     /* of a domain that may not be a frontend */
+        {~0u, 31, 0, 1},  /* a device that is not there */
+        {~0u, ~0u, 0, 1}, /* no device at all */
+    };
+    uint64_t gfn = target(r, UNGRANTED);
+    unsigned int fe = bad[a->arg].frontend, dev = bad[a->arg].device;
+
+    return must_be_refused(
+        hc_acquire_window(fe == ~0u ? h_frontend : fe, dev, bad[a->arg].first, bad[a->arg].nr, gfn),
+        r);
+}
+
+/* The other device of the same guest, which has another backend. */
+static const char *others_window(const struct hostile_attack *a, struct request *r)
+{
+    (void)a;
+    return must_be_refused(
+        hc_acquire_window(h_frontend, h_device ? 0 : 1, 0, 1, target(r, UNGRANTED)), r);
+}
+
+static const char *frame_beyond(const struct hostile_attack *a, struct request *r)
+{
+    uint64_t first = a->arg ? ~0ULL - 1 : h_info->nr_frames;
+
+    return must_be_refused(hc_acquire_window(h_frontend, h_device, first, 1, target(r, UNGRANTED)),
+                           r);
+}
+
+/* A frame of the window where a guest's page is shown. */
+static const char *window_over_page(const struct hostile_attack *a, struct request *r)
+{
+    unsigned int last = h_info->nr_frames - 1;
+    long ret = hc_acquire_window(h_frontend, h_device, last, 1, target(r, WRITABLE));
+    const char *why = must_be_refused(ret, r);
+
+    (void)a;
+    /* It may have left its old place before. */
+    ret = hc_acquire_window(h_frontend, h_device, last, 1, h_window.gfn + last);
+    return why ? why : ret ? "the frame does not return to its place" : NULL;
+}
+
+/* The window can be anywhere, once; its old place is empty then. */
+static const char *window_moves(const struct hostile_attack *a, struct request *r)
+{
+    uint64_t elsewhere = target(r, UNGRANTED);
+    long there = hc_acquire_window(h_frontend, h_device, VSH_FRAME_MAILBOX, 1, elsewhere);
+    uint8_t val;
+    bool seen = h_can_read((volatile uint8_t *)h_mailbox, &val);
+    long back = hc_acquire_window(h_frontend, h_device, VSH_FRAME_MAILBOX, 1,
+                                  h_window.gfn + VSH_FRAME_MAILBOX);
+    const char *why = serve(r);
+
+    (void)a;
+    attack_saw("moved: %ld, old place %s, back: %ld", there, seen ? "readable" : "empty", back);
+    if (there || back)
+        return "it does not move";
+    return seen ? "it is in two places" : why;
+}
+
+static const char *map_foreign(const struct hostile_attack *a, struct request *r)
+{
+    uint64_t guest_gfn = r->desc[1].addr / HPAGE;
+
+    (void)a;
+    return must_be_refused(hc_map_foreign(h_frontend, guest_gfn, target(r, UNGRANTED)), r);
+}
+
+static const char *domctl(const struct hostile_attack *a, struct request *r)
+{
+    return must_be_refused(hc_domctl(h_frontend, h_device, a->arg), r);
+}
+
+/* ---- event channels ---- */
+
+static const char *bind(const struct hostile_attack *a, struct request *r)
+{
+    uint32_t port = a->arg ? h_info->queue[0].event_channel : h_info->control_channel;
+
+    return must_be_refused(hc_bind_interdomain(h_frontend, port), r);
+}
+
+static const char *storm(const struct hostile_attack *a, struct request *r)
+{
+    for (unsigned int i = 0; i < 20000; i++) {
+        if (a->arg)
+            h_tell();
+        else
+            h_tell_control();
+    }
+    attack_saw("20000 sent");
+    return serve(r);
+}
+
+static const struct hostile_attack attacks[] = {
+    {{"backend", "writable page as vcpu_info", REFUSED, 0, 0}, WHOLE, vcpu_info, WRITABLE},
+    {{"backend", "read-only page as vcpu_info", REFUSED, 0, 0}, WHOLE, vcpu_info, READ_ONLY},
+    {{"backend", "page of no request as vcpu_info", REFUSED, 0, 0}, WHOLE, vcpu_info, UNGRANTED},
+    {{"backend", "shadow descriptors as vcpu_info", REFUSED, 0, 0}, WHOLE, vcpu_info, SHADOW_DESC},
+    {{"backend", "shadow used ring as vcpu_info", REFUSED, 0, 0}, WHOLE, vcpu_info, SHADOW_USED},
+    {{"backend", "writable page as FIFO control block", REFUSED, 0, 0},
+     WHOLE,
+     fifo_control,
+     WRITABLE},
+    {{"backend", "read-only page as FIFO control block", REFUSED, 0, 0},
+     WHOLE,
+     fifo_control,
+     READ_ONLY},
+    {{"backend", "info page as FIFO control block", REFUSED, 0, 0}, WHOLE, fifo_control, INFO_PAGE},
+    {{"backend", "writable page as FIFO event array", REFUSED, 0, 0}, WHOLE, fifo_array, WRITABLE},
+    {{"backend", "shadow descriptors as FIFO event array", REFUSED, 0, 0},
+     WHOLE,
+     fifo_array,
+     SHADOW_DESC},
+    {{"backend", "writable page as runstate area, by address", REFUSED, 0, 0},
+     WHOLE,
+     runstate_phys,
+     WRITABLE},
+    {{"backend", "writable page as runstate area", "nothing is written once it is returned", 0, 0},
+     LINGER,
+     runstate,
+     WRITABLE},
+    {{"backend", "read-only page as runstate area", "nothing is written", 0, 0},
+     WHOLE,
+     runstate,
+     READ_ONLY},
+    {{"backend", "shadow descriptors as runstate area", "nothing is written", 0, 0},
+     WHOLE,
+     runstate,
+     SHADOW_DESC},
+    {{"backend", "grant copy into a read-only page", REFUSED, 0, 0}, WHOLE, copy_to, READ_ONLY},
+    {{"backend", "grant copy into the shadow descriptors", REFUSED, 0, 0},
+     WHOLE,
+     copy_to,
+     SHADOW_DESC},
+    {{"backend", "grant copy into a page of no request", REFUSED, 0, 0}, WHOLE, copy_to, UNGRANTED},
+    {{"backend", "grant copy from a page of no request", REFUSED, 0, 0},
+     WHOLE,
+     copy_from,
+     UNGRANTED},
+    {{"backend", "removes a writable page in flight", "the request is served", 0, 0},
+     WHOLE,
+     removed,
+     WRITABLE},
+    {{"backend", "removes a read-only page in flight", "the request is served", 0, 0},
+     WHOLE,
+     removed,
+     READ_ONLY},
+    {{"backend", "gives a page in flight to Xen as its own", REFUSED, 0, 0},
+     WHOLE,
+     decreased,
+     WRITABLE},
+    {{"backend", "grant table in place of a page in flight",
+      "the request is served, the grant table stays", 0, 0},
+     WHOLE,
+     replaced,
+     WRITABLE},
+    {{"backend", "grant table in place of a read-only page in flight",
+      "the request is served, the grant table stays", 0, 0},
+     WHOLE,
+     replaced,
+     READ_ONLY},
+    {{"backend", "own memory where a writable page is to appear", "the device fails", 1,
+      SVQ_ERR_APERTURE},
+     WHOLE,
+     occupied,
+     WRITABLE},
+    {{"backend", "grant table where a read-only page is to appear", "the device fails", 1,
+      SVQ_ERR_APERTURE},
+     WHOLE,
+     occupied,
+     READ_ONLY},
+    {{"backend", "the window of a device of dom0", REFUSED, 0, 0}, WHOLE, foreign_window, 0},
+    {{"backend", "the window of a device of another backend", REFUSED, 0, 0},
+     WHOLE,
+     foreign_window,
+     1},
+    {{"backend", "the window of a device that is not there", REFUSED, 0, 0},
+     WHOLE,
+     foreign_window,
+     2},
+    {{"backend", "the window of a device beyond all", REFUSED, 0, 0}, WHOLE, foreign_window, 3},
+    {{"backend", "the window of the guest's other device", REFUSED, 0, 0}, WHOLE, others_window, 0},
+    {{"backend", "a frame behind the window", REFUSED, 0, 0}, WHOLE, frame_beyond, 0},
+    {{"backend", "a frame far behind the window", REFUSED, 0, 0}, WHOLE, frame_beyond, 1},
+    {{"backend", "the window in place of a page in flight", REFUSED, 0, 0},
+     WHOLE,
+     window_over_page,
+     0},
+    {{"backend", "the mailbox moved, and back", "it is in one place at a time", 0, 0},
+     WHOLE,
+     window_moves,
+     0},
+    {{"backend", "the guest's page by a foreign mapping", REFUSED, 0, 0}, WHOLE, map_foreign, 0},
+    {{"backend", "its device's statistics by domctl", REFUSED, 0, 0}, WHOLE, domctl, 4},
+    {{"backend", "its device's end by domctl", REFUSED, 0, 0}, WHOLE, domctl, 2},
+    {{"backend", "binds to the control channel again", REFUSED, 0, 0}, WHOLE, bind, 0},
+    {{"backend", "binds to a queue's channel again", REFUSED, 0, 0}, WHOLE, bind, 1},
+    {{"backend", "20000 notifications of the queue", "the request is served", 0, 0},
+     WHOLE,
+     storm,
+     1},
+    {{"backend", "20000 notifications of the control channel", "the request is served", 0, 0},
+     WHOLE,
+     storm,
+     0},
+};
+
+void hostile_hypercalls(void)
+{
+    h_attacks(attacks, H_COUNT(attacks));
+}
