@@ -87,6 +87,10 @@ else
     fail build "the testbed does not build"
 fi
 
+if compgen -G "$out/boot-*/results/attacks.jsonl" >/dev/null; then
+    "$TESTBED/attacks.sh" "$REPO/out/attacks.json" "$out"/boot-*/results
+fi
+
 for name in "${failures[@]}"; do
     echo "to run it alone: testbed/system-tests.sh $name"
 done

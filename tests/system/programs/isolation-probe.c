@@ -12,7 +12,8 @@
  *
  *   isolation-probe FRONTEND-DOMID DEVICE PASSES
  *
- * prints one JSON object. Exit 0: scanned; 1: an uncovered page was readable;
+ * prints one JSON object; in it bytes_beside are those of pages that a request in
+ * flight holds in part, which it does not hold. Exit 0: scanned; 1: an uncovered page was readable;
  * 2: could not probe.
  */
 #include <err.h>
@@ -251,6 +252,38 @@ static bool covered(uint64_t gpa)
 }
 
 /*
+ * Bytes of a page that no request in flight holds, although one holds others of
+ * it: what comes along with a buffer when its page is shown.
+ */
+static unsigned int beside(uint64_t gpa)
+{
+    static uint8_t held[PAGE];
+    uint64_t now = now_ns();
+    unsigned int nr = PAGE;
+
+    memset(held, 0, sizeof(held));
+    for (unsigned int n = 0; n < nr_queues; n++) {
+        for (unsigned int i = 0; i < queue[n].size; i++) {
+            const struct chain *c = &queue[n].chain[i];
+
+            if (!c->known || (!c->in_flight && now - c->returned_ns > GRACE_NS))
+                continue;
+            for (unsigned int b = 0; b < c->nr; b++) {
+                uint64_t from = c->buffer[b].addr, to = from + c->buffer[b].len;
+
+                from = from < gpa ? gpa : from;
+                to = to > gpa + PAGE ? gpa + PAGE : to;
+                for (; from < to; from++) {
+                    nr -= !held[from - gpa];
+                    held[from - gpa] = 1;
+                }
+            }
+        }
+    }
+    return nr;
+}
+
+/*
  * Xen grants first and publishes then: a page may be seen just before its
  * request. And it may be seen while Xen is about to revoke it.
  */
@@ -322,7 +355,7 @@ static void find_queues(void)
 int main(int argc, char **argv)
 {
     struct sigaction sa = {.sa_handler = on_fault, .sa_flags = SA_NODEFER};
-    uint64_t pages = 0, seen = 0, seen_in_flight = 0, uncovered = 0, start;
+    uint64_t pages = 0, seen = 0, seen_in_flight = 0, uncovered = 0, bytes_beside = 0, start;
     unsigned int passes;
 
     if (argc != 4)
@@ -355,6 +388,8 @@ int main(int argc, char **argv)
                     uncovered++;
                     fprintf(stderr, "isolation-probe: page %#llx is readable and not in flight\n",
                             (unsigned long long)(dev.bank[b].das + off));
+                } else if (covered(dev.bank[b].das + off) && readable(dev.bank[b].va + off)) {
+                    bytes_beside += beside(dev.bank[b].das + off);
                 }
             }
         }
@@ -363,11 +398,12 @@ int main(int argc, char **argv)
     printf("{\"frontend\": %s, \"device\": %s, \"queues\": %u, \"passes\": %u, "
            "\"probe_pages\": %llu, "
            "\"readable\": %llu, \"readable_scan\": %llu, \"uncovered\": %llu, "
+           "\"bytes_beside\": %llu, "
            "\"ring_overruns\": %llu, "
            "\"milliseconds\": %llu}\n",
            argv[1], argv[2], nr_queues, passes, (unsigned long long)pages,
            (unsigned long long)(seen + seen_in_flight), (unsigned long long)seen,
-           (unsigned long long)uncovered, (unsigned long long)lost,
-           (unsigned long long)((now_ns() - start) / 1000000));
+           (unsigned long long)uncovered, (unsigned long long)bytes_beside,
+           (unsigned long long)lost, (unsigned long long)((now_ns() - start) / 1000000));
     return uncovered ? 1 : 0;
 }
