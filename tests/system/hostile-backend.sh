@@ -12,13 +12,16 @@ BY_HAND="xen_privcmd.unrestricted=1"
 
 check "backend VM is up" start_backend backend "$(pv_disk guest1 xvdb rw)" || exit 1
 # With a vCPU that is never started: nothing is set up for it yet.
-check "hostile backend VM is created" create "$(write_config hostile "$TRIMMED" 256 2 \
-    "root=/dev/xvda ro maxcpus=1 $BY_HAND" "$(pv_disk backend xvda ro)" \
+check "hostile backend VM is created" create "$(write_config hostile "$TRIMMED" 256 3 \
+    "root=/dev/xvda ro maxcpus=2 $BY_HAND" "$(pv_disk backend xvda ro)" \
     "$(pv_disk guest2 xvdb rw)")" || exit 1
 check "hostile backend VM is up" wait_up hostile 60 || exit 1
+# One changes what Xen reads on behalf of the other.
+xl vcpu-pin hostile 0 0
+xl vcpu-pin hostile 1 1
 check "guest is created" create "$(write_config guest "$TRIMMED" 256 1 \
     "root=/dev/vda1 rw $BY_HAND" "$(mediated_disk backend xvda /dev/xvdb)" \
-    "$(mediated_disk hostile xvdb /dev/xvdb)")" || exit 1
+    "$(mediated_disk hostile xvdb /dev/xvdb shadow_restart_timeout=0)")" || exit 1
 check "guest is up" wait_up guest 60 || exit 1
 
 check "kernel driver lets go of the second disk" guest_run guest 20 \

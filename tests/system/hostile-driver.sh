@@ -14,6 +14,8 @@ check "guest is created" create "$(write_config guest "$TRIMMED" 256 2 \
     "root=/dev/vda1 rw xen_privcmd.unrestricted=1" \
     "$(mediated_disk backend xvda /dev/xvdb)" "$(mediated_disk backend xvdb /dev/xvdc)")" || exit 1
 check "guest is up" wait_up guest 60 || exit 1
+xl vcpu-pin guest 0 0
+xl vcpu-pin guest 1 1
 
 check "kernel driver lets go of the second disk" guest_run guest 20 \
     'echo 2000200.virtio >/sys/bus/platform/drivers/virtio-mmio/unbind'

@@ -184,7 +184,7 @@ static void head_offered_twice(void)
 static void avail_idx_jumps(void)
 {
     good_chain();
-    *(volatile uint16_t *)&avail[1] = QSIZE + 1;
+    *(volatile uint16_t *)&avail[1] = (uint16_t)(avail_idx + QSIZE + 1);
     __sync_synchronize();
     kick();
 }

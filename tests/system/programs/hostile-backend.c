@@ -7,7 +7,7 @@
  *
  * Groups of attacks: used, memory, exact, hypercalls, mailbox, life. exact is what
  * policies promise that keep to the byte. The hypercalls need
- * "xen_privcmd.unrestricted=1 maxcpus=1" on the kernel's command line, and two
+ * "xen_privcmd.unrestricted=1 maxcpus=2" on the kernel's command line, and three
  * vCPUs.
  */
 #include <dirent.h>
@@ -29,7 +29,7 @@ static const struct {
 };
 
 /* Every process of that name. */
-static void stop_daemon(const char *name)
+static void stop_all(const char *name)
 {
     DIR *d = opendir("/proc");
     struct dirent *e;
@@ -73,7 +73,8 @@ int main(int argc, char **argv)
 
     if (argc < 4)
         errx(2, "usage: hostile-backend FRONTEND-DOMID DEVICE GROUP...");
-    stop_daemon("virtio-shadowd");
+    stop_all("virtio-shadowd");
+    stop_all("qemu-storage-da");
     h_open((unsigned int)atoi(argv[1]), (unsigned int)atoi(argv[2]));
     /* The driver may not have reset the device yet that the daemon has left. */
     for (unsigned int i = 0; (error = h_attach()) == VSH_ERR_STATE && i < 200; i++)

@@ -3,8 +3,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <signal.h>
 #include <string.h>
-#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "hand.h"
@@ -21,8 +23,8 @@
         .kind = PEER_DO_READ, .count = 1, .flags = PEER_WHOLE_PAGES                                \
     }
 
-/* The second vCPU is never started: what Xen keeps for it is not set up yet. */
-#define SPARE_VCPU 1u
+/* The third vCPU is never started: what Xen keeps for it is not set up yet. */
+#define SPARE_VCPU 2u
 
 /* A frame of the grant table that Linux does not get to use. */
 #define SPARE_FRAME 20u
@@ -90,7 +92,7 @@ static const char *runstate(const struct hostile_attack *a, struct request *r)
 {
     /* Behind the data that counts, and in descriptors that are not in use. */
     const unsigned int off = a->arg == SHADOW_DESC ? 512 : 2048, len = 64;
-    static uint8_t own[256] __attribute__((aligned(64)));
+    const unsigned long first_cpu = 1, all_cpus = 3;
     volatile uint8_t *p = h_at(r->desc[a->arg == READ_ONLY ? 0 : 1].addr);
     uint8_t before[64];
     const char *why;
@@ -98,18 +100,21 @@ static const char *runstate(const struct hostile_attack *a, struct request *r)
 
     if (a->arg == SHADOW_DESC)
         p = h_at(h_info->queue[0].desc);
+    /* It is written by our address, so the vCPU has to be ours. */
+    syscall(SYS_sched_setaffinity, 0, sizeof(first_cpu), &first_cpu);
     memcpy(before, (const void *)(p + off), len);
     ret = hc_runstate(0, p + off);
     attack_saw("registering: %ld", ret);
     for (unsigned int i = 0; i < 50; i++)
         h_pause_ms(2);
-    if (a->arg != WRITABLE && memcmp(before, (const void *)(p + off), len)) {
-        hc_runstate(0, own);
-        return "Xen wrote there";
-    }
-    /* The driver looks whether anything is written once the page is its own again. */
-    why = serve(r);
-    ret = hc_runstate(0, own);
+    if (a->arg != WRITABLE && memcmp(before, (const void *)(p + off), len))
+        why = "Xen wrote there";
+    else
+        /* The driver looks whether anything is written once the page is its own again. */
+        why = serve(r);
+    /* Nowhere: the next process that has something at this address would not like it. */
+    ret = hc_runstate(0, NULL);
+    syscall(SYS_sched_setaffinity, 0, sizeof(all_cpus), &all_cpus);
     return why ? why : ret ? "the area cannot be moved away" : NULL;
 }
 
@@ -203,7 +208,7 @@ static const char *occupied(const struct hostile_attack *a, struct request *r)
         return "the driver does not take orders";
     if (!h_wait_failed(generation))
         why = "the device did not fail";
-    if (hc_decrease(gfn) && hc_remove(gfn))
+    if (a->arg == WRITABLE ? hc_decrease(gfn) : hc_remove(gfn))
         why = "it cannot be taken away again";
     if (!h_exchange(&nothing))
         return "the device does not work after a reset";
@@ -251,12 +256,26 @@ static const char *window_over_page(const struct hostile_attack *a, struct reque
 {
     unsigned int last = h_info->nr_frames - 1;
     long ret = hc_acquire_window(h_frontend, h_device, last, 1, target(r, WRITABLE));
+    /* It may have left its old place before. */
+    long back = hc_acquire_window(h_frontend, h_device, last, 1, h_window.gfn + last);
     const char *why = must_be_refused(ret, r);
 
     (void)a;
-    /* It may have left its old place before. */
-    ret = hc_acquire_window(h_frontend, h_device, last, 1, h_window.gfn + last);
-    return why ? why : ret ? "the frame does not return to its place" : NULL;
+    return why ? why : back ? "the frame does not return to its place" : NULL;
+}
+
+/* A process that reads there, and is ended by whatever signal that is worth. */
+static bool somebody_can_read(const volatile uint8_t *p)
+{
+    pid_t pid = fork();
+    int status = 0;
+
+    if (!pid) {
+        signal(SIGBUS, SIG_DFL);
+        (void)*p;
+        _exit(0);
+    }
+    return pid < 0 || waitpid(pid, &status, 0) != pid || WIFEXITED(status);
 }
 
 /* The window can be anywhere, once; its old place is empty then. */
@@ -264,8 +283,7 @@ static const char *window_moves(const struct hostile_attack *a, struct request *
 {
     uint64_t elsewhere = target(r, UNGRANTED);
     long there = hc_acquire_window(h_frontend, h_device, VSH_FRAME_MAILBOX, 1, elsewhere);
-    uint8_t val;
-    bool seen = h_can_read((volatile uint8_t *)h_mailbox, &val);
+    bool seen = somebody_can_read((volatile uint8_t *)h_mailbox);
     long back = hc_acquire_window(h_frontend, h_device, VSH_FRAME_MAILBOX, 1,
                                   h_window.gfn + VSH_FRAME_MAILBOX);
     const char *why = serve(r);

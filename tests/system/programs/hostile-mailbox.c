@@ -187,12 +187,12 @@ static const char *description(const struct hostile_attack *a, struct request *r
     return from_idle();
 }
 
-/* ---- apertures at places of our own ---- */
-
-enum { OWN_RAM, OWN_WINDOW };
+/* ---- an aperture at a place of our own ---- */
 
 static const char *aperture(const struct hostile_attack *a, struct request *r)
 {
+    static const struct peer_order whole = {
+        .kind = PEER_DO_READ, .count = 1, .flags = PEER_WHOLE_PAGES};
     static uint8_t own[HPAGE] __attribute__((aligned(4096)));
     const char *why = to_idle();
     struct vsh_mailbox m = h_description();
@@ -200,16 +200,22 @@ static const char *aperture(const struct hostile_attack *a, struct request *r)
     bool alive;
     int error;
 
+    (void)a;
     (void)r;
     if (why)
         return why;
     /* RAM of domains starts here on Arm; the guest's first pages would come to lie in ours. */
-    m.aperture_gfn[0] = a->arg == OWN_RAM ? 0x40000 : h_window.gfn;
+    m.aperture_gfn[0] = 0x40000;
     memset(own, 0x3c, sizeof(own));
     error = h_mailbox_request(&m);
     attack_saw("reply %d", error);
-    for (unsigned int i = 0; !error && i < 3000 && h_info->state != VSH_STATE_FAILED; i++)
+    /* The driver's next order fails, or the request that it is for. */
+    h_hold_acks = true;
+    if (!error)
+        h_exchange_within(&whole, 2000);
+    for (unsigned int i = 0; !error && i < 2000 && h_info->state != VSH_STATE_FAILED; i++)
         h_pause_ms(1);
+    h_hold_acks = false;
     failures = h_info->state == VSH_STATE_FAILED;
     attack_saw("state %u", h_info->state);
     alive = h_info->magic == VSH_MAGIC;
@@ -448,7 +454,7 @@ static const struct hostile_attack attacks[] = {
       SVQ_ERR_BACKEND_GONE},
      IDLE,
      aperture,
-     OWN_RAM},
+     0},
     {{"backend", "mailbox: attaches while a request is in flight", "the device fails", 1,
       SVQ_ERR_BACKEND_GONE},
      READ1,

@@ -56,7 +56,7 @@ static volatile uint8_t *window_part(unsigned int part)
         return h_at(h_info->queue[0].avail);
     default:
         /* Behind the used ring, which is the last that the info page tells of. */
-        return h_window.va + h_window.size - HPAGE;
+        return h_used() + svq_part_frames(h_info->queue[0].max_size, SVQ_PART_USED) * HPAGE;
     }
 }
 

@@ -43,12 +43,17 @@ void h_pause_ms(unsigned int ms)
     nanosleep(&ts, NULL);
 }
 
-static uint64_t seconds(void)
+static uint64_t milliseconds(void)
 {
     struct timespec ts;
 
     clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t)ts.tv_sec;
+    return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+static uint64_t seconds(void)
+{
+    return milliseconds() / 1000;
 }
 
 /* ---- accesses that may be refused ---- */
@@ -384,6 +389,17 @@ bool h_next(struct request *r)
     return true;
 }
 
+/* Which of the driver's requests it is. */
+static unsigned int h_sector(const struct request *r)
+{
+    uint64_t header[2] = {0, 0};
+
+    if (r->nr < 2 || r->nr > 3 || !h_at(r->desc[0].addr) ||
+        !copy_in(header, h_at(r->desc[0].addr), sizeof(header)))
+        attack_saw("a chain of %u, head %u", r->nr, r->head);
+    return (unsigned int)(header[1] - PEER_SECTOR);
+}
+
 uint32_t h_writable(const struct request *r)
 {
     uint32_t sum = 0;
@@ -440,12 +456,12 @@ static bool answer(const struct request *r, const struct peer_order *order)
     return true;
 }
 
-bool h_exchange(const struct peer_order *order)
+bool h_exchange_within(const struct peer_order *order, unsigned int ms)
 {
-    uint64_t end = seconds() + 3 * ANSWER_SECONDS;
+    uint64_t end = milliseconds() + ms;
     struct request r;
 
-    while (seconds() < end) {
+    while (milliseconds() < end) {
         if (!take(&r)) {
             h_pause_ms(1);
             continue;
@@ -457,6 +473,11 @@ bool h_exchange(const struct peer_order *order)
             h_give_back(&r, 0);
     }
     return false;
+}
+
+bool h_exchange(const struct peer_order *order)
+{
+    return h_exchange_within(order, 3000 * ANSWER_SECONDS);
 }
 
 /* ---- what the driver saw ---- */
@@ -530,8 +551,9 @@ void h_attack(const struct hostile_attack *a)
     }
     if (a->order.kind == PEER_DO_READ)
         for (unsigned int i = 0; i < a->order.count && !why; i++)
-            if (!h_next(&r[i]))
-                why = "the driver's requests do not come";
+            why = !h_next(&r[i])         ? "the driver's requests do not come"
+                  : h_sector(&r[i]) != i ? "the driver's requests are not what they should be"
+                                         : NULL;
     if (!why)
         why = a->run(a, r);
     h_hold_acks = false;

@@ -58,6 +58,7 @@ void h_pause_ms(unsigned int ms);
 
 /* The driver's next round begins: it gets this order. False if it does not come. */
 bool h_exchange(const struct peer_order *order);
+bool h_exchange_within(const struct peer_order *order, unsigned int ms);
 
 /* The next request; only those that are on their way are waited for. */
 bool h_next(struct request *r);
