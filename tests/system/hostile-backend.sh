@@ -9,6 +9,8 @@
 . /testbed/dom0/attacks.sh
 
 BY_HAND="xen_privcmd.unrestricted=1"
+# Whole pages are granted however short the request, and who goes is gone.
+HOSTILE="shadow_policy=hybrid,shadow_threshold=1,shadow_restart_timeout=0"
 
 check "backend VM is up" start_backend backend "$(pv_disk guest1 xvdb rw)" || exit 1
 # With a vCPU that is never started: nothing is set up for it yet.
@@ -21,7 +23,7 @@ xl vcpu-pin hostile 0 0
 xl vcpu-pin hostile 1 1
 check "guest is created" create "$(write_config guest "$TRIMMED" 256 1 \
     "root=/dev/vda1 rw $BY_HAND" "$(mediated_disk backend xvda /dev/xvdb)" \
-    "$(mediated_disk hostile xvdb /dev/xvdb shadow_restart_timeout=0)")" || exit 1
+    "$(mediated_disk hostile xvdb /dev/xvdb "$HOSTILE")")" || exit 1
 check "guest is up" wait_up guest 60 || exit 1
 
 check "kernel driver lets go of the second disk" guest_run guest 20 \
@@ -29,7 +31,7 @@ check "kernel driver lets go of the second disk" guest_run guest 20 \
 guest_start guest "hand-peer 0x2000200"
 driver=$GUEST_SEQ
 attacks guest 1 hostile 60 \
-    "hostile-backend $(domid guest) 1 used memory hypercalls mailbox life"
+    "hostile-backend $(domid guest) 1 used memory exact hypercalls mailbox life"
 check "driver ends well" guest_finish guest 60 "$driver"
 
 check "a good backend takes the device over" guest_run hostile 20 \

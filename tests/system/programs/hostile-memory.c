@@ -155,6 +155,12 @@ static const char *kernel_read_only(const struct hostile_attack *a, struct reque
     return error != EFAULT ? "it did not fail with EFAULT" : serve(r);
 }
 
+/* A page of the guest's, and not of the window. */
+static bool in_aperture(uint64_t addr)
+{
+    return addr < VSH_WINDOW_DAS;
+}
+
 static bool in_request(const struct request *r, const volatile uint8_t *p)
 {
     for (unsigned int i = 0; i < r->nr; i++)
@@ -192,7 +198,7 @@ static const char *neighbours(const struct hostile_attack *a, struct request *r)
         for (int d = -1; d <= 1; d += 2) {
             volatile uint8_t *p = das(r->desc[i].addr + (uint64_t)(d * (int)HPAGE));
 
-            if (p && !in_request(r, p))
+            if (p && in_aperture(r->desc[i].addr) && !in_request(r, p))
                 seen += h_can_read(p, &val);
         }
     }
@@ -215,17 +221,20 @@ static const char *kernel_other(const struct hostile_attack *a, struct request *
 /* What was granted, after the driver has it back. */
 static const char *afterwards(const struct hostile_attack *a, struct request *r)
 {
+    unsigned int seen = 0, granted = 0, i;
     volatile uint8_t *p[3];
-    unsigned int seen = 0;
     const char *why;
     uint8_t val;
 
-    for (unsigned int i = 0; i < r->nr && i < 3; i++)
-        p[i] = h_at(r->desc[i].addr);
+    for (i = 0; i < r->nr; i++)
+        if (in_aperture(r->desc[i].addr) && granted < 3)
+            p[granted++] = h_at(r->desc[i].addr);
     why = serve(r);
-    for (unsigned int i = 0; i < r->nr && i < 3; i++)
+    for (i = 0; i < granted; i++)
         seen += a->arg ? h_can_write(p[i], 0xff) : h_can_read(p[i], &val);
-    attack_saw("%u of %u pages", seen, r->nr);
+    attack_saw("%u of %u pages", seen, granted);
+    if (!granted)
+        return "no page was granted";
     return why ? why : seen ? "a page is still there" : NULL;
 }
 
@@ -248,22 +257,31 @@ static const char *until_it_faults(const struct hostile_attack *a, struct reques
     return writes < 1000000 ? why : "it never faulted";
 }
 
-/* All of it, byte by byte: is there a guard, which is the driver's own? */
+/* Guards, so many of them in a row that it is no chance. */
+static unsigned int guards_in(volatile uint8_t *page)
+{
+    unsigned int seen = 0, row = 0;
+    uint8_t val;
+
+    for (unsigned int k = 0; k < HPAGE && h_can_read(page + k, &val); k++) {
+        row = val == PEER_GUARD ? row + 1 : 0;
+        seen += row == 8 ? 8 : row > 8;
+    }
+    return seen;
+}
+
+/* All that can be seen: is there a guard, which is the driver's own? */
 static const char *guards(const struct hostile_attack *a, struct request *r)
 {
-    unsigned int seen = 0, pages = 0;
+    unsigned int seen = 0;
 
     (void)a;
-    for (unsigned int i = 0; i < r->nr; i++) {
-        volatile uint8_t *p = das(r->desc[i].addr);
-        uint8_t val;
-
-        for (unsigned int k = 0; k < HPAGE && h_can_read(p + k, &val); k++) {
-            pages += !k;
-            seen += val == PEER_GUARD;
-        }
-    }
-    attack_saw("%u guard bytes in %u pages", seen, pages);
+    for (unsigned int i = 0; i < r->nr; i++)
+        if (in_aperture(r->desc[i].addr))
+            seen += guards_in(das(r->desc[i].addr));
+    for (uint64_t off = 0; off < h_window.size; off += HPAGE)
+        seen += guards_in(h_window.va + off);
+    attack_saw("%u guard bytes", seen);
     return seen ? "what lies beside a buffer can be read" : serve(r);
 }
 
@@ -332,6 +350,15 @@ static const struct hostile_attack exact[] = {
     {{"backend", "reads what lies beside buffers in their pages", "no guard byte is seen", 0, 0},
      PART,
      guards,
+     0},
+    {{"backend", "writes to the bounce page of a buffer that it is to read", FAULTS, 0, 0},
+     PART,
+     write_read_only,
+     0},
+    {{"backend", "has its kernel write to the bounce page of a buffer that it is to read", EFAULTS,
+      0, 0},
+     PART,
+     kernel_read_only,
      0},
     {{"backend", "writes what lies beside buffers in their pages", "no guard byte is changed", 0,
       0},

@@ -532,6 +532,14 @@ const char *h_must_fail(uint32_t generation)
     return h_seen_failed();
 }
 
+const char *h_must_return(unsigned int n)
+{
+    if (!h_exchange(&nothing))
+        return "the device does not work any more";
+    attack_saw("driver: status %#x, %u of %u back", h_report.device_status, h_report.used, n);
+    return h_report.used != n ? "driver: not every request came back" : h_seen_untouched();
+}
+
 const char *h_must_serve(unsigned int n)
 {
     if (!h_exchange(&nothing))

@@ -95,6 +95,7 @@ const char *h_seen_untouched(void);
 /* Waits for the end of the round first. */
 const char *h_must_fail(uint32_t generation);
 const char *h_must_serve(unsigned int n);
+const char *h_must_return(unsigned int n); /* whatever is in it */
 
 /* One attack: what is done with a round, and how it is judged. */
 struct hostile_attack {

@@ -13,7 +13,8 @@
  *   isolation-probe FRONTEND-DOMID DEVICE PASSES
  *
  * prints one JSON object; in it bytes_beside are those of pages that a request in
- * flight holds in part, which it does not hold. Exit 0: scanned; 1: an uncovered page was readable;
+ * flight holds in part, which it does not hold, and canaries what the program
+ * canary has put into the guest's memory. Exit 0: scanned; 1: an uncovered page was readable;
  * 2: could not probe.
  */
 #include <err.h>
@@ -31,6 +32,7 @@
 #include <virtio-shadow/ring.h>
 
 #include "borrow.h"
+#include "canary.h"
 
 #define PAGE 4096ULL
 
@@ -70,6 +72,7 @@ static struct borrowed dev;
 static struct queue queue[VSH_MAX_QUEUES];
 static unsigned int nr_queues;
 static uint64_t lost;
+static bool shared;
 
 static sigjmp_buf fault_env;
 
@@ -334,6 +337,11 @@ static void find_queues(void)
     if (info->magic != VSH_MAGIC || info->version != VSH_ABI_VERSION)
         errx(2, "the window has no info page of version %u", VSH_ABI_VERSION);
 
+    /* All of the guest is there, or what it has set apart, and Xen knows of no requests. */
+    shared = info->policy == VSH_POLICY_TRUSTED || info->policy == VSH_POLICY_POOL;
+    if (shared)
+        return;
+
     for (unsigned int i = 0; i < info->nr_queues && i < VSH_MAX_QUEUES; i++) {
         const struct vsh_queue_info *qi = &info->queue[i];
         struct queue *q = &queue[nr_queues];
@@ -352,11 +360,56 @@ static void find_queues(void)
     }
 }
 
+/* What was seen. */
+static struct {
+    uint64_t pages, scanned, in_flight, uncovered, beside, canaries, window_canaries;
+} found;
+
+/* Words of a page that a program in the guest has put there, and nowhere into a request. */
+static unsigned int canaries(const volatile uint8_t *page)
+{
+    const volatile uint64_t *word = (const volatile uint64_t *)page;
+    volatile unsigned int nr = 0;
+
+    if (sigsetjmp(fault_env, 1))
+        return nr;
+    for (unsigned int i = 0; i < PAGE / sizeof(*word); i++)
+        if (word[i] == CANARY)
+            nr++;
+    return nr;
+}
+
+static void scan_page(uint64_t gpa, const uint8_t *page)
+{
+    const uint8_t *other;
+
+    follow();
+    other = in_flight_page();
+    if (other) {
+        found.pages++;
+        found.in_flight += readable(other);
+    }
+    found.pages++;
+    if (!readable(page))
+        return;
+    found.scanned++;
+    found.canaries += canaries(page);
+    if (shared)
+        return;
+    if (stays_uncovered(gpa, page)) {
+        found.uncovered++;
+        fprintf(stderr, "isolation-probe: page %#llx is readable and not in flight\n",
+                (unsigned long long)gpa);
+    } else if (covered(gpa) && readable(page)) {
+        found.beside += beside(gpa);
+    }
+}
+
 int main(int argc, char **argv)
 {
     struct sigaction sa = {.sa_handler = on_fault, .sa_flags = SA_NODEFER};
-    uint64_t pages = 0, seen = 0, seen_in_flight = 0, uncovered = 0, bytes_beside = 0, start;
     unsigned int passes;
+    uint64_t start;
 
     if (argc != 4)
         errx(2, "usage: isolation-probe FRONTEND-DOMID DEVICE PASSES");
@@ -368,42 +421,23 @@ int main(int argc, char **argv)
 
     start = now_ns();
     for (unsigned int p = 0; p < passes; p++) {
-        for (unsigned int b = 0; b < dev.nr_banks; b++) {
-            for (uint64_t off = 0; off < dev.bank[b].size; off += PAGE) {
-                const uint8_t *page;
-                bool got;
-
-                follow();
-                page = in_flight_page();
-                if (page) {
-                    pages++;
-                    seen_in_flight += readable(page);
-                }
-                got = readable(dev.bank[b].va + off);
-                pages++;
-                if (!got)
-                    continue;
-                seen++;
-                if (stays_uncovered(dev.bank[b].das + off, dev.bank[b].va + off)) {
-                    uncovered++;
-                    fprintf(stderr, "isolation-probe: page %#llx is readable and not in flight\n",
-                            (unsigned long long)(dev.bank[b].das + off));
-                } else if (covered(dev.bank[b].das + off) && readable(dev.bank[b].va + off)) {
-                    bytes_beside += beside(dev.bank[b].das + off);
-                }
-            }
-        }
+        for (unsigned int b = 0; b < dev.nr_banks; b++)
+            for (uint64_t off = 0; off < dev.bank[b].size; off += PAGE)
+                scan_page(dev.bank[b].das + off, dev.bank[b].va + off);
+        for (uint64_t off = 0; off < dev.window.size; off += PAGE)
+            found.window_canaries += canaries(dev.window.va + off);
     }
 
     printf("{\"frontend\": %s, \"device\": %s, \"queues\": %u, \"passes\": %u, "
            "\"probe_pages\": %llu, "
            "\"readable\": %llu, \"readable_scan\": %llu, \"uncovered\": %llu, "
-           "\"bytes_beside\": %llu, "
+           "\"bytes_beside\": %llu, \"canaries\": %llu, \"window_canaries\": %llu, "
            "\"ring_overruns\": %llu, "
            "\"milliseconds\": %llu}\n",
-           argv[1], argv[2], nr_queues, passes, (unsigned long long)pages,
-           (unsigned long long)(seen + seen_in_flight), (unsigned long long)seen,
-           (unsigned long long)uncovered, (unsigned long long)bytes_beside,
+           argv[1], argv[2], nr_queues, passes, (unsigned long long)found.pages,
+           (unsigned long long)(found.scanned + found.in_flight), (unsigned long long)found.scanned,
+           (unsigned long long)found.uncovered, (unsigned long long)found.beside,
+           (unsigned long long)found.canaries, (unsigned long long)found.window_canaries,
            (unsigned long long)lost, (unsigned long long)((now_ns() - start) / 1000000));
-    return uncovered ? 1 : 0;
+    return found.uncovered ? 1 : 0;
 }

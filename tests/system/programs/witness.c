@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #define DISK "/dev/vda"
-/* Nothing is mounted from it: testbed/stages/image-guest.sh. */
-#define SCRATCH "/dev/vda2"
+/* Behind the last partition, which ends here: testbed/stages/image-guest.sh. */
+#define SCRATCH_AT ((1 + 32 + 384) * 1048576L)
 #define BLOCK 4096u
 
 static uint8_t *block, *first;
@@ -39,8 +39,6 @@ static bool write_block(const char *path, off_t at)
 const char *witness(void)
 {
     static uint8_t seed;
-    /* Behind what the file system of the data partition needs at its start. */
-    const off_t at = 100 << 20;
 
     if (!block && (posix_memalign((void **)&block, BLOCK, BLOCK) || !(first = malloc(BLOCK))))
         return "no memory for the other disk";
@@ -53,10 +51,10 @@ const char *witness(void)
 
     seed = seed == 255 ? 1 : (uint8_t)(seed + 1);
     memset(block, seed, BLOCK);
-    if (!write_block(SCRATCH, at))
+    if (!write_block(DISK, SCRATCH_AT))
         return "the other disk cannot be written";
     memset(block, 0, BLOCK);
-    if (!read_block(SCRATCH, at))
+    if (!read_block(DISK, SCRATCH_AT))
         return "the other disk cannot be read back";
     for (unsigned int i = 0; i < BLOCK; i++)
         if (block[i] != seed)
