@@ -1,9 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Boots Xen with dom0 on the emulated arm64 machine and runs scenarios in dom0:
-#   boot.sh [-t SECONDS] [-x XEN-ARGUMENTS] [-i] OUTDIR SCENARIO...
+#   boot.sh [OPTION...] OUTDIR SCENARIO...
 # -t  time limit for the whole boot (default 300)
 # -x  more arguments for Xen
+# -k  the stage that built Xen (default hypervisor)
+# -m  memory of the machine (default 3072)
+# -d  one more drive, read-only: /dev/disk/NAME
+# -s  a folder that dom0 finds in /testbed, under its own name
 # -i  interactive: the console is this terminal, and there is no time limit
 # Leaves in OUTDIR: xen.log (console of Xen and dom0) and results/ (checks, values, logs per
 # domain). Succeeds when every scenario ran to its end; checks that failed do not count here.
@@ -12,17 +16,25 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
 usage() {
-    sed -n 's/^# \{0,1\}//; 3,11p' "$0" >&2
+    sed -n 's/^# \{0,1\}//; 3,15p' "$0" >&2
     exit 2
 }
 
 limit=300
 xen_args=
 interactive=
-while getopts t:x:i option; do
+hypervisor=hypervisor
+memory=3072
+drives=()
+shares=()
+while getopts t:x:k:m:d:s:i option; do
     case $option in
         t) limit=$OPTARG ;;
         x) xen_args=$OPTARG ;;
+        k) hypervisor=$OPTARG ;;
+        m) memory=$OPTARG ;;
+        d) drives+=("$OPTARG") ;;
+        s) shares+=("$OPTARG") ;;
         i) interactive=1 ;;
         *) usage ;;
     esac
@@ -32,16 +44,15 @@ shift $((OPTIND - 1))
 out=$1
 shift
 
-# The emulated machine: two Arm CPUs and memory for dom0, two backends and three guests.
+# The emulated machine: two Arm CPUs. Its memory is for dom0, two backends and three guests.
 CPUS=${VIRTIO_SHADOW_CPUS:-2}
-MEMORY=3072
 
 built() {
     [[ -e $REPO/out/build/$1 ]] || die "out/build/$1 is missing: run make build"
     readlink -f "$REPO/out/build/$1"
 }
 
-xen=$(built hypervisor/xen)
+xen=$(built "$hypervisor/xen")
 linux=$(built linux/Image)
 initramfs=$(built image-dom0/initramfs)
 kernels=$(built image-kernels/kernels.ext4)
@@ -57,7 +68,7 @@ scratch=$(mktemp -d)
 qemu=
 trap '[[ -z $qemu ]] || kill "$qemu" 2>/dev/null; rm -rf "$scratch"' EXIT
 mkdir -p "$scratch/share/run"
-cp -r "$TESTBED/dom0" "$scratch/share/"
+cp -r "$TESTBED/dom0" "${shares[@]}" "$scratch/share/"
 number=10
 for scenario in "$@"; do
     [[ -f $scenario ]] || die "there is no scenario $scenario"
@@ -71,7 +82,7 @@ truncate -s 256M "$scratch/results.raw"
 # waiting for each other at the lock of a common one.
 scheduler="credit2_runqueue=cpu"
 
-args=(-machine "virt,virtualization=on,gic-version=3" -cpu cortex-a57 -smp "$CPUS" -m "$MEMORY"
+args=(-machine "virt,virtualization=on,gic-version=3" -cpu cortex-a57 -smp "$CPUS" -m "$memory"
     -accel "tcg,thread=multi" -display none -no-reboot -nic none
     -global virtio-mmio.force-legacy=false
     -kernel "$xen"
@@ -92,6 +103,9 @@ drive kernels "$kernels" readonly=on
 drive backend "$backend" readonly=on
 drive guest1 "$guest" snapshot=on,cache=unsafe
 drive guest2 "$guest" snapshot=on,cache=unsafe
+for each in "${drives[@]}"; do
+    drive "${each%%=*}" "${each#*=}" readonly=on
+done
 
 # For a debugger or a monitor, say.
 read -ra more <<<"${VIRTIO_SHADOW_QEMU_ARGS:-}"

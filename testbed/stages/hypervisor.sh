@@ -4,6 +4,7 @@
 # The build folder is kept between builds: a change to the mediator recompiles what it touches.
 stage_deps=(xen-tree)
 stage_inputs=(testbed/config/xen.config)
+variant=
 
 stage_key_extra() {
     compiler_id
@@ -21,14 +22,14 @@ build_once() {
         # By content, and without old times: only files that differ get a new time stamp.
         rsync -rlpc --delete "$(stage_dir xen-tree)/" "$work/src/" &&
         xmake defconfig &&
-        cat "$REPO/testbed/config/xen.config" >>"$work/build/.config" &&
+        cat "$REPO/testbed/config/xen$variant.config" >>"$work/build/.config" &&
         xmake olddefconfig &&
         xmake
 }
 
 stage_build() {
     local out=$1
-    work=$CACHE/work/hypervisor
+    work=$CACHE/work/hypervisor$variant
     # Twice: what is left of a build of a quite different tree may stand in the way.
     if ! build_once; then
         [[ -d $work/built-before ]] || die "the hypervisor does not build"
