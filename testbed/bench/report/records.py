@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: MIT
+"""What bench-drive and the emulator's counter wrote, as Python objects."""
+
+import bisect
+import collections
+import json
+import subprocess
+
+
+class Record:
+    """One line of a plan: who ran what, and what came out."""
+
+    def __init__(self, identity):
+        self.policy, self.workload, self.number = identity.split(" ")
+        self.wall_ns = 0
+        self.cpu_ns = {}
+        self.status = {}
+        self.lines = {}
+
+    def text(self, domain):
+        return "\n".join(self.lines.get(domain, []))
+
+
+def read_records(path):
+    """All records of one plan, in the order in which they were made."""
+    records = []
+    lines = None
+    for line in path.read_text(errors="replace").splitlines():
+        if line.startswith("@cell "):
+            records.append(Record(line[6:]))
+        elif line.startswith("@time "):
+            records[-1].wall_ns = int(line[6:])
+        elif line.startswith("@cpu "):
+            pairs = (word.split("=") for word in line[5:].split())
+            records[-1].cpu_ns = {name: int(value) for name, value in pairs}
+        elif line.startswith("@out "):
+            _, domain, status = line.split(" ")
+            records[-1].status[domain] = int(status)
+            lines = records[-1].lines.setdefault(domain, [])
+        elif line.startswith("| "):
+            lines.append(line[2:])
+    return records
+
+
+# Fields of fio's terse output, version 3 (fio's HOWTO, "Terse output"), counted from those of reads.
+READ_FIELDS = 5
+WRITE_FIELDS = 46
+BANDWIDTH, IOPS, CLAT_MEAN, PERCENTILES, PERCENTILE_FIELDS = 1, 2, 10, 12, 20
+
+
+def parse_fio(text):
+    """Throughput and completion latencies of a fio job: KiB/s, requests/s, us."""
+    line = next((line for line in text.splitlines() if line.startswith("3;fio-")), None)
+    if line is None:
+        return None
+    fields = line.split(";")
+    if fields[4] != "0":
+        return None
+    base = READ_FIELDS if int(fields[READ_FIELDS]) else WRITE_FIELDS
+    latency = {"mean": float(fields[base + CLAT_MEAN])}
+    for field in fields[base + PERCENTILES:base + PERCENTILES + PERCENTILE_FIELDS]:
+        percentile, value = field.split("%=")
+        if float(percentile):
+            latency[f"p{float(percentile):g}"] = int(value)
+    return {"kib_per_s": int(fields[base + BANDWIDTH]), "iops": int(fields[base + IOPS]),
+            "latency_us": latency}
+
+
+def parse_pairs(text, word):
+    """A program's line "word key=value key=value": its numbers."""
+    for line in text.splitlines():
+        if line.startswith(word + " "):
+            return {key: int(value) for key, value in
+                    (pair.split("=") for pair in line.split()[1:])}
+    return None
+
+
+def parse_counters(text, policy):
+    """Counters of all queues of all devices with that policy, added up."""
+    total = collections.Counter()
+    try:
+        devices = json.loads(text)
+    except ValueError:
+        return total
+    for device in devices:
+        if device["policy"] == policy:
+            for queue in device["queues"]:
+                for key, value in queue.items():
+                    total[key] += value
+    return total
+
+
+class Interval:
+    """What the emulator counted between two marks."""
+
+    def __init__(self, fields):
+        pairs = (pair.split("=") for pair in fields)
+        self.counts = {key: int(value) for key, value in pairs}
+        self.blocks = []
+
+
+def read_marks(path):
+    """The intervals between marks, the first being that before the first mark."""
+    intervals = []
+    with path.open() as file:
+        for line in file:
+            fields = line.split()
+            if fields[0] == "mark":
+                intervals.append(Interval(fields[2:]))
+            else:
+                intervals[-1].blocks.append((int(fields[1], 16), int(fields[2]), int(fields[3])))
+    return intervals
+
+
+class Symbols:
+    """Xen's functions by address."""
+
+    def __init__(self, path):
+        output = subprocess.run(["nm", "-n", "--defined-only", str(path)], check=True,
+                                capture_output=True, text=True).stdout
+        self.entries = []
+        for line in output.splitlines():
+            address, kind, name = line.split(" ", 2)
+            if kind in "tT" and not name.startswith("$"):
+                self.entries.append((int(address, 16), name))
+        self.addresses = [address for address, _ in self.entries]
+
+    def find(self, address):
+        index = bisect.bisect_right(self.addresses, address) - 1
+        return self.entries[index] if index >= 0 else (0, "?")
+
+    def profile(self, interval):
+        """Instructions by function, and how many of them only waited for a lock.
+
+        How long one CPU waits for another depends on the computer that emulates both. So what a lock
+        function executes more often than it is entered is not work, and is kept apart.
+        """
+        work = collections.Counter()
+        entered = collections.Counter()
+        waiting = 0
+        for address, _, executions in interval.blocks:
+            begin, name = self.find(address)
+            if address == begin:
+                entered[name] += executions
+        for address, instructions, executions in interval.blocks:
+            _, name = self.find(address)
+            if "spin_lock" in name or "_lock" == name[-5:]:
+                once = min(executions, entered[name])
+                waiting += instructions * (executions - once)
+                executions = once
+            work[name] += instructions * executions
+        return work, waiting

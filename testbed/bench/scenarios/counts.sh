@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=sh
+# A fixed number of requests under every policy, for an emulator that counts Xen's instructions: the
+# guest's program marks the beginning and the end.
+. /testbed/dom0/lib.sh
+. /testbed/dom0/mediated.sh
+. /testbed/bench/lib.sh
+
+pin_dom0
+check "backend VM is up" bench_backend 384 || exit 1
+bench_disks null || exit 1
+# shellcheck disable=SC2154,SC2086  # bench_disks sets it; words
+plan counts idle $policies || exit 1
+log "$(wc -l <"/run/testbed/counts") lines"
+check "all requests were made" drive counts guest backend
+check "no device failed" [ "$(shadow_sum guest failures)" -eq 0 ]
+check "Xen is alive" xen_alive
+exit 0
