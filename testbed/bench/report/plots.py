@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: MIT
+"""Plots by gnuplot, as SVG."""
+
+import base64
+import subprocess
+
+COLOURS = {"trusted": "#7f7f7f", "grant": "#1f77b4", "copy": "#2ca02c", "hybrid": "#d62728",
+           "swiotlb": "#9467bd", "xen-grant-dma": "#8c564b", "pv": "#e377c2",
+           "pv-persistent": "#bcbd22"}
+
+
+def quote(text):
+    return '"' + str(text).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def run(script, alt):
+    """The picture as an element for a page: embedded, so that names in it cannot clash."""
+    result = subprocess.run(["gnuplot"], input=script, capture_output=True, text=True, check=False)
+    if result.returncode or not result.stdout.lstrip().startswith("<?xml"):
+        raise SystemExit(f"gnuplot failed on {alt}: {result.stderr[-500:]}")
+    data = base64.b64encode(result.stdout.encode()).decode()
+    return f'<img alt="{alt}" src="data:image/svg+xml;base64,{data}">'
+
+
+def head(title, ylabel, width=860, height=330):
+    return [f'set terminal svg size {width},{height} font "sans-serif,12" background "#ffffff"',
+            f"set title {quote(title)} noenhanced", f"set ylabel {quote(ylabel)} noenhanced",
+            "set key outside right top noenhanced", "set grid ytics", "set xtics noenhanced"]
+
+
+def data_block(name, rows):
+    lines = [f"${name} << EOD"]
+    lines += ["\t".join("NaN" if v is None else quote(v) if isinstance(v, str) else str(v)
+                        for v in row) for row in rows]
+    return lines + ["EOD"]
+
+
+def bars(title, ylabel, groups, series, line=None):
+    """Grouped bars: series is name -> values, one per group; None where there is none."""
+    rows = [[group] + [values[i] for values in series.values()] for i, group in enumerate(groups)]
+    script = head(title, ylabel) + data_block("d", rows)
+    script += ["set datafile separator '\\t'", "set style data histograms",
+               "set style histogram clustered gap 1", "set style fill solid 0.9 noborder",
+               "set yrange [0:*]"]
+    parts = [f"$d using {i + 2}:xtic(1) title {quote(name)} lc rgb "
+             f"{quote(COLOURS.get(name, '#17becf'))}" for i, name in enumerate(series)]
+    if line is not None:
+        parts.append(f'{line} with lines dt 2 lc rgb "#000000" notitle')
+    script.append("plot " + ", ".join(parts))
+    return run("\n".join(script) + "\n", title)
+
+
+def stacked(title, ylabel, groups, series):
+    rows = [[group] + [values[i] for values in series.values()] for i, group in enumerate(groups)]
+    script = head(title, ylabel) + data_block("d", rows)
+    script += ["set datafile separator '\\t'", "set style data histograms",
+               "set style histogram rowstacked", "set style fill solid 0.9 noborder",
+               "set boxwidth 0.6", "set yrange [0:*]"]
+    script.append("plot " + ", ".join(f"$d using {i + 2}:xtic(1) title {quote(name)}"
+                                      for i, name in enumerate(series)))
+    return run("\n".join(script) + "\n", title)
+
+
+def lines(title, xlabel, ylabel, series):
+    """Curves: series is name -> [(x, y)]."""
+    script = head(title, ylabel, height=300) + [f"set xlabel {quote(xlabel)}", "set yrange [0:*]",
+                                                "set logscale x 2"]
+    parts = []
+    for index, (name, points) in enumerate(series.items()):
+        script += data_block(f"d{index}", points)
+        parts.append(f"$d{index} using 1:2 with linespoints pt 7 title {quote(name)} lc rgb "
+                     f"{quote(COLOURS.get(name, '#17becf'))}")
+    script.append("plot " + ", ".join(parts))
+    return run("\n".join(script) + "\n", title)
