@@ -127,7 +127,8 @@ static int check(const struct domain *d,
     BUILD_BUG_ON(XEN_VIRTIO_SHADOW_INDIRECT_REMAP != SVQ_INDIRECT_REMAP);
     BUILD_BUG_ON(XEN_VIRTIO_SHADOW_INDIRECT_OFF != SVQ_INDIRECT_OFF);
 
-    if ( c->indirect > XEN_VIRTIO_SHADOW_INDIRECT_OFF )
+    if ( c->indirect > XEN_VIRTIO_SHADOW_INDIRECT_OFF ||
+         (c->withhold & ~SVQ_WITHHOLDABLE) )
         return -EINVAL;
 
     if ( c->restart_s > XEN_VIRTIO_SHADOW_MAX_RESTART_S )
@@ -204,6 +205,7 @@ static int set_up_core(struct vsh_device *s,
     dev->pool.base = c->pool_base;
     dev->pool.size = c->pool_size;
     dev->keep = c->restart_s;
+    dev->withheld = c->withhold;
     for ( i = 0; i < c->nr_banks; i++ )
     {
         dev->bank[i].base = c->bank[i].base;

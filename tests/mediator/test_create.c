@@ -58,6 +58,9 @@ static void bad_numbers(void **state)
     REFUSE(-EINVAL, c.policy = 0);
     REFUSE(-EINVAL, c.policy = XEN_VIRTIO_SHADOW_POLICY_POOL + 1);
     REFUSE(-EINVAL, c.restart_s = XEN_VIRTIO_SHADOW_MAX_RESTART_S + 1);
+    REFUSE(-EINVAL, c.withhold = 1);
+    REFUSE(-EINVAL, c.withhold = 1ULL << SVQ_F_VERSION_1);
+    REFUSE(-EINVAL, c.withhold = ~0ULL);
     REFUSE(-EINVAL, c.nr_queues = 0);
     REFUSE(-EINVAL, c.nr_queues = XEN_VIRTIO_SHADOW_MAX_QUEUES + 1);
     REFUSE(-EINVAL, c.nr_queues = ~0U);
@@ -448,6 +451,43 @@ static void nothing_is_allocated_later(void **state)
     model_end();
 }
 
+static uint64_t offered_without(uint64_t withhold)
+{
+    struct xen_virtio_shadow_create c;
+    uint64_t high;
+    struct rig r;
+
+    rig_domains(&r);
+    r.nr_queues = 1;
+    r.queue_size = 64;
+    r.aperture = RIG_APERTURE;
+    c = rig_params(&r);
+    c.withhold = withhold;
+    assert_int_equal(rig_create(&r, &c), 0);
+    rig_map_window(&r);
+    rig_attach(&r);
+    rig_write(&r, SVQ_MMIO_DEV_FEAT_SEL, 1);
+    high = rig_read(&r, SVQ_MMIO_DEV_FEATURES);
+    rig_write(&r, SVQ_MMIO_DEV_FEAT_SEL, 0);
+    high = high << 32 | rig_read(&r, SVQ_MMIO_DEV_FEATURES);
+    model_end();
+    return high;
+}
+
+static void features_are_withheld(void **state)
+{
+    const uint64_t packed = 1ULL << SVQ_F_RING_PACKED, event = 1ULL << SVQ_F_EVENT_IDX;
+    uint64_t all = offered_without(0);
+
+    (void)state;
+    assert_true(all & packed);
+    assert_true(all & event);
+    model_start();
+    assert_int_equal(offered_without(packed), all & ~packed);
+    model_start();
+    assert_int_equal(offered_without(packed | event), all & ~packed & ~event);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -466,6 +506,7 @@ int main(void)
         rig_test(all_devices),
         rig_test(memory),
         rig_test(nothing_is_allocated_later),
+        rig_test(features_are_withheld),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

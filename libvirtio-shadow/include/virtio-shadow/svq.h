@@ -447,6 +447,11 @@ struct svq_queue {
     struct svq_queue_stats stats;
 };
 
+/* Features that the environment may keep from a device. */
+#define SVQ_WITHHOLDABLE                                                                           \
+    (1ULL << SVQ_F_INDIRECT_DESC | 1ULL << SVQ_F_EVENT_IDX | 1ULL << SVQ_F_RING_PACKED |           \
+     1ULL << SVQ_F_IN_ORDER | 1ULL << SVQ_F_RING_RESET | 1ULL << SVQ_F_INDIRECT_PAGES)
+
 struct svq_dev {
     /* Set by the environment before svq_dev_init(), constant afterwards. */
     uint32_t nr_queues;
@@ -523,10 +528,9 @@ struct svq_dev {
  * (max_size); pages.page, pages.bucket,
  * pages.nr (svq_page_records()) and pages.key (random); and policy, and pool if
  * the policy is to have one.  It may set pages.max_kept, if svq_env_generation()
- * tells what it has to; threshold, indirect, and
- * withheld, to offer less than there is: bits of SVQ_F_INDIRECT_DESC,
- * SVQ_F_EVENT_IDX, SVQ_F_RING_PACKED, SVQ_F_IN_ORDER, SVQ_F_RING_RESET,
- * SVQ_F_INDIRECT_PAGES.  If it sets keep, it bounds the time that waiting is set
+ * tells what it has to; threshold, indirect, and withheld, to offer less than
+ * there is: bits of SVQ_WITHHOLDABLE.  If it sets keep, it bounds the time that
+ * waiting is set
  * (svq_dev_wait_over()).  It writes the event channels, frontend and device into
  * the zeroed info page itself.
  *
