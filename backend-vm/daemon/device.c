@@ -247,6 +247,8 @@ void device_check(struct device *d)
     case PHASE_RUNNING:
         if (d->closing || run_is_over(d, &info)) {
             device_stop(d);
+        } else {
+            device_check_queues(d, &info);
         }
         return;
     case PHASE_DRAIN:

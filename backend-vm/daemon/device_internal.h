@@ -49,6 +49,10 @@ struct device {
     struct watch backend; /* the device's own requests */
     struct session_queue queue[SESSION_MAX_QUEUES];
     unsigned int nr_queues;
+    uint32_t queue_generation[SESSION_MAX_QUEUES];
+    uint32_t stopping; /* a bit per queue that the driver resets ... */
+    int64_t stop_deadline[SESSION_MAX_QUEUES];
+    struct timer queue_timer; /* ... and that has yet to return its requests */
 
     pid_t process;
     bool killed;
@@ -77,14 +81,20 @@ void device_kill(struct device *d, int signal);
 /* device_run.c: starting and stopping */
 void device_start(struct device *d, const struct vsh_info *info);
 void device_stop(struct device *d);
-void device_unjoin(struct device *d);
 void device_drained(struct device *d);
 void device_replace(struct device *d);
+
+/* device_queue.c: the queues' event channels, and the reset of single queues */
+int device_join(struct device *d, const struct vsh_info *info);
+void device_unjoin(struct device *d);
+void device_kick_queues(struct device *d, uint32_t queues);
+void device_check_queues(struct device *d, const struct vsh_info *info);
 
 /* device_xen.c: what Xen is told */
 int device_describe(struct device *d);
 void device_tell_config(struct device *d);
 void device_ack_reset(struct device *d, uint32_t generation);
+void device_ack_queue(struct device *d, uint32_t queue, uint32_t generation);
 void device_detach(struct device *d);
 
 #endif

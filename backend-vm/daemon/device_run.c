@@ -3,78 +3,11 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "device_internal.h"
 
 /* For a process that did not stop in time, to die. */
 #define KILL_MS 2000
-
-static int join_queue(struct device *d, uint32_t index, const struct vsh_queue_info *info)
-{
-    struct session_queue *q = &d->queue[index];
-    int err;
-
-    *q = (struct session_queue){
-        .size = info->size,
-        .rings = {.desc = info->desc, .avail = info->avail, .used = info->used},
-        .kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
-        .call = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
-    };
-    if (q->kick < 0 || q->call < 0) {
-        return -errno;
-    }
-    err = shadow_set_call(&d->shadow, index, q->call);
-    return err ? err : shadow_set_kick(&d->shadow, index, q->kick);
-}
-
-/* New eventfds for every run: what an old run left in one means nothing. */
-static int join(struct device *d, const struct vsh_info *info)
-{
-    int err = 0;
-
-    d->nr_queues = 0;
-    for (uint32_t i = 0; !err && i < info->nr_queues && i < SESSION_MAX_QUEUES; i++) {
-        d->queue[i] = (struct session_queue){.kick = -1, .call = -1};
-        d->nr_queues = i + 1;
-        if (info->queue[i].size) {
-            err = join_queue(d, i, &info->queue[i]);
-        }
-    }
-    return err;
-}
-
-void device_unjoin(struct device *d)
-{
-    for (uint32_t i = 0; i < d->nr_queues; i++) {
-        struct session_queue *q = &d->queue[i];
-
-        if (!q->size) {
-            continue;
-        }
-        shadow_set_kick(&d->shadow, i, -1);
-        shadow_set_call(&d->shadow, i, -1);
-        if (q->kick >= 0) {
-            close(q->kick);
-        }
-        if (q->call >= 0) {
-            close(q->call);
-        }
-        q->size = 0;
-    }
-    d->nr_queues = 0;
-}
-
-/* Requests may have come before the device process had the queue. */
-static void kick_all(struct device *d)
-{
-    for (uint32_t i = 0; i < d->nr_queues; i++) {
-        if (d->queue[i].size) {
-            eventfd_write(d->queue[i].kick, 1);
-        }
-    }
-}
 
 void device_start(struct device *d, const struct vsh_info *info)
 {
@@ -82,7 +15,7 @@ void device_start(struct device *d, const struct vsh_info *info)
     int err;
 
     d->generation = info->generation;
-    err = join(d, info);
+    err = device_join(d, info);
     if (err) {
         device_complain(d, "cannot join the queues' event channels: %s", strerror(-err));
         device_session_lost(d);
@@ -102,7 +35,8 @@ void device_start(struct device *d, const struct vsh_info *info)
         device_session_lost(d);
         return;
     }
-    kick_all(d);
+    /* Requests may have come before the device process had the queues. */
+    device_kick_queues(d, ~0u);
     d->complaint[0] = '\0';
     log_info("%s: running, generation %u, features %#llx", d->name, d->generation,
              (unsigned long long)info->driver_features);
@@ -136,6 +70,7 @@ void device_stop(struct device *d)
 {
     int err = session_stop(&d->session);
 
+    loop_timer_cancel(d->env->loop, &d->queue_timer);
     log_info("%s: stopping the device, generation %u", d->name, d->generation);
     d->phase = PHASE_DRAIN;
     loop_timer_set(d->env->loop, &d->timer, err ? 0 : d->env->options->drain_ms, drain_timeout, d);

@@ -88,6 +88,17 @@ void device_ack_reset(struct device *d, uint32_t generation)
     d->acked_generation = generation;
 }
 
+void device_ack_queue(struct device *d, uint32_t queue, uint32_t generation)
+{
+    struct vsh_mailbox m = {
+        .request = VSH_REQ_QUEUE_ACK,
+        .queue = queue,
+        .generation = generation,
+    };
+
+    request(d, &m, "the end of a queue");
+}
+
 void device_detach(struct device *d)
 {
     struct vsh_mailbox m = {.request = VSH_REQ_DETACH};

@@ -284,6 +284,20 @@ static int start_queue(struct session *s, uint32_t index, const struct session_q
     return err;
 }
 
+int session_start_queue(struct session *s, uint32_t index, const struct session_queue *queue)
+{
+    s->live |= 1u << index;
+    return start_queue(s, index, queue, 0);
+}
+
+int session_stop_queue(struct session *s, uint32_t index)
+{
+    uint32_t base;
+
+    s->live &= ~(1u << index);
+    return vhost_user_get_vring_base(&s->vu, index, &base);
+}
+
 int session_start(struct session *s, uint64_t driver_features,
                   const struct vhost_user_region *regions, unsigned int nr_regions,
                   const struct session_queue *queues, unsigned int nr_queues)

@@ -63,6 +63,13 @@ int session_start(struct session *s, uint64_t driver_features,
                   const struct session_queue *queues, unsigned int nr_queues);
 
 /*
+ * One queue of a session that runs. It must have returned its requests before it
+ * is stopped, see below.
+ */
+int session_start_queue(struct session *s, uint32_t index, const struct session_queue *queue);
+int session_stop_queue(struct session *s, uint32_t index);
+
+/*
  * Says good-bye: the device stops, finishes what it has begun, and closes its
  * end. It has let go of all requests when session_ended() says so.
  *

@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <virtio-shadow/ring.h>
+
 #include "loop.h"
 #include "virtio_shadow_uapi.h"
 
@@ -209,6 +211,22 @@ int shadow_request(struct shadow *sh, const struct vsh_mailbox *body, int32_t *r
         }
         nanosleep(&nap, NULL);
     }
+}
+
+/* The idx of a ring; its place is Xen's word, but nothing outside the window is read. */
+static uint16_t ring_idx(const struct shadow *sh, uint64_t das)
+{
+    uint64_t off = das - VSH_WINDOW_DAS + SVQ_USED_IDX;
+
+    if (off > sh->window_size - sizeof(uint16_t)) {
+        return 0;
+    }
+    return __atomic_load_n((const uint16_t *)((const char *)sh->window + off), __ATOMIC_ACQUIRE);
+}
+
+bool shadow_queue_idle(const struct shadow *sh, const struct vhost_user_rings *rings)
+{
+    return ring_idx(sh, rings->used) == ring_idx(sh, rings->avail);
 }
 
 static int set_eventfd(struct shadow *sh, unsigned long request, uint32_t queue, int fd)

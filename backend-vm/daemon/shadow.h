@@ -8,6 +8,8 @@
 
 #include <virtio-shadow/abi.h>
 
+#include "vhost_user.h"
+
 #define SHADOW_MAX_REGIONS (VSH_MAX_BANKS + 1)
 
 struct shadow_region {
@@ -48,6 +50,9 @@ int shadow_info(const struct shadow *sh, struct vsh_info *info);
 int shadow_request(struct shadow *sh, const struct vsh_mailbox *body, int32_t *reply);
 const char *shadow_reply_name(int32_t reply);
 const char *shadow_state_name(uint32_t state);
+
+/* Has the device returned all that was made available on the queue with these rings? */
+bool shadow_queue_idle(const struct shadow *sh, const struct vhost_user_rings *rings);
 
 /* -1 takes it away. */
 int shadow_set_kick(struct shadow *sh, uint32_t queue, int fd);

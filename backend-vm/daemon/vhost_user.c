@@ -22,6 +22,7 @@ enum request {
     SET_VRING_NUM = 8,
     SET_VRING_ADDR = 9,
     SET_VRING_BASE = 10,
+    GET_VRING_BASE = 11,
     SET_VRING_KICK = 12,
     SET_VRING_CALL = 13,
     GET_PROTOCOL_FEATURES = 15,
@@ -97,6 +98,8 @@ static const char *request_name(enum request request)
         return "SET_VRING_ADDR";
     case SET_VRING_BASE:
         return "SET_VRING_BASE";
+    case GET_VRING_BASE:
+        return "GET_VRING_BASE";
     case SET_VRING_KICK:
         return "SET_VRING_KICK";
     case SET_VRING_CALL:
@@ -473,6 +476,25 @@ int vhost_user_set_vring_num(struct vhost_user *vu, uint32_t queue, uint32_t siz
 int vhost_user_set_vring_base(struct vhost_user *vu, uint32_t queue, uint32_t base)
 {
     return set_state(vu, SET_VRING_BASE, queue, base);
+}
+
+int vhost_user_get_vring_base(struct vhost_user *vu, uint32_t queue, uint32_t *base)
+{
+    int64_t deadline = loop_now() + vu->limit_ms;
+    struct vring_state state = {.index = queue};
+    int err = send_request(vu, GET_VRING_BASE, 0, &state, sizeof(state), NULL, 0, deadline);
+
+    if (!err) {
+        err = recv_reply(vu, GET_VRING_BASE, &state, sizeof(state), NULL, deadline);
+    }
+    if (err) {
+        return err;
+    }
+    if (state.index != queue) {
+        return fail(vu, GET_VRING_BASE, -EPROTO, "the reply is about queue %" PRIu32, state.index);
+    }
+    *base = state.num;
+    return 0;
 }
 
 int vhost_user_set_vring_addr(struct vhost_user *vu, uint32_t queue,

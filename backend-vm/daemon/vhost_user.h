@@ -70,6 +70,8 @@ int vhost_user_set_mem_table(struct vhost_user *vu, const struct vhost_user_regi
                              unsigned int nr);
 int vhost_user_set_vring_num(struct vhost_user *vu, uint32_t queue, uint32_t size);
 int vhost_user_set_vring_base(struct vhost_user *vu, uint32_t queue, uint32_t base);
+/* Stops the queue. */
+int vhost_user_get_vring_base(struct vhost_user *vu, uint32_t queue, uint32_t *base);
 int vhost_user_set_vring_addr(struct vhost_user *vu, uint32_t queue,
                               const struct vhost_user_rings *rings);
 int vhost_user_set_vring_kick(struct vhost_user *vu, uint32_t queue, int fd);

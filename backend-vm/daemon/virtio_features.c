@@ -68,5 +68,13 @@ uint64_t features_offered(uint32_t device_type, uint64_t device_features, bool d
             features &= ~(1ULL << net_not_the_devices[i]);
         }
     }
+    /*
+     * The daemon's, whatever the device knows of it. Block devices return every
+     * request in the end, others keep buffers until there is something to fill
+     * them with, and would have to be asked for them (device_queue.c).
+     */
+    if (device_type == VIRTIO_ID_BLOCK && !driver_rings) {
+        features |= VIRTIO_F_RING_RESET;
+    }
     return features | (device_features & (driver_rings ? RING_BITS : SHADOW_BITS));
 }

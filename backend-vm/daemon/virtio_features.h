@@ -11,6 +11,7 @@
 #define VIRTIO_F_VERSION_1 (1ULL << 32)
 #define VIRTIO_F_RING_PACKED (1ULL << 34)
 #define VIRTIO_F_IN_ORDER (1ULL << 35)
+#define VIRTIO_F_RING_RESET (1ULL << 40)
 
 #define VIRTIO_ID_NET 1u
 #define VIRTIO_ID_BLOCK 2u

@@ -138,6 +138,24 @@ void fake_xen_kick(struct fake_xen *x, unsigned int queue)
     }
 }
 
+void fake_xen_queue_reset(struct fake_xen *x, unsigned int queue)
+{
+    struct vsh_queue_info *q = &begin(x)->queue[queue];
+
+    q->size = 0;
+    q->generation++;
+    x->resetting[queue] = true;
+    end(x);
+}
+
+void fake_xen_queue_enable(struct fake_xen *x, unsigned int queue)
+{
+    assert_false(x->resetting[queue]);
+    guest_reset_queue(&x->guest, queue);
+    begin(x)->queue[queue].size = QUEUE_SIZE;
+    end(x);
+}
+
 /* The mailbox. */
 
 static int32_t handle_attach(struct fake_xen *x, const struct vsh_mailbox *m)
@@ -161,6 +179,20 @@ static int32_t handle_ack(struct fake_xen *x, const struct vsh_mailbox *m)
     }
     x->acks++;
     x->ack_needed = false;
+    return 0;
+}
+
+static int32_t handle_queue_ack(struct fake_xen *x, const struct vsh_mailbox *m)
+{
+    if (m->queue >= FAKE_XEN_QUEUES) {
+        return VSH_ERR_QUEUES;
+    }
+    if (fake_xen_state(x) != VSH_STATE_RUNNING || !x->resetting[m->queue] ||
+        m->generation != guest_info(&x->guest)->queue[m->queue].generation) {
+        return VSH_ERR_STATE;
+    }
+    x->queue_acks++;
+    x->resetting[m->queue] = false;
     return 0;
 }
 
@@ -225,6 +257,9 @@ int shadow_request(struct shadow *sh, const struct vsh_mailbox *body, int32_t *r
         if (!*reply && state == VSH_STATE_RESETTING) {
             settle(x);
         }
+        break;
+    case VSH_REQ_QUEUE_ACK:
+        *reply = handle_queue_ack(x, body);
         break;
     case VSH_REQ_DETACH:
         *reply = handle_detach(x);
@@ -303,6 +338,13 @@ int shadow_info(const struct shadow *sh, struct vsh_info *info)
 
     *info = *guest_info(&x->guest);
     return 0;
+}
+
+bool shadow_queue_idle(const struct shadow *sh, const struct vhost_user_rings *rings)
+{
+    struct fake_xen *x = sh->window;
+
+    return guest_idle(&x->guest, rings->avail, rings->used);
 }
 
 static int set(int *slot, int fd)

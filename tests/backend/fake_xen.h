@@ -27,12 +27,14 @@ struct fake_xen {
     bool keep;         /* requests wait for another device */
     int32_t refusal;   /* what ATTACH is answered with */
     unsigned int attaches, acks, detaches, configs; /* requests that were carried out */
-    unsigned int bad_requests;                      /* and those that were not allowed */
+    unsigned int queue_acks;
+    unsigned int bad_requests; /* and those that were not allowed */
     struct vsh_mailbox description;
     int kick[FAKE_XEN_QUEUES]; /* -1: none */
     int call[FAKE_XEN_QUEUES];
     bool pending[FAKE_XEN_QUEUES];
-    int store_state; /* last state that the toolstack was told, 0: none */
+    bool resetting[FAKE_XEN_QUEUES]; /* the driver waits for QUEUE_ACK */
+    int store_state;                 /* last state that the toolstack was told, 0: none */
     char store_error[192];
 };
 
@@ -48,6 +50,9 @@ void fake_xen_driver_reset(struct fake_xen *x);
 void fake_xen_fail(struct fake_xen *x);
 void fake_xen_gone(struct fake_xen *x);
 void fake_xen_kick(struct fake_xen *x, unsigned int queue);
+/* The driver resets one queue, and, once resetting[] is false again, enables it again. */
+void fake_xen_queue_reset(struct fake_xen *x, unsigned int queue);
+void fake_xen_queue_enable(struct fake_xen *x, unsigned int queue);
 
 uint32_t fake_xen_state(struct fake_xen *x);
 

@@ -118,6 +118,24 @@ static void *ring(struct guest *g, uint64_t das)
     return g->window + (das - VSH_WINDOW_DAS);
 }
 
+void guest_reset_queue(struct guest *g, unsigned int queue)
+{
+    struct guest_queue *q = &g->queue[queue];
+
+    memset(ring(g, q->desc), 0, 16 * q->size);
+    memset(ring(g, q->avail), 0, 6 + 2 * q->size);
+    memset(ring(g, q->used), 0, 6 + 8 * q->size);
+    q->avail_idx = 0;
+    q->used_seen = 0;
+    q->nr_in_flight = 0;
+}
+
+bool guest_idle(struct guest *g, uint64_t avail, uint64_t used)
+{
+    return __atomic_load_n((uint16_t *)ring(g, used) + 1, __ATOMIC_ACQUIRE) ==
+           __atomic_load_n((uint16_t *)ring(g, avail) + 1, __ATOMIC_ACQUIRE);
+}
+
 static uint64_t slot_offset(unsigned int slot)
 {
     return (uint64_t)slot * SLOT_SIZE;

@@ -46,6 +46,9 @@ void guest_reset_rings(struct guest *g);
 
 /* Empties them, and makes what was not returned available again, as Xen does for another device. */
 void guest_offer_again(struct guest *g);
+void guest_reset_queue(struct guest *g, unsigned int queue);
+/* Is all that was made available in the rings there returned? */
+bool guest_idle(struct guest *g, uint64_t avail, uint64_t used);
 
 struct vsh_info *guest_info(struct guest *g);
 struct vsh_mailbox *guest_mailbox(struct guest *g);

@@ -103,6 +103,11 @@ static bool xen_running(struct fake_xen *x)
     return fake_xen_state(x) == VSH_STATE_RUNNING;
 }
 
+static bool xen_failed(struct fake_xen *x)
+{
+    return fake_xen_state(x) == VSH_STATE_FAILED;
+}
+
 static bool acked(struct fake_xen *x)
 {
     return !x->ack_needed;
@@ -142,6 +147,19 @@ static bool returned(struct fake_xen *x)
 
     n = guest_collect(&x->guest, 0);
     return n > 0;
+}
+
+static bool returned_on_1(struct fake_xen *x)
+{
+    static unsigned int n;
+
+    n = guest_collect(&x->guest, 1);
+    return n > 0;
+}
+
+static bool queue_stopped(struct fake_xen *x)
+{
+    return !x->resetting[0];
 }
 
 static int set_up(void **state)
@@ -234,15 +252,20 @@ static void lower_limits(void)
 }
 
 /* One read, all the way: the sectors of the image say their number. */
-static void check_io(struct fake_xen *x, uint64_t sector)
+static void check_io_on(struct fake_xen *x, unsigned int queue, uint64_t sector)
 {
-    guest_submit(&x->guest, 0, 0, false, sector, NULL, 4 * SECTOR);
-    fake_xen_kick(x, 0);
-    until_within(returned, x, PATIENCE_MS);
+    guest_submit(&x->guest, queue, 0, false, sector, NULL, 4 * SECTOR);
+    fake_xen_kick(x, queue);
+    until_within(queue ? returned_on_1 : returned, x, PATIENCE_MS);
     assert_int_equal(guest_status(&x->guest, 0), 0);
     for (unsigned int i = 0; i < 4 * SECTOR; i++) {
         assert_int_equal(guest_data(&x->guest, 0)[i], (uint8_t)(sector + i / SECTOR));
     }
+}
+
+static void check_io(struct fake_xen *x, uint64_t sector)
+{
+    check_io_on(x, 0, sector);
 }
 
 static void leave_io_under_way(struct fake_xen *x)
@@ -330,6 +353,74 @@ static void resets_at_once(void **state)
         check_io(x, i);
     }
     assert_int_equal(x->acks, 10);
+}
+
+/* One queue goes, with all that was under way, and comes back; the other never notices. */
+static void one_queue_is_reset_under_io(void **state)
+{
+    struct fake_xen *x = create_running(0);
+
+    (void)state;
+    assert_true(x->description.device_features & VIRTIO_F_RING_RESET);
+    for (unsigned int i = 0; i < 5; i++) {
+        check_io_on(x, 1, 80 + i);
+        leave_io_under_way(x);
+        fake_xen_queue_reset(x, 0);
+        until(queue_stopped, x);
+        assert_int_equal(x->queue_acks, i + 1);
+        check_memory_is_left_alone(x);
+        assert_int_equal(x->kick[0], -1);
+        check_io_on(x, 1, 90 + i);
+        fake_xen_queue_enable(x, 0);
+        check_io(x, 100 + i);
+    }
+    assert_int_equal(x->acks, 0);
+    assert_int_equal(x->attaches, 1);
+    assert_int_equal(x->detaches, 0);
+    assert_int_equal(x->bad_requests, 0);
+}
+
+/* The driver gives the queue up and resets the device; no acknowledgement is left over. */
+static void device_is_reset_while_a_queue_is(void **state)
+{
+    struct fake_xen *x = create_running(0);
+
+    (void)state;
+    leave_io_under_way(x);
+    fake_xen_queue_reset(x, 0);
+    fake_xen_driver_reset(x);
+    until(xen_ready, x);
+    x->resetting[0] = false;
+    fake_xen_driver_ok(x);
+    until(xen_running, x);
+    check_io(x, 7);
+    check_io_on(x, 1, 8);
+    assert_int_equal(x->bad_requests, 0);
+}
+
+/* A process that does not return a queue's requests goes; the guest is told, as for any that dies.
+ */
+static void process_hangs_at_the_reset_of_a_queue(void **state)
+{
+    struct fake_xen *x = create_running(0);
+    pid_t process = device_process(t.device[0]);
+
+    (void)state;
+    lower_limits();
+    kill(process, SIGSTOP);
+    leave_io_under_way(x);
+    fake_xen_queue_reset(x, 0);
+    until(xen_failed, x);
+    assert_int_equal(x->queue_acks, 0);
+    t.options.limit_ms = 20000;
+    t.options.drain_ms = 20000;
+    x->resetting[0] = false;
+    fake_xen_driver_reset(x);
+    until(described_again, x);
+    until(xen_ready, x);
+    fake_xen_driver_ok(x);
+    until(xen_running, x);
+    check_io(x, 9);
 }
 
 static void fails_and_recovers(void **state)
@@ -966,6 +1057,9 @@ static const struct CMUnitTest tests[] = {
     TEST(requests_before_the_device_was_ready),
     TEST(resets_under_io),
     TEST(resets_at_once),
+    TEST(one_queue_is_reset_under_io),
+    TEST(device_is_reset_while_a_queue_is),
+    TEST(process_hangs_at_the_reset_of_a_queue),
     TEST(fails_and_recovers),
     TEST(device_process_dies),
     TEST(another_process_takes_over),

@@ -142,8 +142,9 @@ static void learns_what_the_device_is(void **state)
 
     open_session(f);
     assert_true(f->session.features & VIRTIO_F_VERSION_1);
-    assert_int_equal(f->session.features >> 24,
-                     (VIRTIO_F_VERSION_1 | VIRTIO_F_INDIRECT_DESC | VIRTIO_F_EVENT_IDX) >> 24);
+    assert_int_equal(f->session.features >> 24, (VIRTIO_F_VERSION_1 | VIRTIO_F_INDIRECT_DESC |
+                                                 VIRTIO_F_EVENT_IDX | VIRTIO_F_RING_RESET) >>
+                                                    24);
     assert_int_equal(f->session.features & 1 << 11, 0); /* CONFIG_WCE */
     assert_int_equal(f->session.nr_queues, QUEUES);
     assert_int_equal(f->session.config_len, 60);

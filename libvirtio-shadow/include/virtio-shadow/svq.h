@@ -530,9 +530,8 @@ struct svq_dev {
  * the policy is to have one.  It may set pages.max_kept, if svq_env_generation()
  * tells what it has to; threshold, indirect, and withheld, to offer less than
  * there is: bits of SVQ_WITHHOLDABLE.  If it sets keep, it bounds the time that
- * waiting is set
- * (svq_dev_wait_over()).  It writes the event channels, frontend and device into
- * the zeroed info page itself.
+ * waiting is set (svq_dev_wait_over()).  It writes the event channels, frontend
+ * and device into the zeroed info page itself.
  *
  * frame[]: the core's pointers to the frames of the window, which has
  * svq_window_frames(nr_queues, max_size, svq_bounce_frames(policy, max_size)) of
