@@ -63,6 +63,23 @@ boot_group() {
     [[ $status -eq 0 ]] || fail "$(basename "$dir")" "the boot did not end well ($dir/xen.log)"
 }
 
+# write_matrix FILE...: what was expected and observed in each case, as a list of objects.
+write_matrix() {
+    awk -F '\t' '
+        function json(v) {
+            gsub(/\\/, "\\\\", v)
+            gsub(/"/, "\\\"", v)
+            gsub(/[\001-\037]/, " ", v)
+            return "\"" v "\""
+        }
+        BEGIN { printf "[" }
+        NF == 4 {
+            printf "%s\n  {\"name\": %s, \"expected\": %s, \"observed\": %s, \"pass\": %s}",
+                (n++ ? "," : ""), json($1), json($2), json($3), $4
+        }
+        END { print "\n]" }' "$@" /dev/null
+}
+
 only=("$@")
 rm -rf "$out"
 mkdir -p "$out"
@@ -91,6 +108,8 @@ if compgen -G "$out/boot-*/results/attacks.jsonl" >/dev/null; then
     "$TESTBED/attacks.sh" "$REPO/out/attacks.json" "$out"/boot-*/results
 fi
 
+shopt -s nullglob
+write_matrix "$out"/boot-*/results/outcomes >"$REPO/out/matrix.json"
 for name in "${failures[@]}"; do
     echo "to run it alone: testbed/system-tests.sh $name"
 done

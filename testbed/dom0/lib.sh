@@ -41,6 +41,18 @@ check() {
     fi
 }
 
+# outcome NAME EXPECTED OBSERVED: a check whose two sides are kept, for out/matrix.json.
+outcome() {
+    _pass=false
+    if [ "$2" = "$3" ]; then
+        _pass=true
+        ok "$1"
+    else
+        not_ok "$1" "expected '$2', observed '$3'"
+    fi
+    printf '%s\t%s\t%s\t%s\n' "$SCENARIO: $1" "$2" "$3" "$_pass" >>"$RESULTS/outcomes"
+}
+
 # value KEY VALUE: a figure or fact for the summary; the last one written counts.
 value() {
     echo "$1=$2" >>"$RESULTS/values"
@@ -242,6 +254,17 @@ shadow_of() {
         /"domain":/ && on { exit }
         index($0, type) { on = 1 }
         on')" "$3"
+}
+
+# shadow_id DOMAIN ID KEY: a figure of the device with that id, summed over its queues; -1 when there
+# is none.
+shadow_id() {
+    xl virtio-shadow-list -j "$1" 2>/dev/null | awk -v id="$2" -v key="\"$3\"" '
+        # All of a device but what comes before its id.
+        $1 == "\"domain\":" { on = 0 }
+        $1 == "\"id\":" { on = $2 + 0 == id }
+        on && index($1, key) == 1 { s += $2; n++ }
+        END { print n ? s : -1 }'
 }
 
 # shadow_sum DOMAIN KEY: a figure, summed over the domain's mediated devices and their queues; -1

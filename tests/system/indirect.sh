@@ -5,6 +5,7 @@
 # that does not, and driven by hand so that everything about them is wrong.
 . /testbed/dom0/lib.sh
 . /testbed/dom0/mediated.sh
+. /testbed/dom0/outcomes.sh
 
 # feature GUEST BIT: has the driver of the guest's first disk accepted it?
 feature() {
@@ -19,9 +20,15 @@ big_blocks() {
         guest_run "$1" 60 "sha256sum /tmp/a /tmp/b | cut -d' ' -f1 | uniq | wc -l | grep -qx 1"
 }
 
-tables() {
+log_tables() {
     log "$1: tables copied $(shadow_sum "$1" tables_copied), remapped" \
         "$(shadow_sum "$1" tables_remapped), restored $(shadow_sum "$1" tables_restored)"
+}
+
+# deep_fio GUEST: as many big requests at a time as a queue may be expected to hold.
+deep_fio() {
+    echo "$(negotiated "$1" 0)fio=$(fio_verify "$1" vda2 "--bs=128k --iodepth=32 --size=64m")" \
+        "$(tables "$1" 0) $(at_rest "$1" 0)"
 }
 
 check "backend VM is up" \
@@ -32,12 +39,15 @@ check "guest is created" create "$(write_config guest "$TRIMMED" 256 2 "root=/de
     "$(mediated_disk backend xvdb /dev/xvdc shadow_indirect=remap)")" || exit 1
 check "guest is up" wait_up guest 60 || exit 1
 check "remap: driver has INDIRECT_PAGES" feature guest 44
+outcome "128 KiB x 32, kernel with INDIRECT_PAGES, device with it" \
+    "packed=0 event_idx=1 indirect=1 pages=1 fio=0 copied=none in_place=some restored=all rejected=0 failures=0 mapped=0" \
+    "$(deep_fio guest)"
 job_start guest 64
 check "remap: 64 MiB are equal after unmounting and mounting again" job_finish guest 64
 check "remap: big blocks are equal" big_blocks guest /dev/vda2
 guest_run guest 30 sync
 check "remap: no page is mapped at rest" wait_until 20 shadow_idle guest
-tables guest
+log_tables guest
 value tables_remapped "$(shadow_sum guest tables_remapped)"
 check "remap: tables were used in place" [ "$(shadow_sum guest tables_remapped)" -gt 100 ]
 check "remap: all of them were restored" \
@@ -51,7 +61,7 @@ check "kernel driver lets go of the second disk" guest_run guest 20 \
 relay "by hand, remap" guest_run guest 200 "hand-indirect 0x2000200 remap"
 relay "by hand, copy" guest_run guest 200 "hand-indirect 0x2000200 copy"
 grep -a '^#' /run/testbed/relay.out
-tables guest
+log_tables guest
 check "by hand: all that were used in place were restored" \
     [ "$(shadow_sum guest tables_remapped)" -eq "$(shadow_sum guest tables_restored)" ]
 check "by hand: the first disk still works" big_blocks guest /dev/vda2
@@ -67,7 +77,7 @@ for policy in auto copy off; do
         exit 1
     check "$policy: guest is up" wait_up guest 60 || exit 1
     check "$policy: big blocks are equal" big_blocks guest /dev/vda2
-    tables guest
+    log_tables guest
     case $policy in
         auto)
             check "auto: driver has INDIRECT_PAGES" feature guest 44
@@ -76,6 +86,9 @@ for policy in auto copy off; do
             check "auto: tables were copied" [ "$(shadow_sum guest tables_copied)" -gt 0 ]
             ;;
         copy)
+            outcome "128 KiB x 32, kernel with INDIRECT_PAGES, device without it" \
+                "packed=1 event_idx=1 indirect=1 pages=0 fio=0 copied=some in_place=none restored=all rejected=0 failures=0 mapped=0" \
+                "$(deep_fio guest)"
             check "copy: driver does not have INDIRECT_PAGES" eval '! feature guest 44'
             check "copy: tables were copied" [ "$(shadow_sum guest tables_copied)" -gt 0 ]
             check "copy: none was used in place" [ "$(shadow_sum guest tables_remapped)" -eq 0 ]
@@ -94,8 +107,11 @@ config=$(write_config debian /kernels/debian/Image 384 1 "root=/dev/vda1 rw" \
 echo 'ramdisk = "/kernels/debian/initrd"' >>"$config"
 check "guest with Debian's kernel is created" create "$config" || exit 1
 check "guest with Debian's kernel is up" wait_up debian 120 || exit 1
+outcome "128 KiB x 32, Debian's kernel, device with INDIRECT_PAGES" \
+    "packed=0 event_idx=1 indirect=1 pages=0 fio=0 copied=some in_place=none restored=all rejected=0 failures=0 mapped=0" \
+    "$(deep_fio debian)"
 check "Debian: big blocks are equal" big_blocks debian /dev/vda2
-tables debian
+log_tables debian
 check "Debian: tables were copied" [ "$(shadow_sum debian tables_copied)" -gt 0 ]
 check "Debian: none was used in place" [ "$(shadow_sum debian tables_remapped)" -eq 0 ]
 check "Xen is alive" xen_alive

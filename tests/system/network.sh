@@ -6,8 +6,7 @@
 # else, and nothing at all once the driver has let go of the device.
 . /testbed/dom0/lib.sh
 . /testbed/dom0/mediated.sh
-
-GATEWAY=169.254.2.2
+. /testbed/dom0/network.sh
 
 # probe_net PASSES: as probe, on the network device's view of the guest.
 probe_net() {
@@ -17,25 +16,6 @@ probe_net() {
 
 net_unmapped() {
     [ "$(shadow_of guest net pages_mapped)" -eq 0 ]
-}
-
-get_address() {
-    guest_run guest 30 "udhcpc -i eth0 -n -q -s /etc/udhcpc-script 2>&1 && \
-        ip addr show dev eth0 | grep 'inet 169.254.2.1/'"
-}
-
-# What the guest fetches is what the backend VM has.
-fetch_is_equal() {
-    _wanted=$(guest_run backend 20 "sha256sum </tmp/www/file") || return
-    _got=$(guest_run guest 40 "timeout 30 wget -q -O - http://$GATEWAY/file | sha256sum") || return
-    echo "$_wanted, $_got"
-    [ "$_wanted" = "$_got" ]
-}
-
-# iperf ARGUMENTS: what arrived, in bytes.
-iperf() {
-    guest_run guest 30 "timeout 20 iperf3 -c $GATEWAY -t 2 --json $1" |
-        awk '/"sum_received"/ { on = 1 } on && /"bytes"/ { print $2 + 0; exit }'
 }
 
 check "backend VM is up" start_backend backend "$(pv_disk guest1 xvdb rw)" || exit 1
@@ -50,21 +30,18 @@ check "its network device is a virtio device" \
 mac=$(xenstore-read "/libxl/$(domid guest)/device/virtio/0/mac")
 check "it has the address that the toolstack gave it" \
     [ "$(guest_run guest 10 "cat /sys/class/net/eth0/address")" = "$mac" ]
-check "it gets an IP address by DHCP" get_address || exit 1
+check "it gets an IP address by DHCP" get_address guest eth0 || exit 1
 
-guest_run backend 30 "mkdir /tmp/www && dd if=/dev/urandom of=/tmp/www/file bs=1M count=8 2>&1 && \
-    ip link set lo up && httpd -p 80 -h /tmp/www" || log "no HTTP server in the backend VM"
-check "it fetches a file over HTTP, and gets it as it is" fetch_is_equal
+check "the backend VM has servers" serve_network 8
+check "it fetches a file over HTTP, and gets it as it is" fetch_is_equal guest
 
-guest_run backend 10 "iperf3 -s >/run/iperf3.log 2>&1 &"
-sleep 0.5
-sent=$(iperf "")
-received=$(iperf -R)
-value net_sent_bytes "${sent:-0}"
-value net_received_bytes "${received:-0}"
+sent=$(iperf guest 2 "")
+received=$(iperf guest 2 -R)
+value net_sent_bytes "$sent"
+value net_received_bytes "$received"
 log "iperf3, 2 s each way: $sent bytes sent, $received received"
-check "iperf3 runs, guest to backend VM" [ "${sent:-0}" -gt 0 ]
-check "iperf3 runs, backend VM to guest" [ "${received:-0}" -gt 0 ]
+check "iperf3 runs, guest to backend VM" [ "$sent" -gt 0 ]
+check "iperf3 runs, backend VM to guest" [ "$received" -gt 0 ]
 
 guest_start guest "timeout 30 iperf3 -c $GATEWAY -t 6 -R >/dev/null"
 traffic=$GUEST_SEQ
@@ -92,8 +69,8 @@ echo "$gone"
 check_probe_idle "$gone" "without a driver"
 check "driver takes the device up again" guest_run guest 20 \
     'cat /run/net >/sys/bus/virtio/drivers/virtio_net/bind && ip link set eth0 up'
-check "it gets an IP address again" get_address
-check "it fetches the file again" fetch_is_equal
+check "it gets an IP address again" get_address guest eth0
+check "it fetches the file again" fetch_is_equal guest
 
 check "nothing was rejected" [ "$(shadow_sum guest rejected)" -eq 0 ]
 check "no device failed" [ "$(shadow_sum guest failures)" -eq 0 ]
