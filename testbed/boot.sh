@@ -58,6 +58,7 @@ initramfs=$(built image-dom0/initramfs)
 kernels=$(built image-kernels/kernels.ext4)
 backend=$(built image-backend/root.ext4)
 guest=$(built image-guest/disk.raw)
+hand_guest=$(built hand-guest/hand-guest)
 
 rm -rf "$out"
 mkdir -p "$out"
@@ -69,6 +70,7 @@ qemu=
 trap '[[ -z $qemu ]] || kill "$qemu" 2>/dev/null; rm -rf "$scratch"' EXIT
 mkdir -p "$scratch/share/run"
 cp -r "$TESTBED/dom0" "${shares[@]}" "$scratch/share/"
+cp "$hand_guest" "$scratch/share/"
 number=10
 for scenario in "$@"; do
     [[ -f $scenario ]] || die "there is no scenario $scenario"

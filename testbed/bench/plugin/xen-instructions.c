@@ -33,7 +33,14 @@
 PLUGIN_EXPORT int qemu_plugin_version = PLUGIN_INTERFACE_VERSION;
 
 /* Instructions of Xen's that are events. */
-enum event { EVENT_ERET, EVENT_TLBI_ALL_IS, EVENT_TLBI_ALL, EVENT_TLBI_IPA, EVENT_TLBI_STAGE1, EVENTS };
+enum event {
+    EVENT_ERET,
+    EVENT_TLBI_ALL_IS,
+    EVENT_TLBI_ALL,
+    EVENT_TLBI_IPA,
+    EVENT_TLBI_STAGE1,
+    EVENTS
+};
 static const char *const event_names[EVENTS] = {"eret", "tlbi_vmalls12_is", "tlbi_vmalls12",
                                                 "tlbi_ipa", "tlbi_stage1"};
 

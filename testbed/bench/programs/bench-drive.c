@@ -5,8 +5,8 @@
  *   bench-drive PLAN OUT NAME=DOMID=TTY...
  *
  * A line of PLAN is ID, targets, seconds and command, apart by tabs. Targets are names of domains,
- * apart by commas, that run the command at the same time (guest/serve answers on their consoles), or
- * dom0. OUT gets for each line:
+ * apart by commas, that run the command at the same time (guest/serve answers on their consoles),
+ * or dom0. OUT gets for each line:
  *
  *   @cell ID
  *   @time NANOSECONDS

@@ -178,15 +178,32 @@ int main(int argc, char **argv)
 
     while ((option = getopt(argc, argv, "wrmb:q:n:t:s:")) != -1) {
         switch (option) {
-        case 'w': writes = true; break;
-        case 'r': at_random = true; break;
-        case 'm': marks = true; break;
-        case 'b': bytes = strtoul(optarg, NULL, 0); break;
-        case 'q': depth = (unsigned int)strtoul(optarg, NULL, 0); break;
-        case 'n': requests = strtoul(optarg, NULL, 0); break;
-        case 't': tasks = (unsigned int)strtoul(optarg, NULL, 0); break;
-        case 's': sleep_ms = strtoul(optarg, NULL, 0); break;
-        default: return 2;
+        case 'w':
+            writes = true;
+            break;
+        case 'r':
+            at_random = true;
+            break;
+        case 'm':
+            marks = true;
+            break;
+        case 'b':
+            bytes = strtoul(optarg, NULL, 0);
+            break;
+        case 'q':
+            depth = (unsigned int)strtoul(optarg, NULL, 0);
+            break;
+        case 'n':
+            requests = strtoul(optarg, NULL, 0);
+            break;
+        case 't':
+            tasks = (unsigned int)strtoul(optarg, NULL, 0);
+            break;
+        case 's':
+            sleep_ms = strtoul(optarg, NULL, 0);
+            break;
+        default:
+            return 2;
         }
     }
     for (; optind < argc && devices < MAX_DEVICES; optind++)

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=sh
+# seconds: 420
+# A guest without an operating system does by hand, case by case, what can be wrong or unusual about
+# rings and tables (hand-guest/). Each case says what the guest is to see and by how much Xen's
+# counters are to move; meanwhile the backend VM may be held, or be after a page of the guest.
+. /testbed/dom0/lib.sh
+. /testbed/dom0/mediated.sh
+
+DEVICES='$(pidof qemu-storage-daemon)'
+
+# counters: failures, tables copied, used in place, restored.
+counters() {
+    xl virtio-shadow-list -j hand | awk '
+        $1 == "\"failures\":" { failures += $2 }
+        $1 == "\"tables_copied\":" { copied += $2 }
+        $1 == "\"tables_remapped\":" { remapped += $2 }
+        $1 == "\"tables_restored\":" { restored += $2 }
+        END { print failures + 0, copied + 0, remapped + 0, restored + 0 }'
+}
+
+# moved EXPECTED BEFORE AFTER: the expected ones of the counters, as they have moved.
+moved() {
+    echo "$1 $2 $3" | awk '{
+        n = NF - 8
+        value["failures"] = $(n + 5) - $(n + 1)
+        value["copied"] = $(n + 6) - $(n + 2)
+        value["in_place"] = $(n + 7) - $(n + 3)
+        for (i = 1; i <= n; i++) {
+            split($i, part, "=")
+            printf " %s=%d", part[1], value[part[1]]
+        }
+    }'
+}
+
+hand() {
+    guest_run hand 180 "$1" | grep -v '^#' | tail -n 1
+}
+
+# map_grant: the backend VM maps what is granted, until unmap_grant: "mapped" or "refused".
+map_grant() {
+    guest_run backend 20 "rm -f /tmp/map; grant-map $hand_id $ref >/tmp/map 2>&1 & \
+        n=0; until [ -s /tmp/map ] || [ \$n -gt 50 ]; do n=\$((n + 1)); sleep 0.1; done; cat /tmp/map" |
+        tail -n 1
+}
+
+unmap_grant() {
+    guest_run backend 10 'kill $(pidof grant-map) 2>/dev/null; while pidof grant-map; do sleep 0.1; done'
+}
+
+hold() {
+    guest_run backend 10 "kill -STOP $DEVICES"
+}
+
+let_go() {
+    guest_run backend 10 "kill -CONT $DEVICES"
+}
+
+# one NUMBER AROUND: what is seen on the way.
+one() {
+    case $2 in
+        alone)
+            hand "run $1"
+            ;;
+        held)
+            # What begins with a device that works needs one that is not held yet.
+            hand "ready $1" >&2
+            hold >&2
+            _run=$(hand "run $1")
+            let_go >&2
+            echo "$_run, then $(hand "after $1")"
+            ;;
+        shared)
+            ref=$(hand "before $1")
+            _map=$(map_grant)
+            _run=$(hand "run $1")
+            unmap_grant >&2
+            echo "$_map, $_run, then $(hand "after $1")"
+            ;;
+        tried)
+            hand "ready $1" >&2
+            ref=$(hand "before $1")
+            hold >&2
+            _run=$(hand "run $1")
+            _map=$(map_grant)
+            unmap_grant >&2
+            let_go >&2
+            echo "$_run, $_map, then $(hand "after $1")"
+            ;;
+    esac
+}
+
+# expected AROUND EXPECT AFTER
+expected() {
+    case $1 in
+        alone) echo "$2" ;;
+        held) echo "$2, then $3" ;;
+        shared) echo "mapped, $2, then $3" ;;
+        tried) echo "$2, refused, then $3" ;;
+    esac
+}
+
+check "backend VM is up" \
+    start_backend backend "$(pv_disk guest1 xvdb rw)" "$(pv_disk guest2 xvdc rw)" || exit 1
+check "guest is created" create "$(write_config hand /testbed/hand-guest 64 2 "" \
+    "$(mediated_disk backend xvda /dev/xvdb shadow_indirect=remap)" \
+    "$(mediated_disk backend xvdb /dev/xvdc shadow_indirect=copy)")" || exit 1
+check "guest is up" wait_up hand 60 || exit 1
+hand_id=$(domid hand)
+guest_run hand 10 "backend $(domid backend)"
+guest_run hand 20 list >/run/testbed/cases
+check "it has cases" [ "$(wc -l </run/testbed/cases)" -gt 80 ] || exit 1
+
+while IFS='|' read -r number around expect after stated name <&5; do
+    before=$(counters)
+    observed=$(one "$number" "$around")
+    outcome "$name" "$(expected "$around" "$expect" "$after")$stated" \
+        "$observed$(moved "$stated" "$before" "$(counters)")"
+done 5</run/testbed/cases
+
+now=$(counters)
+log "failures, tables copied, in place, restored: $now"
+check "all tables in place were restored" \
+    [ "$(echo "$now" | cut -d' ' -f3)" -eq "$(echo "$now" | cut -d' ' -f4)" ]
+check "no page is mapped at rest" wait_until 20 shadow_idle hand
+check "Xen says what was wrong" sh -c "xl dmesg | grep -q 'virtio-shadow: d$hand_id device'"
+check "Xen is alive" xen_alive
+exit 0

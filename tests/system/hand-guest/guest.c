@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: MIT
+#include "guest.h"
+
+/* ---- C ---- */
+
+void *memset(void *to, int c, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        ((volatile uint8_t *)to)[i] = (uint8_t)c;
+    return to;
+}
+
+void *memcpy(void *to, const void *from, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        ((volatile uint8_t *)to)[i] = ((const uint8_t *)from)[i];
+    return to;
+}
+
+int strcmp(const char *a, const char *b)
+{
+    while (*a && *a == *b)
+        a++, b++;
+    return (uint8_t)*a - (uint8_t)*b;
+}
+
+/* ---- time ---- */
+
+uint64_t now_ms(void)
+{
+    uint64_t count, freq;
+
+    __asm__ volatile("isb; mrs %0, cntvct_el0" : "=r"(count));
+    __asm__ volatile("mrs %0, cntfrq_el0" : "=r"(freq));
+    return count / (freq / 1000);
+}
+
+#define HYPERCALL_SCHED 29
+#define SCHED_YIELD 0
+
+static void yield(void)
+{
+    hypercall(HYPERCALL_SCHED, SCHED_YIELD, 0, 0, 0, 0);
+}
+
+void wait_ms(unsigned int ms)
+{
+    uint64_t end = now_ms() + ms;
+
+    while (now_ms() < end)
+        yield();
+}
+
+/* ---- aborts ---- */
+
+static volatile unsigned int aborts[2];
+
+static unsigned int this_vcpu(void)
+{
+    uint64_t mpidr;
+
+    __asm__ volatile("mrs %0, mpidr_el1" : "=r"(mpidr));
+    return mpidr & 1;
+}
+
+/* Called by the vector. Anything but a data abort that a write took is an error of the guest. */
+void aborted(uint64_t esr, uint64_t far, uint64_t elr)
+{
+    if (esr >> 26 != 0x25 || !(esr & 1u << 6)) {
+        print("guest: stuck at %x: esr %x, far %x\n", elr, esr, far);
+        for (;;)
+            yield();
+    }
+    aborts[this_vcpu()]++;
+}
+
+bool write_u16(volatile uint16_t *to, uint16_t val)
+{
+    volatile unsigned int *n = &aborts[this_vcpu()];
+    unsigned int before = *n;
+
+    __asm__ volatile("strh %w1, [%0]; dsb sy; isb" : : "r"(to), "r"(val) : "memory");
+    return *n == before;
+}
+
+/* ---- the second vCPU ---- */
+
+#define PSCI_CPU_ON 0xc4000003ul
+
+long psci(unsigned long function, unsigned long a, unsigned long b, unsigned long c);
+void second_boot(void);
+
+static void (*volatile job)(void);
+static volatile bool busy;
+
+void second_main(void)
+{
+    for (;;) {
+        void (*work)(void) = job;
+
+        if (work) {
+            busy = true;
+            work();
+        } else {
+            busy = false;
+            yield();
+        }
+    }
+}
+
+void beside_start(void (*work)(void))
+{
+    static bool up;
+
+    job = work;
+    if (!up)
+        psci(PSCI_CPU_ON, 1, (unsigned long)second_boot, 0);
+    up = true;
+    while (!busy)
+        yield();
+}
+
+void beside_stop(void)
+{
+    job = NULL;
+    while (busy)
+        yield();
+}
+
+/* ---- console ---- */
+
+#define HYPERCALL_EVENT 32
+#define HYPERCALL_HVM 34
+
+#define EVENT_SEND 4
+#define HVM_GET_PARAM 1
+#define PARAM_CONSOLE_PFN 17
+#define PARAM_CONSOLE_PORT 18
+
+#define DOMID_SELF 0x7ff0u
+
+struct console {
+    char in[1024];
+    char out[2048];
+    volatile uint32_t in_cons, in_prod, out_cons, out_prod;
+};
+
+static struct console *console;
+static uint32_t console_port;
+
+static uint64_t hvm_param(uint32_t index)
+{
+    struct {
+        uint16_t domid, pad;
+        uint32_t index;
+        uint64_t value;
+    } p = {.domid = DOMID_SELF, .index = index};
+
+    hypercall(HYPERCALL_HVM, HVM_GET_PARAM, (unsigned long)&p, 0, 0, 0);
+    return p.value;
+}
+
+static void console_notify(void)
+{
+    uint32_t port = console_port;
+
+    hypercall(HYPERCALL_EVENT, EVENT_SEND, (unsigned long)&port, 0, 0, 0);
+}
+
+static void console_open(void)
+{
+    console = (struct console *)(hvm_param(PARAM_CONSOLE_PFN) * PAGE);
+    console_port = (uint32_t)hvm_param(PARAM_CONSOLE_PORT);
+}
+
+static void put(char c)
+{
+    if (!console)
+        console_open();
+    while (console->out_prod - console->out_cons >= sizeof(console->out)) {
+        console_notify();
+        yield();
+    }
+    console->out[console->out_prod % sizeof(console->out)] = c;
+    __sync_synchronize();
+    console->out_prod++;
+    if (c == '\n')
+        console_notify();
+}
+
+static void put_number(uint64_t n, unsigned int base)
+{
+    char digits[20];
+    unsigned int i = 0;
+
+    do {
+        digits[i++] = "0123456789abcdef"[n % base];
+        n /= base;
+    } while (n);
+    while (i)
+        put(digits[--i]);
+}
+
+/* Numbers are taken as 64 bits: on arm64 each argument has a register of that. */
+void print(const char *format, ...)
+{
+    va_list ap;
+
+    va_start(ap, format);
+    for (; *format; format++) {
+        if (*format != '%') {
+            put(*format);
+            continue;
+        }
+        switch (*++format) {
+        case 's':
+            for (const char *s = va_arg(ap, const char *); *s; s++)
+                put(*s);
+            break;
+        case 'u':
+            put_number(va_arg(ap, unsigned int), 10);
+            break;
+        case 'x':
+            put_number(va_arg(ap, uint64_t), 16);
+            break;
+        default:
+            put(*format);
+            break;
+        }
+    }
+    va_end(ap);
+}
+
+void read_line(char *line, unsigned int size)
+{
+    unsigned int n = 0;
+
+    for (;;) {
+        char c;
+
+        while (console->in_cons == console->in_prod)
+            wait_ms(5);
+        __sync_synchronize();
+        c = console->in[console->in_cons % sizeof(console->in)];
+        __sync_synchronize();
+        console->in_cons++;
+        console_notify();
+        if (c == '\n' || c == '\r') {
+            line[n] = '\0';
+            return;
+        }
+        if (n + 1 < size)
+            line[n++] = c;
+    }
+}
