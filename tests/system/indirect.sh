@@ -35,8 +35,8 @@ check "backend VM is up" \
     start_backend backend "$(pv_disk guest1 xvdb rw)" "$(pv_disk guest2 xvdc rw)" || exit 1
 
 check "guest is created" create "$(write_config guest "$TRIMMED" 256 2 "root=/dev/vda1 rw" \
-    "$(mediated_disk backend xvda /dev/xvdb shadow_indirect=remap)" \
-    "$(mediated_disk backend xvdb /dev/xvdc shadow_indirect=remap)")" || exit 1
+    "$(mediated_disk backend xvda /dev/xvdb shadow_policy=grant,shadow_indirect=remap)" \
+    "$(mediated_disk backend xvdb /dev/xvdc shadow_policy=grant,shadow_indirect=remap)")" || exit 1
 check "guest is up" wait_up guest 60 || exit 1
 check "remap: driver has INDIRECT_PAGES" feature guest 44
 job_start guest 64
@@ -73,7 +73,7 @@ check "guest shuts down" shut_down guest
 # The other policies, with the same kernel.
 for policy in auto copy off; do
     check "$policy: guest is created" create "$(write_config guest "$TRIMMED" 256 1 \
-        "root=/dev/vda1 rw" "$(mediated_disk backend xvda /dev/xvdb shadow_indirect=$policy)")" ||
+        "root=/dev/vda1 rw" "$(mediated_disk backend xvda /dev/xvdb shadow_policy=grant,shadow_indirect=$policy)")" ||
         exit 1
     check "$policy: guest is up" wait_up guest 60 || exit 1
     check "$policy: big blocks are equal" big_blocks guest /dev/vda2
@@ -103,7 +103,7 @@ done
 
 # A kernel that does not know of the feature.
 config=$(write_config debian /kernels/debian/Image 384 1 "root=/dev/vda1 rw" \
-    "$(mediated_disk backend xvda /dev/xvdc shadow_indirect=remap)")
+    "$(mediated_disk backend xvda /dev/xvdc shadow_policy=grant,shadow_indirect=remap)")
 echo 'ramdisk = "/kernels/debian/initrd"' >>"$config"
 check "guest with Debian's kernel is created" create "$config" || exit 1
 check "guest with Debian's kernel is up" wait_up debian 120 || exit 1

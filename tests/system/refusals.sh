@@ -34,6 +34,11 @@ with() {
 refused "a wrong value of shadow" "shadow" "$(echo "$good" | sed 's/shadow=on/shadow=maybe/')"
 refused "shadow with grant_usage" "grant_usage" "$(with grant_usage=1)"
 refused "a policy that does not exist" "shadow_policy" "$(with shadow_policy=nonsense)"
+refused "tables in place where buffers are copied" "shadow_policy=grant" \
+    "$(with shadow_indirect=remap)"
+refused "a threshold for a policy without" "shadow_threshold" \
+    "$(with shadow_policy=copy,shadow_threshold=4096)"
+refused "a threshold that is too large" "shadow_threshold" "$(with shadow_threshold=1048577)"
 refused "no queues" "shadow_queues" "$(with shadow_queues=0)"
 refused "too many queues" "shadow_queues" "$(with shadow_queues=9)"
 refused "a queue size that is no power of two" "shadow_queue_size" "$(with shadow_queue_size=100)"
