@@ -336,6 +336,7 @@ int vsh_create(struct domain *d, unsigned int id,
     s->dev.policy = c->policy;
     s->more = false;
     s->closing = false;
+    s->removed = 0;
 
     rc = set_up(s, be, c);
 
@@ -374,11 +375,10 @@ int vsh_close(struct vsh_device *s)
     {
         s->closing = true;
 
-        if ( !svq_dev_release(&s->dev) )
+        if ( !svq_dev_release(&s->dev) && !vsh_window_remove(s) )
         {
             ASSERT(!s->dev.pages.nr_mapped);
-
-            vsh_window_remove(s);
+            ASSERT(!s->dev.pages.nr_tables);
 
             s->open = false;
             s->more = false;
@@ -392,14 +392,6 @@ int vsh_close(struct vsh_device *s)
             return -ERESTART;
         spin_lock(&s->lock);
     }
-
-    ASSERT(!s->dev.pages.nr_mapped);
-    ASSERT(!s->dev.pages.nr_tables);
-
-    vsh_window_remove(s);
-
-    s->open = false;
-    s->more = false;
 
     spin_unlock(&s->lock);
 

@@ -142,43 +142,46 @@ int virtio_shadow_window_map(struct domain *d, unsigned int id,
 }
 
 /*
- * The device is closed: the backend finds its dummy page where the window was,
- * as it may be looking at it.
+ * The device is being closed: the backend finds its dummy page where the window
+ * was, as it may be looking at it.  A part of it; true while there is more.
  */
-void vsh_window_remove(struct vsh_device *s)
+bool vsh_window_remove(struct vsh_device *s)
 {
     struct p2m_foreign e[SVQ_PAGE_BATCH];
     struct vsh_frame *f[SVQ_PAGE_BATCH];
-    unsigned int i, k, nr = 0;
+    unsigned int i, nr = 0;
 
     if ( !s->backend )
-        return;
+        return false;
 
-    for ( i = 0; i < s->nr_frames; i++ )
+    for ( ; s->removed < s->nr_frames && nr < ARRAY_SIZE(e); s->removed++ )
     {
-        if ( !gfn_eq(s->frame[i].gfn, INVALID_GFN) )
-        {
-            f[nr] = &s->frame[i];
-            e[nr].gfn = f[nr]->gfn;
-            e[nr].mfn = page_to_mfn(f[nr]->pg);
-            nr++;
-        }
+        struct vsh_frame *frame = &s->frame[s->removed];
 
-        if ( nr < ARRAY_SIZE(e) && i + 1 < s->nr_frames )
+        if ( gfn_eq(frame->gfn, INVALID_GFN) )
             continue;
 
-        if ( nr )
-            p2m_foreign_replace(s->backend, e, nr, page_to_mfn(s->dummy));
-
-        for ( k = 0; k < nr; k++ )
-        {
-            if ( e[k].done )
-                put_page(f[k]->pg);
-            set_gfn(s, f[k], INVALID_GFN);
-        }
-
-        nr = 0;
+        f[nr] = frame;
+        e[nr].gfn = frame->gfn;
+        e[nr].mfn = page_to_mfn(frame->pg);
+        nr++;
     }
+
+    if ( nr )
+        p2m_foreign_replace(s->backend, e, nr, page_to_mfn(s->dummy));
+
+    for ( i = 0; i < nr; i++ )
+    {
+        if ( e[i].done )
+            put_page(f[i]->pg);
+        set_gfn(s, f[i], INVALID_GFN);
+
+        /* Nobody looks at it any more: the core has let go of everything. */
+        vsh_free_page(f[i]->pg);
+        f[i]->pg = NULL;
+    }
+
+    return s->removed < s->nr_frames;
 }
 
 /* The backend is dying: its p2m takes care of what it shows. */

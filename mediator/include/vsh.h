@@ -79,6 +79,7 @@ struct vsh_device {
 
     struct vsh_frame *frame;
     unsigned int nr_frames;
+    unsigned int removed;   /* so many of them, while closing */
     unsigned long bytes;    /* of Xen's memory, all in all */
 
     /* Guarded by the backend's virtio_shadow.lock; written with both locks. */
@@ -109,7 +110,7 @@ struct page_info *vsh_alloc_page(void);
 void vsh_free_page(struct page_info *pg);
 
 /* window.c.  The device's lock is held. */
-void vsh_window_remove(struct vsh_device *s);
+bool vsh_window_remove(struct vsh_device *s);
 void vsh_window_forget(struct vsh_device *s);
 void vsh_aperture_update(struct vsh_device *s);
 

@@ -186,6 +186,42 @@ static void dummies_where_the_window_was(void **state)
     model_end();
 }
 
+static bool always(void)
+{
+    return true;
+}
+
+/* A large window goes in steps, and what is not gone yet is still there. */
+static void large_window_goes_in_steps(void **state)
+{
+    unsigned int frames = svq_window_frames(2, 256, svq_bounce_frames(VSH_POLICY_COPY, 256));
+    unsigned int rounds = 0, xen_pages;
+    struct rig r;
+
+    (void)state;
+    rig_domains(&r);
+    r.policy = XEN_VIRTIO_SHADOW_POLICY_COPY;
+    rig_device(&r, 0, 2, 256);
+    rig_map_window(&r);
+    xen_pages = model.xen_pages;
+    assert_int_equal(xen_pages, frames + 1);
+
+    model.preempt = always;
+    while (rig_op(r.fe, XEN_DOMCTL_VIRTIO_SHADOW_DESTROY, 0) == -ERESTART) {
+        rounds++;
+        assert_true(xen_pages - model.xen_pages <= SVQ_PAGE_BATCH);
+        xen_pages = model.xen_pages;
+        /* Whatever stands in its place, nothing is missing. */
+        assert_non_null(rig_window(&r, frames - 1, true));
+        assert_non_null(rig_window(&r, VSH_FRAME_MAILBOX, true));
+    }
+    model.preempt = NULL;
+    assert_true(rounds >= frames / SVQ_PAGE_BATCH);
+    assert_int_equal(model.xen_pages, 1);
+    assert_int_equal(r.be->virtio_shadow->dummy->refs, 2 + frames);
+    model_end();
+}
+
 static bool shown(struct domain *d, unsigned long gfn)
 {
     bool is = virtio_shadow_is_backend_gfn(d, _gfn(gfn));
@@ -254,7 +290,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         rig_test(only_for_the_backend),         rig_test(writable_frames),
         rig_test(mapped_twice_and_moved),       rig_test(removed_by_the_backend),
-        rig_test(dummies_where_the_window_was), rig_test(addresses_of_devices),
+        rig_test(dummies_where_the_window_was), rig_test(large_window_goes_in_steps),
+        rig_test(addresses_of_devices),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
