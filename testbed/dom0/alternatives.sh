@@ -4,18 +4,23 @@
 # backend VM, from a block device of its own:
 #   pv             Xen's PV block and network drivers, grants per request
 #   pv-persistent  the same with persistent grants (block only)
+#   xen-grant-dma  virtio, with grants for DMA addresses (block only); the backend VM becomes the
+#                  guest's device model, hence has all power over it
 #
 #   . /testbed/dom0/lib.sh
 #   . /testbed/dom0/alternatives.sh
 #   BACKEND_ARGS="$(alt_backend_args) ramdisk_size=131072" start_backend backend ...
 #   alt_backend_start backend
-#   create ...
+#   alt_create backend "$(write_config guest ... "$(alt_disk xen-grant-dma backend xvdb /dev/ram1)")"
 #   alt_attach pv backend guest xvdc /dev/ram0
+#
+# Xen has to be booted with xsm=dummy: under SILO, the default on Arm, no two unprivileged domains
+# share grants or event channels. A backend VM can be the device model of one guest in its life.
 
 # alt_supported NAME [KIND]: is there such a thing for block devices, or for net?
 alt_supported() {
     case ${2:-block}/$1 in
-        block/pv | block/pv-persistent | net/pv) return 0 ;;
+        block/pv | block/pv-persistent | block/xen-grant-dma | net/pv) return 0 ;;
     esac
     return 1
 }
@@ -56,8 +61,13 @@ alt_devid() {
     echo $(((202 << 8) + (_letter - 97) * 16))
 }
 
+# By hand: xl block-detach refuses guests that have virtio disks, too.
 alt_pv_detach() {
-    xl block-detach "$1" "$2" >>"$RESULTS/xl.log" 2>&1
+    _front=$(domid "$1")/device/vbd/$(alt_devid "$2")
+    _node=$(xenstore-read "/libxl/$_front/backend") || return
+    xenstore-write "$_node/online" 0 "$_node/state" 5
+    wait_until 20 sh -c "! xenstore-exists $_node" || return
+    xenstore-rm "/libxl/$_front" "/local/domain/$_front"
 }
 
 # alt_net_attach BACKEND GUEST: an interface for a guest that is up. The backend VM's end has the
@@ -74,7 +84,51 @@ alt_net_attach() {
             n=\$((n + 1)); [ \$n -lt 100 ] || exit 1; sleep 0.1; done"
 }
 
+# --- xen-grant-dma ---
+
+# alt_grant_dma_start BACKEND GUEST [OPTIONS]: serves the guest's xen-grant-dma disks; the guest is
+# paused.
+alt_grant_dma_start() {
+    _be=$(domid "$1") && _fe=$(domid "$2") || return
+    device-model-rights "$_be" "$_fe" >>"$RESULTS/xl.log" 2>&1 || return
+    _node=/local/domain/$_be/backend/virtio_disk/$_fe
+    for _id in $(xenstore-list "$_node"); do
+        [ "$(xenstore-read "$_node/$_id/grant_usage")" = 1 ] || continue
+        _log=/run/xen-grant-dma.$_id.log
+        guest_run "$1" 20 "xen-grant-dma ${3:-} $_fe $(xenstore-read "$_node/$_id/base") \
+            $(xenstore-read "$_node/$_id/irq") $(xenstore-read "$_node/$_id/params") >$_log 2>&1 & \
+            n=0; until grep -q ^serving $_log; do n=\$((n + 1)); [ \$n -lt 50 ] || break; \
+            sleep 0.1; done; cat $_log; grep -q ^serving $_log" || return
+    done
+}
+
+# alt_grant_dma_stop BACKEND: after the guest has gone; without it, the guest stays as a zombie.
+alt_grant_dma_stop() {
+    guest_run "$1" 10 "killall xen-grant-dma"
+}
+
 # --- all of them ---
+
+# alt_disk NAME BACKEND VDEV DEVICE: an entry for a disk that the guest is created with.
+alt_disk() {
+    case $1 in
+        xen-grant-dma)
+            echo "'format=raw,vdev=$3,access=rw,backend=$2,backendtype=standalone,\
+specification=virtio,transport=mmio,grant_usage=1,target=$4'"
+            ;;
+        *) return 1 ;;
+    esac
+}
+
+# alt_create BACKEND CONFIG [OPTIONS]: as create. OPTIONS are for xen-grant-dma.
+alt_create() {
+    create "$2" -p || return
+    _guest=$(sed -n 's/^name *= *"\(.*\)"/\1/p' "$2")
+    if grep -q grant_usage=1 "$2"; then
+        alt_grant_dma_start "$1" "$_guest" "${3:-}" || return
+    fi
+    xl unpause "$_guest"
+}
 
 # alt_attach NAME BACKEND GUEST VDEV DEVICE: connects DEVICE of the backend VM.
 alt_attach() {

@@ -119,8 +119,8 @@ mediated_net() {
     echo "virtio = [ 'backend=$1, type=virtio,device1, transport=mmio, shadow=on, shadow_queues=2' ]"
 }
 
-# create CONFIG: xl create, with the console log of an earlier domain of that name put aside. What
-# xl says is in /run/testbed/xl.out.
+# create CONFIG [OPTION]: xl create, with the console log of an earlier domain of that name put
+# aside. What xl says is in /run/testbed/xl.out.
 create() {
     _dom=$(sed -n 's/^name *= *"\(.*\)"/\1/p' "$1")
     _log=$(console_log "$_dom")
@@ -132,7 +132,7 @@ create() {
         mv "$_log" "$_log.$_n"
     fi
     log "creating $_dom"
-    xl create "$1" >/run/testbed/xl.out 2>&1
+    xl create ${2:+"$2"} "$1" >/run/testbed/xl.out 2>&1
     _rc=$?
     cat /run/testbed/xl.out >>"$RESULTS/xl.log"
     return $_rc

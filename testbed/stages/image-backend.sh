@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # The backend VM's root file system: busybox, qemu-storage-daemon, passt, the xenstore clients, and,
 # once built, the kernel module and the daemon. It is used read-only, so that it can be shared.
-stage_deps=(userspace sysroot toolstack backend-vm test-programs)
+stage_deps=(userspace sysroot toolstack backend-vm test-programs grant-dma)
 stage_inputs=(testbed/lib/image.sh testbed/config/busybox-applets testbed/guest testbed/backend)
 
 stage_build() {
@@ -37,6 +37,8 @@ nobody:x:65534:65534::/:/bin/false" >"$root/etc/passwd"
     if [[ -d $ours/modules ]]; then
         cp "$ours"/modules/*.ko "$root/usr/lib/virtio-shadow/"
     fi
+    install_with_libraries "$root" "$(stage_dir grant-dma)/xen-grant-dma" usr/sbin/xen-grant-dma \
+        "$tools" "$(stage_dir userspace)" "$(stage_dir sysroot)"
     install_test_programs "$root"
     make_ext4 "$out/root.ext4" 128 "$root"
     rm -rf "$root"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
 # dom0's initramfs: busybox and the Xen tools. What is to be run comes on the share drive at boot.
-stage_deps=(userspace sysroot toolstack)
+stage_deps=(userspace sysroot toolstack grant-dma)
 stage_inputs=(testbed/lib/image.sh testbed/config/busybox-applets testbed/dom0/init)
 
 stage_build() {
@@ -18,6 +18,8 @@ stage_build() {
         install_with_libraries "$root" "$tools/$program" "$program" "$tools" \
             "$(stage_dir userspace)" "$(stage_dir sysroot)"
     done
+    install_with_libraries "$root" "$(stage_dir grant-dma)/device-model-rights" \
+        usr/sbin/device-model-rights "$tools" "$(stage_dir userspace)" "$(stage_dir sysroot)"
     for program in "$tools"/usr/bin/xenstore-*; do
         [[ -L $program || $(stat -c %h "$program") -gt 1 ]] || continue
         ln -sf xenstore "$root/usr/bin/$(basename "$program")"

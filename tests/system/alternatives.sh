@@ -33,9 +33,14 @@ iperf() {
 BACKEND_ARGS="$(alt_backend_args) ramdisk_size=32768"
 check "backend VM is up" start_backend backend || exit 1
 check "it serves devices" alt_backend_start backend || exit 1
-check "guest is created" create "$(write_config guest "$TRIMMED" 256 1 "root=/dev/xvda1 rw" \
-    "$(pv_disk guest1 xvda rw)")" || exit 1
+check "guest is created" alt_create backend "$(write_config guest "$TRIMMED" 256 1 \
+    "root=/dev/xvda1 rw" "$(pv_disk guest1 xvda rw)" \
+    "$(alt_disk xen-grant-dma backend xvdb /dev/ram2)")" || exit 1
 check "guest is up" wait_up guest 60 || exit 1
+
+check "xen-grant-dma: the guest has a virtio disk" \
+    guest_run guest 10 "readlink /sys/block/vda/device/driver | grep virtio_blk"
+check "xen-grant-dma: what it writes is read back and is there" verified /dev/vda /dev/ram2
 
 check "pv: disk without persistent grants" alt_attach pv backend guest xvdc /dev/ram0
 check "pv: what it writes is read back and is there" verified /dev/xvdc /dev/ram0
@@ -55,6 +60,7 @@ check "pv: iperf3 runs, guest to backend VM" [ "${sent:-0}" -gt 0 ]
 check "pv: iperf3 runs, backend VM to guest" [ "${received:-0}" -gt 0 ]
 
 check "guest is destroyed" destroy guest
+check "xen-grant-dma: its backend ends" alt_grant_dma_stop backend
 check "nothing of it is left in the backend VM's part of xenstore" \
     wait_until 20 sh -c "! xenstore-ls -f '/local/domain/$(domid backend)/backend' | grep -q /state"
 check "backend VM shuts down" shut_down backend
