@@ -11,6 +11,8 @@
 KILLS=10
 
 BACKEND_DISK="$(pv_disk guest1 xvdb rw)"
+backend=backend
+vms=0
 
 start_guest() {
     create "$(write_config guest "$TRIMMED" 256 1 "root=/dev/vda1 rw" \
@@ -32,15 +34,24 @@ go_on() {
 }
 
 kill_process() {
-    guest_run backend 60 'kill -9 $(pidof qemu-storage-daemon)'
+    guest_run "$backend" 60 'kill -9 $(pidof qemu-storage-daemon)'
 }
 
 kill_daemon() {
-    guest_run backend 60 'kill -9 $(pidof virtio-shadowd); /usr/sbin/virtio-shadowd >>/run/virtio-shadow/daemon.log 2>&1 &'
+    guest_run "$backend" 60 'kill -9 $(pidof virtio-shadowd); /usr/sbin/virtio-shadowd >>/run/virtio-shadow/daemon.log 2>&1 &'
 }
 
+# Another of the same name takes over by itself, one of another name has to be told to.
 kill_vm() {
-    destroy backend && start_backend backend "$BACKEND_DISK"
+    destroy "$backend"
+    vms=$((vms + 1))
+    if [ $((vms % 2)) -eq 1 ]; then
+        start_backend "$backend" "$BACKEND_DISK"
+    else
+        if [ "$backend" = backend ]; then backend=spare; else backend=backend; fi
+        start_backend "$backend" "$BACKEND_DISK" &&
+            xl virtio-shadow-attach guest "$(shadow_first guest id)" "$backend"
+    fi
 }
 
 load_is_well() {
@@ -90,10 +101,15 @@ value restarts "$(shadow_first guest restarts)"
 check "guest is destroyed" destroy guest
 
 # A short patience, and nobody comes.
+if [ "$backend" != backend ]; then
+    check "backend VM is up again" destroy "$backend" &&
+        start_backend backend "$BACKEND_DISK" || exit 1
+    backend=backend
+fi
 check "guest is up again" start_guest shadow_restart_timeout=4 || exit 1
 guest_start guest 'dd if=/dev/vda2 of=/dev/null bs=64k iflag=direct'
 check "guest is busy again" wait_until 60 requests_exceed guest 50
-check "backend VM is destroyed" destroy backend
+check "backend VM is destroyed" destroy "$backend"
 check "guest waits" guest_is waiting
 check "guest's device fails when the time is over" wait_until 30 guest_is failed
 check "it is said why" sh -c 'xl dmesg | grep -q "virtio-shadow: .*backend gone"'
