@@ -6,6 +6,8 @@
 #   pv-persistent  the same with persistent grants (block only)
 #   xen-grant-dma  virtio, with grants for DMA addresses (block only); the backend VM becomes the
 #                  guest's device model, hence has all power over it
+#   swiotlb        a mediated device that has a part of the guest's memory, to and from which the
+#                  guest's kernel copies: VIRTIO_F_ACCESS_PLATFORM and a restricted DMA pool
 #
 #   . /testbed/dom0/lib.sh
 #   . /testbed/dom0/alternatives.sh
@@ -20,7 +22,8 @@
 # alt_supported NAME [KIND]: is there such a thing for block devices, or for net?
 alt_supported() {
     case ${2:-block}/$1 in
-        block/pv | block/pv-persistent | block/xen-grant-dma | net/pv) return 0 ;;
+        block/pv | block/pv-persistent | block/xen-grant-dma | block/swiotlb) return 0 ;;
+        net/pv | net/swiotlb) return 0 ;;
     esac
     return 1
 }
@@ -116,6 +119,18 @@ alt_disk() {
             echo "'format=raw,vdev=$3,access=rw,backend=$2,backendtype=standalone,\
 specification=virtio,transport=mmio,grant_usage=1,target=$4'"
             ;;
+        swiotlb)
+            mediated_disk "$2" "$3" "$4" \
+                "shadow_policy=pool${ALT_POOL_MIB:+,shadow_pool_size=$ALT_POOL_MIB}"
+            ;;
+        *) return 1 ;;
+    esac
+}
+
+# alt_net NAME BACKEND: a line for the configuration of a guest that is created with a network device.
+alt_net() {
+    case $1 in
+        swiotlb) mediated_net "$2" | sed "s/shadow=on/&, shadow_policy=pool/" ;;
         *) return 1 ;;
     esac
 }

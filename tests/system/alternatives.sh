@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
-# seconds: 240
+# seconds: 300
 # xen: xsm=dummy
 # What mediated devices are compared with, at work: a guest writes to a disk of each kind, reads it
 # back, and the backend VM finds the same bytes on the block device behind it. The default of Xen on
@@ -35,20 +35,29 @@ check "backend VM is up" start_backend backend || exit 1
 check "it serves devices" alt_backend_start backend || exit 1
 check "guest is created" alt_create backend "$(write_config guest "$TRIMMED" 256 1 \
     "root=/dev/xvda1 rw" "$(pv_disk guest1 xvda rw)" \
-    "$(alt_disk xen-grant-dma backend xvdb /dev/ram2)")" || exit 1
+    "$(alt_disk xen-grant-dma backend xvdb /dev/ram2)" \
+    "$(alt_disk swiotlb backend xvdc /dev/ram3)")" || exit 1
 check "guest is up" wait_up guest 60 || exit 1
 
 check "xen-grant-dma: the guest has a virtio disk" \
     guest_run guest 10 "readlink /sys/block/vda/device/driver | grep virtio_blk"
 check "xen-grant-dma: what it writes is read back and is there" verified /dev/vda /dev/ram2
 
-check "pv: disk without persistent grants" alt_attach pv backend guest xvdc /dev/ram0
-check "pv: what it writes is read back and is there" verified /dev/xvdc /dev/ram0
+check "swiotlb: the guest has a virtio disk" \
+    guest_run guest 10 "readlink /sys/block/vdb/device/driver | grep virtio_blk"
+check "swiotlb: its driver uses the pool" guest_run guest 10 \
+    'cat /sys/kernel/debug/swiotlb/virtio-pool-*/io_tlb_used; [ "$(cat /sys/kernel/debug/swiotlb/virtio-pool-*/io_tlb_used)" -gt 0 ]'
+check "swiotlb: what it writes is read back and is there" verified /dev/vdb /dev/ram3
+# The default is 64 MiB.
+check "swiotlb: the backend VM sees the pool and no more" [ "$(shadow_sum guest pages_mapped)" -eq 16384 ]
+
+check "pv: disk without persistent grants" alt_attach pv backend guest xvde /dev/ram0
+check "pv: what it writes is read back and is there" verified /dev/xvde /dev/ram0
 check "pv-persistent: disk with persistent grants" \
-    alt_attach pv-persistent backend guest xvdd /dev/ram1
-check "pv-persistent: what it writes is read back and is there" verified /dev/xvdd /dev/ram1
-check "pv: the disk goes" alt_detach pv guest xvdc
-check "pv-persistent: the disk goes" alt_detach pv-persistent guest xvdd
+    alt_attach pv-persistent backend guest xvdf /dev/ram1
+check "pv-persistent: what it writes is read back and is there" verified /dev/xvdf /dev/ram1
+check "pv: the disk goes" alt_detach pv guest xvde
+check "pv-persistent: the disk goes" alt_detach pv-persistent guest xvdf
 
 check "pv: network interface" alt_net_attach backend guest
 guest_run backend 10 "iperf3 -s >/run/iperf3.log 2>&1 &"

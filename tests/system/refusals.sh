@@ -39,6 +39,9 @@ refused "tables in place where buffers are copied" "shadow_policy=grant" \
 refused "a threshold for a policy without" "shadow_threshold" \
     "$(with shadow_policy=copy,shadow_threshold=4096)"
 refused "a threshold that is too large" "shadow_threshold" "$(with shadow_threshold=1048577)"
+refused "a pool without its policy" "shadow_pool_size" "$(with shadow_pool_size=8)"
+refused "a pool that the guest has no memory for" "shadow_pool_size" \
+    "$(with shadow_policy=pool,shadow_pool_size=512)"
 refused "no queues" "shadow_queues" "$(with shadow_queues=0)"
 refused "too many queues" "shadow_queues" "$(with shadow_queues=9)"
 refused "a queue size that is no power of two" "shadow_queue_size" "$(with shadow_queue_size=100)"
