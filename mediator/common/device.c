@@ -334,6 +334,7 @@ int vsh_create(struct domain *d, unsigned int id,
     memset(&s->dev, 0, sizeof(s->dev));
     s->restart_s = c->restart_s;
     s->dev.policy = c->policy;
+    s->longest = 0;
     s->more = false;
     s->closing = false;
     s->removed = 0;

@@ -68,6 +68,7 @@ static void device_stats(struct xen_virtio_shadow_stats *to,
     to->driver_features = dev->driver_features;
     to->restart_s = s->restart_s;
     to->restarts = dev->restarts;
+    to->longest_ns = s->longest;
 
     for ( q = 0; q < dev->nr_queues; q++ )
         queue_stats(&to->queue[q], &dev->queue[q]);

@@ -20,10 +20,23 @@ bool vsh_usable(const struct vsh_device *s)
     return s->open && !s->closing;
 }
 
+/* One part of the work; how long it takes is what everybody else waits for. */
+static bool run_part(struct vsh_device *s)
+{
+    s_time_t begin = NOW(), took;
+    bool more = svq_dev_run(&s->dev);
+
+    took = NOW() - begin;
+    if ( took > s->longest )
+        s->longest = took;
+
+    return more;
+}
+
 /* Do a part of what has been noted; the current vCPU does the rest later. */
 void vsh_run(struct vsh_device *s)
 {
-    s->more = svq_dev_run(&s->dev);
+    s->more = run_part(s);
     vsh_wait_update(s);
 
     if ( s->more && !current->virtio_shadow_pending )
@@ -35,7 +48,7 @@ bool vsh_run_all(struct vsh_device *s)
 {
     vsh_wait_update(s);
 
-    while ( (s->more = svq_dev_run(&s->dev)) )
+    while ( (s->more = run_part(s)) )
     {
         spin_unlock(&s->lock);
         if ( hypercall_preempt_check() )

@@ -46,6 +46,14 @@ struct vsh_range {
     unsigned long nr;
 };
 
+/*
+ * What one call of svq_dev_run() is to take at most, on hardware: the longest
+ * chain there can be, of SVQ_CHAIN_PAGES pages that have nothing to do with
+ * each other.  Each is looked up, entered and, later, removed, for some 0.5 us.
+ * The statistics say what it has taken.
+ */
+#define VSH_RUN_MAX MILLISECS(2)
+
 struct vsh_device {
     /* Constant. */
     struct domain *frontend;
@@ -62,6 +70,7 @@ struct vsh_device {
     bool open;
     bool closing;           /* no call of the core but svq_dev_release() */
     bool more;              /* svq_dev_run() wants to be called again */
+    s_time_t longest;       /* that one call of it has taken */
 
     /* Reference held.  NULL: it has died. */
     struct domain *backend;

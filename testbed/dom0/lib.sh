@@ -267,6 +267,13 @@ shadow_id() {
         END { print n ? s : -1 }'
 }
 
+# shadow_list_of DOMAIN ID KEY: a figure of that device of the domain.
+shadow_list_of() {
+    xl virtio-shadow-list -j "$1" 2>/dev/null | awk -v id="$2" -v key="\"$3\":" '
+        $1 == "\"id\":" { mine = $2 + 0 == id }
+        $1 == key && mine { print $2 + 0; exit }'
+}
+
 # shadow_sum DOMAIN KEY: a figure, summed over the domain's mediated devices and their queues; -1
 # when there is none.
 shadow_sum() {

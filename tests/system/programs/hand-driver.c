@@ -416,6 +416,7 @@ int main(int argc, char **argv)
     attack_registers();
     attack_races();
     attack_memory();
+    attack_worst();
     attack_resets();
 
     wr(SVQ_MMIO_STATUS, 0);

@@ -22,5 +22,6 @@ const char *judge(const char *why);
 void attack_registers(void);
 void attack_races(void);
 void attack_memory(void);
+void attack_worst(void);
 
 #endif
