@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
-# seconds: 420
+# seconds: 600
 # A guest without an operating system does by hand, case by case, what can be wrong or unusual about
 # rings and tables (hand-guest/). Each case says what the guest is to see and by how much Xen's
 # counters are to move; meanwhile the backend VM may be held, or be after a page of the guest.
@@ -103,8 +103,8 @@ expected() {
 check "backend VM is up" \
     start_backend backend "$(pv_disk guest1 xvdb rw)" "$(pv_disk guest2 xvdc rw)" || exit 1
 check "guest is created" create "$(write_config hand /testbed/hand-guest 64 2 "" \
-    "$(mediated_disk backend xvda /dev/xvdb shadow_indirect=remap)" \
-    "$(mediated_disk backend xvdb /dev/xvdc shadow_indirect=copy)")" || exit 1
+    "$(mediated_disk backend xvda /dev/xvdb shadow_policy=grant,shadow_indirect=remap)" \
+    "$(mediated_disk backend xvdb /dev/xvdc shadow_policy=grant,shadow_indirect=copy)")" || exit 1
 check "guest is up" wait_up hand 60 || exit 1
 hand_id=$(domid hand)
 guest_run hand 10 "backend $(domid backend)"
@@ -112,12 +112,19 @@ guest_run hand 20 list >/run/testbed/cases
 check "it has cases" [ "$(wc -l </run/testbed/cases)" -gt 80 ] || exit 1
 
 while IFS='|' read -r number around expect after stated name <&5; do
+    # hardening.sh is after one of them.
+    case $name in
+        *"${ONLY:-}"*) ;;
+        *) continue ;;
+    esac
     before=$(counters)
     observed=$(one "$number" "$around")
     outcome "$name" "$(expected "$around" "$expect" "$after")$stated" \
         "$observed$(moved "$stated" "$before" "$(counters)")"
 done 5</run/testbed/cases
 
+guest_run hand 100 measure >"$RESULTS/tables-cost"
+cat "$RESULTS/tables-cost"
 now=$(counters)
 log "failures, tables copied, in place, restored: $now"
 check "all tables in place were restored" \

@@ -12,7 +12,8 @@ MIB=16
 
 # settings RING EVENTS INDIRECT: keys of a device.
 settings() {
-    echo "shadow_packed=$([ "$1" = packed ] && echo on || echo off),shadow_event_idx=$2,shadow_indirect=$3"
+    echo "shadow_packed=$([ "$1" = packed ] && echo on || echo off),shadow_event_idx=$2,shadow_policy=grant,\
+shadow_indirect=$3"
 }
 
 # disk_job ID: verified by fio in the guest, and by comparing what guest and backend VM have.

@@ -45,7 +45,7 @@ static const char *longest(void)
     unsigned int i, at = DATA_OFF;
 
     point_to(table);
-    /* Two sectors in all, in pieces of 16 bytes, and the rest. */
+    /* Two sectors in all: small pieces, and the rest. */
     for (i = 0; i < pieces; i++) {
         unsigned int len = i + 1 < pieces ? bytes : 2 * SECTOR - bytes * (pieces - 1);
 

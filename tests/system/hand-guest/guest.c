@@ -38,7 +38,7 @@ uint64_t now_ms(void)
 #define HYPERCALL_SCHED 29
 #define SCHED_YIELD 0
 
-static void yield(void)
+void yield(void)
 {
     hypercall(HYPERCALL_SCHED, SCHED_YIELD, 0, 0, 0, 0);
 }
@@ -86,6 +86,7 @@ bool write_u16(volatile uint16_t *to, uint16_t val)
 /* ---- the second vCPU ---- */
 
 #define PSCI_CPU_ON 0xc4000003ul
+#define PSCI_CPU_OFF 0x84000002ul
 
 long psci(unsigned long function, unsigned long a, unsigned long b, unsigned long c);
 void second_boot(void);
@@ -93,29 +94,24 @@ void second_boot(void);
 static void (*volatile job)(void);
 static volatile bool busy;
 
+/* It is on for a job only: the machine's CPUs are few. */
 void second_main(void)
 {
-    for (;;) {
-        void (*work)(void) = job;
+    void (*work)(void);
 
-        if (work) {
-            busy = true;
-            work();
-        } else {
-            busy = false;
-            yield();
-        }
-    }
+    busy = true;
+    while ((work = job))
+        work();
+    busy = false;
+    psci(PSCI_CPU_OFF, 0, 0, 0);
 }
 
 void beside_start(void (*work)(void))
 {
-    static bool up;
-
     job = work;
-    if (!up)
-        psci(PSCI_CPU_ON, 1, (unsigned long)second_boot, 0);
-    up = true;
+    /* Refused for as long as it is not quite off. */
+    while (psci(PSCI_CPU_ON, 1, (unsigned long)second_boot, 0))
+        yield();
     while (!busy)
         yield();
 }
@@ -167,8 +163,48 @@ static void console_notify(void)
     hypercall(HYPERCALL_EVENT, EVENT_SEND, (unsigned long)&port, 0, 0, 0);
 }
 
+/* What Xen shares with a guest: the ports that are pending are bits of it. */
+static volatile uint8_t *const shared = (void *)0x38100000ul;
+
+#define SHARED_UPCALL 0
+#define SHARED_PENDING 48
+
+#define HYPERCALL_MEMORY 12
+#define MEMORY_ADD_TO_PHYSMAP 7
+#define SCHED_POLL 3
+
+static void shared_map(void)
+{
+    struct {
+        uint16_t domid, size;
+        uint32_t space;
+        unsigned long idx, gpfn;
+    } add = {.domid = DOMID_SELF, .gpfn = (unsigned long)shared / PAGE};
+
+    hypercall(HYPERCALL_MEMORY, MEMORY_ADD_TO_PHYSMAP, (unsigned long)&add, 0, 0, 0);
+}
+
+static void console_event_clear(void)
+{
+    __atomic_store_n(&shared[SHARED_UPCALL], 0, __ATOMIC_SEQ_CST);
+    __atomic_fetch_and(&shared[SHARED_PENDING + console_port / 8],
+                       (uint8_t) ~(1u << console_port % 8), __ATOMIC_SEQ_CST);
+}
+
+static void console_event_wait(void)
+{
+    struct {
+        uint32_t *ports;
+        unsigned int nr;
+        uint64_t timeout;
+    } poll = {.ports = &console_port, .nr = 1};
+
+    hypercall(HYPERCALL_SCHED, SCHED_POLL, (unsigned long)&poll, 0, 0, 0);
+}
+
 static void console_open(void)
 {
+    shared_map();
     console = (struct console *)(hvm_param(PARAM_CONSOLE_PFN) * PAGE);
     console_port = (uint32_t)hvm_param(PARAM_CONSOLE_PORT);
 }
@@ -238,8 +274,12 @@ void read_line(char *line, unsigned int size)
     for (;;) {
         char c;
 
-        while (console->in_cons == console->in_prod)
-            wait_ms(5);
+        for (;;) {
+            console_event_clear();
+            if (console->in_cons != console->in_prod)
+                break;
+            console_event_wait();
+        }
         __sync_synchronize();
         c = console->in[console->in_cons % sizeof(console->in)];
         __sync_synchronize();

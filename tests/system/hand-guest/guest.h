@@ -20,6 +20,7 @@ void print(const char *format, ...);
 void read_line(char *line, unsigned int size);
 
 uint64_t now_ms(void);
+void yield(void);
 void wait_ms(unsigned int ms);
 
 /* False if the write took an abort. Either vCPU. */

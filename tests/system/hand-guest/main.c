@@ -5,11 +5,13 @@
  *
  *   list        all cases, a line each: number|around|expected|expected after|counters|name
  *   backend D   the domain to grant pages to
+ *   measure     what tables cost (measure.c)
  *   ready N, before N, run N, after N
  *
  * The console's protocol is that of the other guests (testbed/guest/serve).
  */
 #include "cases.h"
+#include "measure.h"
 #include "pages.h"
 
 static const struct case_list *const lists[] = {&ring_cases,   &setup_cases,   &table_cases,
@@ -92,6 +94,10 @@ static int command(const char *word, const char *rest)
 
     if (!strcmp(word, "list"))
         return list();
+    if (!strcmp(word, "measure")) {
+        measure();
+        return 0;
+    }
     if (!strcmp(word, "backend")) {
         backend_domain = n;
         return 0;

@@ -66,6 +66,7 @@ bool wait_status(uint32_t set, uint32_t clear)
 
         if ((s & set) == set && !(s & clear))
             return true;
+        yield();
     } while (now_ms() < end);
     return false;
 }
@@ -257,9 +258,11 @@ bool wait_returned(uint16_t n)
 {
     uint64_t end = now_ms() + ANSWER_MS;
 
-    while (returned() != n)
+    while (returned() != n) {
         if (now_ms() >= end || rd(SVQ_MMIO_STATUS) & SVQ_STATUS_NEEDS_RESET)
             return returned() == n;
+        yield();
+    }
     return true;
 }
 

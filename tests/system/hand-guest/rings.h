@@ -6,7 +6,7 @@
 #include "guest.h"
 #include <virtio-shadow/ring.h>
 
-#define QSIZE 64u
+#define QSIZE 256u
 #define SECTOR 512u
 
 #define F(bit) (1ull << (bit))
@@ -17,7 +17,7 @@ struct blk_header {
 };
 
 /* A page each. */
-extern struct svq_desc desc[PAGE / 16];
+extern struct svq_desc desc[PAGE / 16]; /* QSIZE */
 extern struct svq_packed_desc *const packed_desc; /* the same page */
 extern uint16_t avail[PAGE / 2];
 extern uint8_t used[PAGE];

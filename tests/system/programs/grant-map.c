@@ -9,6 +9,7 @@
  */
 #include <err.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -28,21 +29,28 @@ struct gntdev_map {
 
 #define GNTDEV_MAP _IOC(_IOC_NONE, 'G', 0, sizeof(struct gntdev_map))
 
-int main(int argc, char **argv)
+static bool map(const char *domain, const char *ref, int prot)
 {
     struct gntdev_map map = {.count = 1};
-    int fd;
+    int fd = open("/dev/xen/gntdev", O_RDWR | O_CLOEXEC);
 
-    if (argc != 3)
-        errx(2, "usage: grant-map DOMID REF");
-    map.refs[0].domid = (uint32_t)atoi(argv[1]);
-    map.refs[0].ref = (uint32_t)atoi(argv[2]);
-    fd = open("/dev/xen/gntdev", O_RDWR | O_CLOEXEC);
     if (fd < 0)
         err(2, "/dev/xen/gntdev");
+    map.refs[0].domid = (uint32_t)atoi(domain);
+    map.refs[0].ref = (uint32_t)atoi(ref);
     if (ioctl(fd, GNTDEV_MAP, &map))
-        err(2, "grant %s of domain %s", argv[2], argv[1]);
-    if (mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)map.index) == MAP_FAILED) {
+        err(2, "grant %s of domain %s", ref, domain);
+    return mmap(NULL, PAGE, prot, MAP_SHARED, fd, (off_t)map.index) != MAP_FAILED;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 3)
+        errx(2, "usage: grant-map DOMID REF");
+    /* Xen looks a page up when its grant is first used, and not again: so, not to write at first.
+     */
+    map(argv[1], argv[2], PROT_READ);
+    if (!map(argv[1], argv[2], PROT_READ | PROT_WRITE)) {
         puts("refused");
         return 0;
     }
