@@ -112,11 +112,13 @@ static void lookup_put(struct bench *b)
         put_page(pg);
 }
 
-/* As Xen maps a foreign page otherwise; unlocking flushes after removal. */
+/*
+ * As Xen maps a foreign page otherwise, with a reference of its own; unlocking
+ * flushes after removal.
+ */
 static void stock_map(struct bench *b)
 {
-    if ( !get_page(b->pg, b->s->frontend) ||
-         set_foreign_p2m_entry(b->s->backend, b->s->frontend,
+    if ( set_foreign_p2m_entry(b->s->backend, b->s->frontend,
                                b->op[0].backend_gfn, page_to_mfn(b->pg)) )
         b->failed = true;
 }
