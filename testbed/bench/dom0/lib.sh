@@ -146,6 +146,8 @@ bench_disks() {
     policies=
     _n=0
     set --
+    # POLICIES is the caller's.
+    # shellcheck disable=SC2153
     for _policy in $POLICIES; do
         if ! policy_known "$_policy"; then
             skip "$_policy" "$(tail -n 1 /run/testbed/probe.out)"

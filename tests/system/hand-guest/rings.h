@@ -17,7 +17,7 @@ struct blk_header {
 };
 
 /* A page each. */
-extern struct svq_desc desc[PAGE / 16]; /* QSIZE */
+extern struct svq_desc desc[PAGE / 16];           /* QSIZE */
 extern struct svq_packed_desc *const packed_desc; /* the same page */
 extern uint16_t avail[PAGE / 2];
 extern uint8_t used[PAGE];
