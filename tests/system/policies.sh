@@ -19,6 +19,16 @@ blocks() {
         guest_run "$1" 60 "rm /mnt/a && umount /mnt"
 }
 
+# odd_memory GUEST: requests of 64 KiB from memory that begins in the middle of a page.
+odd_memory() {
+    guest_run "$1" 20 "mount /dev/vda2 /mnt" || return
+    guest_run "$1" 120 "fio --name=odd --filename=/mnt/odd --size=8m --rw=randwrite --bs=64k \
+--direct=1 --ioengine=psync --mem=malloc --iomem_align=512 --verify=crc32c --output=/tmp/fio.out"
+    _rc=$?
+    guest_run "$1" 20 "rm -f /mnt/odd; umount /mnt"
+    return "$_rc"
+}
+
 # exposure GUEST: bytes that the backend could see per 1000 bytes of requests.
 exposure() {
     echo $(($(shadow_sum "$1" bytes_exposed) * 1000 / $(shadow_sum "$1" bytes_requested)))
@@ -40,7 +50,12 @@ for policy in hybrid copy grant trusted; do
     fi
     check "$policy: $MIB MiB are equal after unmounting and mounting again" job_finish guest "$MIB"
     check "$policy: blocks of all sizes are equal" blocks guest
+    requests=$(shadow_sum guest requests)
+    bounces=$(shadow_sum guest bounces)
+    check "$policy: blocks from odd memory are equal" odd_memory guest
     guest_run guest 30 sync
+    requests=$(($(shadow_sum guest requests) - requests))
+    bounces=$(($(shadow_sum guest bounces) - bounces))
 
     if [ "$policy" = trusted ]; then
         # 256 MiB but for what Xen has put there for itself.
@@ -60,6 +75,9 @@ for policy in hybrid copy grant trusted; do
     case $policy in
         hybrid)
             check "$policy: pages were granted" [ "$(shadow_sum guest grants)" -gt 0 ]
+            # Header and status, and both ends.
+            check "$policy: ends of odd memory were copied ($bounces copies, $requests requests)" \
+                [ $((bounces * 10)) -gt $((requests * 33)) ]
             check "$policy: and something was copied" [ "$(shadow_sum guest bytes_copied)" -gt 0 ]
             ;;
         copy)
