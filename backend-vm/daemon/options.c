@@ -20,13 +20,15 @@
 #define DEFAULT_LIMIT_MS 10000
 #define DEFAULT_DRAIN_MS 20000
 
-/* Buffered I/O: a page of another domain cannot be handed on to a Xen PV disk, as O_DIRECT would.
+/*
+ * Buffered I/O: a page of another domain cannot be handed on to a Xen PV disk, as O_DIRECT would.
+ * But a guest that survives this VM must not have been told of writes that did not.
  */
 #define DEFAULT_DEVICE_CMD                                                                         \
     "qemu-storage-daemon"                                                                          \
     " --blockdev driver=%D,node-name=disk,filename=%P,cache.direct=off,read-only=%R"               \
     " --export type=vhost-user-blk,id=disk,node-name=disk,addr.type=unix,addr.path=%S,"            \
-    "writable=%W,num-queues=%Q"
+    "writable=%W,num-queues=%Q,writethrough=%T"
 
 /* Unlike by its own default, guests do not get at what listens on this VM's loopback interface. */
 #define DEFAULT_NET_CMD "passt --vhost-user --foreground --no-map-gw --repair-path none --socket %s"
@@ -43,8 +45,9 @@ static const char usage[] =
     "      --device-cmd CMD    starts the device process of a disk: words apart by\n"
     "                          blanks, with %p path, %d driver (file or host_device),\n"
     "                          %s socket, %q queues, %r read-only and %w writable\n"
-    "                          (on or off), %f frontend's domid, %i device's id; in\n"
-    "                          upper case the same with commas doubled\n"
+    "                          (on or off), %t writethrough (on if the guest would\n"
+    "                          go on with another VM), %f frontend's domid, %i\n"
+    "                          device's id; in upper case with commas doubled\n"
     "      --net-cmd CMD       the same for network devices, with %m MAC address; empty:\n"
     "                          somebody else serves RUN-DIR/DOMID-ID.sock\n"
     "      --net-mtu MTU       which MTU guests are told (default none)\n"

@@ -30,9 +30,10 @@ struct store_device {
     char path[256]; /* image or socket; empty if none is given */
     uint8_t mac[6]; /* of a network device */
     bool read_only;
-    bool served;    /* the toolstack has been told that it works */
-    bool closing;   /* the toolstack wants it to go, or it has gone */
-    char error[96]; /* not empty: why it cannot be served */
+    bool restartable; /* its driver goes on if this VM dies and another comes */
+    bool served;      /* the toolstack has been told that it works */
+    bool closing;     /* the toolstack wants it to go, or it has gone */
+    char error[96];   /* not empty: why it cannot be served */
 };
 
 struct store *store_open(void);

@@ -93,6 +93,20 @@ static void get_path(struct store_device *dev, store_reader *read, void *arg, co
     free(text);
 }
 
+/* What a toolstack does not say it does not do. */
+static void get_restart(struct store_device *dev, store_reader *read, void *arg)
+{
+    char *text = read(arg, "shadow-restart-timeout");
+    uint32_t seconds;
+
+    if (text && !store_parse_u32(text, &seconds)) {
+        complain(dev, "shadow-restart-timeout", text);
+    } else if (text) {
+        dev->restartable = seconds > 0;
+    }
+    free(text);
+}
+
 static void get_state(struct store_device *dev, store_reader *read, void *arg)
 {
     char *text = read(arg, "state");
@@ -184,6 +198,7 @@ bool store_parse_device(struct store_device *dev, store_reader *read, void *arg)
         get_mac(dev, read, arg);
         check_net_queues(dev);
     }
+    get_restart(dev, read, arg);
     get_state(dev, read, arg);
     return true;
 }

@@ -172,6 +172,12 @@ static void going_away(void **state)
     assert_false(parse("virtio_disk", disk_nodes, "online", NULL, NULL).closing);
     assert_false(parse("virtio_disk", disk_nodes, "state", "4", NULL).closing);
 
+    assert_false(parse("virtio_disk", disk_nodes, NULL, NULL, NULL).restartable);
+    assert_false(parse("virtio_disk", disk_nodes, "shadow-restart-timeout", "0", NULL).restartable);
+    assert_true(parse("virtio_disk", disk_nodes, "shadow-restart-timeout", "60", NULL).restartable);
+    assert_string_not_equal(
+        parse("virtio_disk", disk_nodes, "shadow-restart-timeout", "x", NULL).error, "");
+
     /* By another daemon: the toolstack does not wait. */
     assert_true(parse("virtio_disk", disk_nodes, "state", "4", NULL).served);
     assert_true(parse("virtio_disk", disk_nodes, "state", "2", NULL).served);
