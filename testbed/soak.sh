@@ -8,7 +8,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
 out=$REPO/out/soak
 # Seconds for all of it, and for each part of it.
-declare -A limit=([restarts]=1500 [lifecycle]=2000)
+declare -A limit=([restarts]=1800 [lifecycle]=1800)
 # What is different from the short run: a setting of the scenario.
 declare -A more=([restarts]="KILLS=200" [lifecycle]="ROUNDS=200")
 

@@ -1,17 +1,22 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
 # seconds: 600
-# Guest and backend VM are created, paused, unpaused, rebooted and destroyed in any order, under I/O.
-# What both survive goes on; nothing stays behind: no domain, no page, no event channel, no memory of
-# Xen's.
+# Guest and backend VM are paused, unpaused, rebooted, destroyed and made anew in any order, under
+# I/O. What both survive goes on; nothing stays behind: no domain, no page, no event channel, no
+# memory of Xen's.
 . /testbed/dom0/lib.sh
 . /testbed/dom0/mediated.sh
 
-ROUNDS=6
+# One thing happens in each, and after every tenth both go.
+ROUNDS=20
 SEED=1
 
 # Reads and writes, in the background, for as long as it lives.
 LOAD='(mount /dev/vda2 /mnt; while :; do dd if=/dev/zero of=/mnt/load bs=128k count=32 conv=fsync; dd if=/dev/vda2 of=/dev/null bs=128k count=64 iflag=direct; done) >/dev/null 2>&1 &'
+
+# What happens in a check is shown, too.
+exec 4>&1
+round=0
 
 BACKEND_DISK="$(pv_disk guest1 xvdb rw)"
 backend_paused=
@@ -25,7 +30,7 @@ below() {
 
 # so_far STEP...: one line in the log says what a round was, should it fail.
 so_far() {
-    log "round $round: $*"
+    log "round $round: $*" >&4
 }
 
 new_backend() {
@@ -133,39 +138,51 @@ goes_on() {
     wait_until 120 requests_exceed guest $((_from + 20))
 }
 
-one_round() {
-    round=$1
-    if ! new_backend || ! new_guest; then
-        not_ok "round $1: backend VM and guest are up"
-        return 1
-    fi
-    ok "round $1: backend VM and guest are up"
-    steps=0
-    while [ "$steps" -lt 4 ]; do
-        steps=$((steps + 1))
-        step || { not_ok "round $1: step $steps"; return 1; }
-    done
-    wake_backend && wake_guest || return 1
-    check "round $1: guest's I/O goes on" goes_on || return 1
-    check "round $1: its device never failed" [ "$(shadow_first guest failures)" -eq 0 ]
-    below 4
-    case $RANDOM_NUMBER in
-        0) so_far "destroy guest, backend"; destroy guest && destroy backend ;;
-        1) so_far "destroy backend, guest"; destroy backend && destroy guest ;;
-        2) toggle_guest && so_far "destroy backend, guest"; destroy backend && destroy guest ;;
-        3) toggle_backend && so_far "destroy guest, backend"; destroy guest && destroy backend ;;
-    esac
-    check "round $1: no domain is left but dom0, and no zombie" wait_until 30 only_dom0
+set_up() {
+    new_backend && new_guest
 }
 
-# The first one is for what is allocated once and kept.
-one_round 0 || exit 1
+# In whatever state they are, in any order.
+tear_down() {
+    below 4
+    case $RANDOM_NUMBER in
+        0) so_far "destroy guest, backend" ;;
+        1) so_far "destroy backend, guest" ;;
+        2) toggle_guest; so_far "destroy backend, guest" ;;
+        3) toggle_backend; so_far "destroy guest, backend" ;;
+    esac
+    case $RANDOM_NUMBER in
+        0 | 3) destroy guest; destroy backend ;;
+        *) destroy backend; destroy guest ;;
+    esac
+    check "round $round: no domain is left but dom0, and no zombie" wait_until 60 only_dom0
+}
+
+one_round() {
+    step || return 1
+    # Neither does anything while it is paused.
+    [ -z "$guest_paused$backend_paused" ] || return 0
+    goes_on && [ "$(shadow_first guest failures)" -eq 0 ]
+}
+
+# For what is allocated once and kept.
+check "both are up" set_up || exit 1
+check "guest's I/O goes on" goes_on || exit 1
+tear_down || exit 1
 memory=$(free_kib)
 ports=$(dom0_ports)
-done=0
-while [ "$done" -lt "$ROUNDS" ]; do
-    done=$((done + 1))
-    one_round "$done" || exit 1
+
+while [ "$round" -lt "$ROUNDS" ]; do
+    round=$((round + 1))
+    if [ $((round % 10)) -eq 1 ]; then
+        check "round $round: both are up" set_up || exit 1
+    fi
+    check "round $round: it goes on" one_round || exit 1
+    if [ $((round % 10)) -eq 0 ] || [ "$round" -eq "$ROUNDS" ]; then
+        wake_backend && wake_guest
+        check "round $round: guest's I/O goes on" goes_on || exit 1
+        tear_down || exit 1
+    fi
 done
 after=$(free_kib)
 log "free: $memory KiB before, $after KiB after $ROUNDS rounds"
