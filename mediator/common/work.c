@@ -5,6 +5,7 @@
  */
 #include <xen/event.h>
 #include <xen/softirq.h>
+#include <xen/time.h>
 
 #include <vsh.h>
 
@@ -28,7 +29,13 @@ static bool run_part(struct vsh_device *s)
 
     took = NOW() - begin;
     if ( took > s->longest )
+    {
         s->longest = took;
+        if ( took > VSH_RUN_MAX )
+            printk(XENLOG_DEBUG
+                   "virtio-shadow: busy for %"PRI_stime" us with %pd device %u\n",
+                   took / MICROSECS(1), s->frontend, s->id);
+    }
 
     return more;
 }
