@@ -22,10 +22,11 @@ check "kernel driver lets go of the second disk" guest_run guest 20 \
 attacks guest 1 guest 60 "hand-driver 0x2000200 $(domid guest)"
 
 # An emulated machine takes some twenty times as long, and stands still now and then.
-longest=$(($(shadow_list_of guest 1 longest_ns) / 1000))
+longest=$(($(shadow_id guest 1 longest_ns) / 1000))
 log "Xen worked for the device for $longest us at a time, at most"
 value longest_run_us "$longest"
-check "Xen never worked for the device for more than 100 ms at a time" [ "$longest" -lt 100000 ]
+check "Xen has measured how long it works for the device at a time" [ "$longest" -gt 0 ]
+check "Xen never worked for it for more than 100 ms at a time" [ "$longest" -lt 100000 ]
 
 failures=$(xl virtio-shadow-list -j guest | sed -n 's/.*"failures": \([0-9]*\).*/\1/p' | tail -n 1)
 check "failures are counted" [ "$failures" -ge 28 ]
