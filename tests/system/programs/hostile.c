@@ -357,7 +357,9 @@ static bool take(struct request *r)
     unsigned int i;
 
     h_pump();
-    if (!h_running())
+    /* The info page may have been read while it was written, the queue's size last. */
+    if (!h_running() || fresh || h_info->generation != seen_generation ||
+        h_info->queue[QUEUE].generation != seen_queue_generation)
         return false;
     avail = h_at(h_info->queue[QUEUE].avail);
     if (*(const volatile uint16_t *)(avail + SVQ_AVAIL_IDX) == last_avail)
