@@ -264,6 +264,22 @@ static void write_head(struct input *in, unsigned int q)
 
 /* ---- An honest backend ---- */
 
+static void write_buffers(unsigned int q, unsigned int head)
+{
+    static const uint8_t bytes[64] = {0xa5, 0x5a};
+    struct svq_desc chain[4 * REF_SIZE];
+    unsigned int nr, i;
+
+    /* Somebody else may have returned it. */
+    if (!env->flight[q][head] || env->dev.queue[q].slot[head].done)
+        return;
+    nr = be_chain(q, head, chain);
+    for (i = 0; i < nr; i++)
+        /* Not into the driver's rings, if it has put a buffer there: the models look at them. */
+        if (chain[i].flags & SVQ_DESC_F_WRITE && chain[i].addr >= BUFFERS)
+            be_write(chain[i].addr, bytes, chain[i].len < 64 ? chain[i].len : 64);
+}
+
 static void give_back(struct input *in, unsigned int q)
 {
     unsigned int head, i;
@@ -278,6 +294,9 @@ static void give_back(struct input *in, unsigned int q)
     if (!rig.nr_held[q])
         return;
     i %= rig.nr_held[q];
+    /* What it writes into its buffers is its own affair: where it can. */
+    if (len & 1 && !env->tampered && rig.exact)
+        write_buffers(q, rig.held[q][i]);
     be_put(q, rig.held[q][i], len);
     rig.held[q][i] = rig.held[q][--rig.nr_held[q]];
     be_kick_only(q);
@@ -393,7 +412,7 @@ static void trouble(struct input *in, unsigned int q)
     uint64_t addr = any_page(in), junk = 0;
 
     rig.troubled = true;
-    switch (what % 10) {
+    switch (what % 12) {
     case 0:
         env_backend_removes(addr);
         break;
@@ -404,10 +423,10 @@ static void trouble(struct input *in, unsigned int q)
         env_replace(addr);
         break;
     case 3:
-        env_set_kind(addr, (enum env_kind)(what / 10 % 3));
+        env_set_kind(addr, (enum env_kind)(what / 12 % 3));
         break;
     case 4:
-        env->grants_left = what / 10;
+        env->grants_left = what / 12;
         env->grant_error = what & 0x80 ? SVQ_ERR_BACKEND_MEM : SVQ_ERR_APERTURE;
         break;
     case 5:
@@ -423,8 +442,14 @@ static void trouble(struct input *in, unsigned int q)
         env_vcpu_touches(addr);
         env_vcpu_writes(addr, &junk, sizeof(junk));
         break;
-    default:
+    case 9:
         env->backend_dead = !env->backend_dead;
+        break;
+    case 10:
+        svq_dev_wait_over(&env->dev);
+        break;
+    default:
+        svq_dev_forget(&env->dev);
         break;
     }
     env_check();

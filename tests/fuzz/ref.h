@@ -61,6 +61,8 @@ extern struct ref_queue ref[REF_QUEUES];
 /* The queue has gone live, where the driver has put it. */
 void ref_start(unsigned int q);
 void ref_stop(unsigned int q);
+/* Another device has taken over, and has what the old one had not returned. */
+void ref_restart(unsigned int q);
 
 enum ref_verdict {
     REF_NOTHING, /* no chain is available */

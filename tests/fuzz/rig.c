@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What the fuzzers share. */
+#include "env_internal.h"
 #include "rig.h"
 
 struct rig rig;
@@ -18,17 +19,24 @@ unsigned int rig_size(uint8_t which)
 
 void rig_watch(void)
 {
+    /* What is in flight stays so while the driver waits for another backend. */
+    bool up = env->dev.state == VSH_STATE_RUNNING || env_is_kept();
+    bool restarted = rig.restarts != env->dev.restarts;
     unsigned int q;
 
+    rig.restarts = env->dev.restarts;
     for (q = 0; q < env->dev.nr_queues; q++) {
-        bool live = env->dev.state == VSH_STATE_RUNNING && env->dev.queue[q].live;
+        bool live = up && env->dev.queue[q].live;
 
-        if (live && !rig.was_live[q]) {
+        if (live && (restarted || !rig.was_live[q])) {
             be_begin_queue(q);
             rig.nr_held[q] = 0;
-            if (rig.exact)
-                ref_start(q);
-        } else if (!live)
+        }
+        if (live && restarted && rig.was_live[q])
+            ref_restart(q);
+        else if (live && !rig.was_live[q] && rig.exact)
+            ref_start(q);
+        else if (!live)
             ref_stop(q);
         rig.was_live[q] = live;
     }
@@ -43,9 +51,10 @@ static void on_published(unsigned int queue, unsigned int slot)
     if (rig.exact)
         ref_published(queue, slot);
 
-    /* Whatever it is, it lies in RAM; env_page() fails if not. */
+    /* Whatever it is, it lies in RAM; env_page() fails if not.  Or it is a copy. */
     for (i = 0; i < f->nr; i++)
-        env_page(f->desc[i].addr + f->desc[i].len - 1);
+        if (f->desc[i].addr < VSH_WINDOW_DAS)
+            env_page(f->desc[i].addr + f->desc[i].len - 1);
 }
 
 /* Are these the driver's doing, and hence in its ring? */
@@ -62,7 +71,12 @@ static void explain(const bool *lied)
     int q = env->report_queue;
     struct ref_chain c;
 
-    if (is_drivers(err)) {
+    if (err == SVQ_ERR_BOUNCE) {
+        /* More bytes than there are bounce pages for one direction of a queue. */
+        assert_true(q >= 0 && env->dev.policy == VSH_POLICY_COPY);
+        assert_int_equal(ref_look((unsigned int)q, &c), REF_GOOD);
+        assert_true(c.pages > svq_bounce_frames(env->dev.policy, REF_SIZE) / 2);
+    } else if (is_drivers(err)) {
         assert_true(q >= 0);
         assert_int_equal(ref_look((unsigned int)q, &c), REF_BAD);
     } else if (err == SVQ_ERR_USED_IDX || err == SVQ_ERR_USED_ID) {
@@ -82,7 +96,7 @@ static void check_at_rest(unsigned int q, bool kicked)
     struct ref_chain c;
     enum ref_verdict v;
 
-    if (!ref[q].on || !kicked)
+    if (!ref[q].on || !kicked || env->dev.state != VSH_STATE_RUNNING)
         return;
 
     v = ref_look(q, &c);
@@ -113,6 +127,9 @@ bool rig_step(void)
 
     more = svq_dev_run(&env->dev);
 
+    /* The rings of another backend have begun anew. */
+    if (env->dev.restarts != rig.restarts)
+        rig_watch();
     for (q = 0; q < env->dev.nr_queues; q++)
         got += ref_sync(q);
 
@@ -204,7 +221,10 @@ static void start(void)
 void rig_create(struct input *in, bool exact)
 {
     static const uint32_t records[] = {2048, 64, 256, 1024};
+    static const uint32_t policies[] = {VSH_POLICY_GRANT, VSH_POLICY_GRANT, VSH_POLICY_HYBRID,
+                                        VSH_POLICY_COPY};
     uint8_t driver = in_u8(in), device = in_u8(in), shape = in_u8(in), more = in_u8(in);
+    uint32_t policy = policies[driver >> 6];
     unsigned int q;
 
     rig = (struct rig){.exact = exact, .driver_bits = pick(driver)};
@@ -216,7 +236,12 @@ void rig_create(struct input *in, bool exact)
         rig.sizes[q] = rig_size(more >> 4 * q);
 
     env_create(&(struct env_opts){
-        .queues = 1 + shape % 2,
+        /* Bounce pages of a queue are many, and take a fuzzer's time. */
+        .queues = policy == VSH_POLICY_GRANT ? 1 + shape % 2 : 1,
+        .policy = policy,
+        .threshold = 1000,
+        .forgetful = device & 0x40,
+        .keep = device & 0x80,
         .size = REF_SIZE,
         .bank0 = RIG_BANK0,
         .bank1 = RIG_BANK1,
@@ -257,6 +282,12 @@ void rig_repair(void)
         be_describe();
         be_request_only(VSH_REQ_ATTACH);
         break;
+    case VSH_STATE_WAITING:
+        rig_run();
+        be_describe();
+        if (be_request_only(VSH_REQ_ATTACH))
+            svq_dev_wait_over(&env->dev);
+        break;
     case VSH_STATE_READY:
         rig_run();
         if (env->dev.attached && env->dev.dev_queue_size == REF_SIZE &&
@@ -282,6 +313,9 @@ void rig_destroy(void)
     rig_run();
     rig.troubled = true;
     svq_dev_backend_gone(&env->dev);
+    rig_watch();
+    rig_run();
+    svq_dev_wait_over(&env->dev);
     rig_watch();
     rig_run();
     for (i = 0; i < 20 && env->dev.state != VSH_STATE_RUNNING; i++) {

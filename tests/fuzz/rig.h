@@ -25,6 +25,7 @@ struct rig {
     /* Somebody else has done what makes pages or the backend fail. */
     bool troubled;
     bool was_live[REF_QUEUES];
+    uint32_t restarts; /* of the device, that were seen */
     /* What the honest backend knows. */
     unsigned int held[REF_QUEUES][REF_SIZE], nr_held[REF_QUEUES];
     uint64_t driver_bits; /* features that the next driver wants, as far as they are offered */

@@ -2,4 +2,4 @@
 # Rings may lie anywhere.
 # file: svq_queue.c
 # found by: mmio
-s/return !(addr & (align - 1)) && /return align \&\& /
+s/if ( (addr & (align - 1)) || /if ( !align || /
