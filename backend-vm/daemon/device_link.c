@@ -68,7 +68,7 @@ static bool start_process(struct device *d, const char *driver)
         {'q', queues},
         {'r', d->node.read_only ? "on" : "off"},
         {'w', d->node.read_only ? "off" : "on"},
-        {'t', d->node.restartable ? "on" : "off"},
+        {'t', d->node.restartable && d->env->options->writethrough ? "on" : "off"},
         {'f', frontend},
         {'i', id},
         {'m', mac},

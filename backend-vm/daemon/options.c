@@ -22,7 +22,7 @@
 
 /*
  * Buffered I/O: a page of another domain cannot be handed on to a Xen PV disk, as O_DIRECT would.
- * But a guest that survives this VM must not have been told of writes that did not.
+ * With writethrough, a guest that survives this VM has not been told of writes that did not.
  */
 #define DEFAULT_DEVICE_CMD                                                                         \
     "qemu-storage-daemon"                                                                          \
@@ -45,9 +45,13 @@ static const char usage[] =
     "      --device-cmd CMD    starts the device process of a disk: words apart by\n"
     "                          blanks, with %p path, %d driver (file or host_device),\n"
     "                          %s socket, %q queues, %r read-only and %w writable\n"
-    "                          (on or off), %t writethrough (on if the guest would\n"
-    "                          go on with another VM), %f frontend's domid, %i\n"
-    "                          device's id; in upper case with commas doubled\n"
+    "                          (on or off), %t whether it is to write through, %f\n"
+    "                          frontend's domid, %i device's id; in upper case with\n"
+    "                          commas doubled\n"
+    "      --writethrough on   %t is on for guests that would go on with another VM\n"
+    "                          if this one died, which then loses nothing that they\n"
+    "                          have been told is written; at the cost of a flush for\n"
+    "                          each write (default off)\n"
     "      --net-cmd CMD       the same for network devices, with %m MAC address; empty:\n"
     "                          somebody else serves RUN-DIR/DOMID-ID.sock\n"
     "      --net-mtu MTU       which MTU guests are told (default none)\n"
@@ -66,6 +70,7 @@ enum {
     OPT_DEVICE_CMD,
     OPT_NET_CMD,
     OPT_NET_MTU,
+    OPT_WRITETHROUGH,
     OPT_MODULE,
     OPT_LIMIT_MS,
     OPT_DRAIN_MS,
@@ -78,6 +83,7 @@ static const struct option long_options[] = {
     {"device-cmd", required_argument, NULL, OPT_DEVICE_CMD},
     {"net-cmd", required_argument, NULL, OPT_NET_CMD},
     {"net-mtu", required_argument, NULL, OPT_NET_MTU},
+    {"writethrough", required_argument, NULL, OPT_WRITETHROUGH},
     {"module", required_argument, NULL, OPT_MODULE},
     {"limit-ms", required_argument, NULL, OPT_LIMIT_MS},
     {"drain-ms", required_argument, NULL, OPT_DRAIN_MS},
@@ -116,6 +122,16 @@ static bool set_number(int *option, const char *name, const char *value, int min
     return true;
 }
 
+static bool set_bool(bool *option, const char *name, const char *value)
+{
+    *option = !strcmp(value, "on");
+    if (*option || !strcmp(value, "off")) {
+        return true;
+    }
+    log_error("%s is \"%s\": it must be on or off", name, value);
+    return false;
+}
+
 static bool set_ms(int *option, const char *name, const char *value)
 {
     return set_number(option, name, value, 1, 60000);
@@ -133,6 +149,8 @@ static bool set_option(struct options *o, int option, const char *value)
         return set_text(&o->net_cmd, value);
     case OPT_NET_MTU:
         return set_number(&o->net_mtu, "net-mtu", value, NET_MIN_MTU, NET_MAX_MTU);
+    case OPT_WRITETHROUGH:
+        return set_bool(&o->writethrough, "writethrough", value);
     case OPT_MODULE:
         return set_text(&o->module, value);
     case OPT_LIMIT_MS:

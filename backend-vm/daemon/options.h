@@ -10,6 +10,7 @@ struct options {
     char *device_cmd; /* of a disk */
     char *net_cmd;    /* of a network device; empty: somebody else starts it */
     char *module;     /* the kernel module's device file */
+    bool writethrough; /* %t, for guests that would survive this VM */
     int net_mtu;      /* told to drivers; 0: none */
     int limit_ms;     /* for each message to a device process */
     int drain_ms;     /* for a device to finish its requests */
