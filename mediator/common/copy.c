@@ -43,7 +43,7 @@ int svq_env_copy(struct svq_dev *dev, uint64_t addr, uint8_t *const page[],
                  uint32_t off, uint32_t len, bool to_guest)
 {
     struct domain *d = container_of(dev, struct vsh_device, dev)->frontend;
-    gfn_t gfn[SVQ_PAGE_BATCH] = {};
+    gfn_t gfn[SVQ_PAGE_BATCH];
     struct page_info *pg[SVQ_PAGE_BATCH];
     unsigned int i, nr, got;
 
