@@ -22,6 +22,7 @@
 #include "svq_dev.h"
 #include "svq_pages.h"
 #include "svq_queue.h"
+#include "svq_shadow.h"
 #include "svq_share.h"
 
 /*
@@ -433,7 +434,33 @@ void svq_dev_backend_kick(struct svq_dev *dev, unsigned int q)
     if ( svq_is_shared(dev) )
         svq_share_backend_kick(dev, &dev->queue[q]);
     else
+    {
         dev->queue[q].collect = true;
+        svq_shadow_called(&dev->queue[q]);
+    }
+}
+
+bool svq_dev_poll(struct svq_dev *dev, bool late)
+{
+    unsigned int i;
+    bool found = false;
+
+    for ( i = 0; i < dev->nr_queues && dev->state == VSH_STATE_RUNNING; i++ )
+    {
+        struct svq_queue *q = &dev->queue[i];
+
+        if ( !svq_shadow_is_delayed(q) )
+            continue;
+
+        if ( late )
+            svq_shadow_late(q);
+
+        /* Late, it is asked to call for the next, and that is looked after, too. */
+        if ( late || svq_shadow_has_returns(q) )
+            q->collect = found = true;
+    }
+
+    return found;
 }
 
 void svq_dev_control(struct svq_dev *dev)
@@ -592,9 +619,14 @@ bool svq_dev_run(struct svq_dev *dev)
     if ( dev->taking_away || dev->reset_pending )
         return true;
 
+    dev->delayed = false;
     for ( i = 0; i < dev->nr_queues; i++ )
-        more |= dev->queue[i].collect || (dev->queue[i].fetch && !dev->queue[i].stalled) ||
-                svq_queue_reset_busy(&dev->queue[i]);
+    {
+        const struct svq_queue *q = &dev->queue[i];
+
+        more |= q->collect || (q->fetch && !q->stalled) || svq_queue_reset_busy(q);
+        dev->delayed |= svq_shadow_is_delayed(q);
+    }
 
     return more && dev->state == VSH_STATE_RUNNING;
 }

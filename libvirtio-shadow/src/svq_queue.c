@@ -373,6 +373,7 @@ enum svq_error svq_queue_collect(struct svq_dev *dev, struct svq_queue *q, unsig
     if ( nr_done )
     {
         q->stats.returned += nr_done;
+        dev->returned += nr_done;
 
         if ( svq_ring_use(q, nr_done) )
         {

@@ -28,6 +28,8 @@ static void empty_rings(struct svq_queue *q)
     q->shadow_used_seen = 0;
     /* As it is in the ring of zeroes. */
     q->call_event = 0;
+    q->patience = 0;
+    q->eager = 0;
 }
 
 void svq_shadow_start(struct svq_queue *q)
@@ -254,20 +256,55 @@ enum svq_error svq_shadow_next(struct svq_queue *q, unsigned int *slot, uint32_t
     return SVQ_ERR_NONE;
 }
 
+/* Returns that need no call of their own: with those in flight the call must come. */
+static unsigned int returns_ahead(const struct svq_queue *q)
+{
+    unsigned int most = q->in_flight < SVQ_PATIENCE_FROM ? 0 : q->in_flight / 2U - 1U;
+
+    return most < q->patience ? most : q->patience;
+}
+
 bool svq_shadow_enable_calls(struct svq_queue *q)
 {
     uint16_t *event = svq_mem_at(&q->shadow_avail, SVQ_AVAIL_USED_EVENT(q->shadow_size));
+    uint16_t at = (uint16_t)(q->last_shadow_used + returns_ahead(q));
 
-    if ( !q->shadow_event_idx || q->call_event == q->last_shadow_used )
+    if ( !q->shadow_event_idx || q->call_event == at )
         return false;
 
-    q->call_event = q->last_shadow_used;
-    svq_write_once(*event, q->call_event);
+    q->call_event = at;
+    svq_write_once(*event, at);
 
     /* 2.7.7: either the backend sees the new event, or we see its new idx. */
     svq_mb();
 
     return true;
+}
+
+void svq_shadow_called(struct svq_queue *q)
+{
+    /* It has come as far as it was asked to, and not because it was late. */
+    if ( q->eager )
+        q->eager--;
+    else if ( q->patience < SVQ_PATIENCE_MAX )
+        q->patience = (uint8_t)(2 * q->patience + 1);
+}
+
+void svq_shadow_late(struct svq_queue *q)
+{
+    q->patience = 0;
+    q->eager = SVQ_EAGER;
+}
+
+bool svq_shadow_is_delayed(const struct svq_queue *q)
+{
+    return q->live && q->shadow_event_idx && q->call_event != q->last_shadow_used;
+}
+
+bool svq_shadow_has_returns(const struct svq_queue *q)
+{
+    return svq_read_once(*(uint16_t *)svq_mem_at(&q->shadow_used, SVQ_USED_IDX)) !=
+           q->last_shadow_used;
 }
 
 void svq_shadow_free_table(struct svq_queue *q, unsigned int head)

@@ -50,6 +50,15 @@ enum svq_error svq_shadow_next(struct svq_queue *q, unsigned int *slot, uint32_t
  */
 bool svq_shadow_enable_calls(struct svq_queue *q);
 
+/*
+ * Calls for several returns at a time.  It has called, or it was given time and was
+ * late; may there be returns that it has not called for, and are there any?
+ */
+void svq_shadow_called(struct svq_queue *q);
+void svq_shadow_late(struct svq_queue *q);
+bool svq_shadow_is_delayed(const struct svq_queue *q);
+bool svq_shadow_has_returns(const struct svq_queue *q);
+
 /* The chain in slot head is not in flight any more: its table, its slots. */
 void svq_shadow_free_table(struct svq_queue *q, unsigned int head);
 void svq_shadow_free(struct svq_queue *q, unsigned int head);

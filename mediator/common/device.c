@@ -179,6 +179,7 @@ static struct vsh_device *make_place(struct domain *d, unsigned int id)
     spin_lock_init(&s->lock);
     INIT_LIST_HEAD(&s->served);
     vsh_wait_init(s);
+    vsh_delay_init(s);
 
     /* Readers without a lock see it initialised. */
     smp_wmb();
@@ -233,6 +234,7 @@ static void release(struct vsh_device *s)
     ASSERT(!s->open);
 
     vsh_wait_stop(s);
+    vsh_delay_stop(s);
     vsh_event_free(s);
 
     if ( s->irq )

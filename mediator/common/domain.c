@@ -219,6 +219,7 @@ void virtio_shadow_free(struct domain *d)
 
         ASSERT(!vs->device[i]->open);
         vsh_wait_exit(vs->device[i]);
+        vsh_delay_exit(vs->device[i]);
         xvfree(vs->device[i]);
     }
 

@@ -211,7 +211,8 @@ static unsigned int grant_new(struct vsh_device *s, struct svq_page_op *op,
                            page_to_mfn(s->dummy), &rc);
 
     for ( i = 0; i < done; i++ )
-        op[i].frame = mfn_x(b.e[i].mfn);
+        if ( !op[i].held )
+            op[i].frame = mfn_x(b.e[i].mfn);
 
     if ( rc )
         *err = map_error(rc);

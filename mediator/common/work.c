@@ -45,6 +45,7 @@ void vsh_run(struct vsh_device *s)
 {
     s->more = run_part(s);
     vsh_wait_update(s);
+    vsh_delay_update(s);
 
     if ( s->more && !current->virtio_shadow_pending )
         current->virtio_shadow_pending = 1;

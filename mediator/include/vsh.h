@@ -54,6 +54,15 @@ struct vsh_range {
  */
 #define VSH_RUN_MAX MILLISECS(2)
 
+/* Chains that the backend may return without a call: delay.c. */
+struct vsh_delay {
+    struct timer timer;
+    s_time_t deadline;
+    s_time_t last, pace;    /* when chains were collected; the time for each */
+    uint32_t returned;      /* dev.returned at that time */
+    bool timing;
+};
+
 struct vsh_device {
     /* Constant. */
     struct domain *frontend;
@@ -65,6 +74,8 @@ struct vsh_device {
     struct timer timer;
     s_time_t deadline;
     bool timing;
+
+    struct vsh_delay delay;
 
     /* From here on everything is valid while open, unless it says else. */
     bool open;
@@ -107,6 +118,7 @@ struct virtio_shadow {
     struct vsh_device *device[XEN_VIRTIO_SHADOW_MAX_DEVICES];
 
     /* As backend. */
+    bool delayed;               /* some of these devices may be: see delay.c */
     struct list_head served;
     struct page_info *dummy;    /* stands in for pages that are taken away */
 };
@@ -132,6 +144,12 @@ bool vsh_usable(const struct vsh_device *s);
 void vsh_run(struct vsh_device *s);
 bool vsh_run_all(struct vsh_device *s);
 void vsh_hand_over(struct domain *d);
+
+/* delay.c.  The device's lock is held, but for init and exit. */
+void vsh_delay_init(struct vsh_device *s);
+void vsh_delay_exit(struct vsh_device *s);
+void vsh_delay_update(struct vsh_device *s);
+void vsh_delay_stop(struct vsh_device *s);
 
 /* device.c */
 int vsh_create(struct domain *d, unsigned int id,

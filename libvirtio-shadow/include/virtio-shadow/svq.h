@@ -75,6 +75,14 @@
 /* SVQ_INDIRECT_AUTO: tables with fewer entries are copied, which costs less. */
 #define SVQ_REMAP_ENTRIES       64u
 
+/*
+ * With so many chains at the backend it is asked to call for several returns at a
+ * time, at most half of them: what is revoked for all of them takes one flush.
+ */
+#define SVQ_PATIENCE_FROM   8u
+#define SVQ_PATIENCE_MAX    127u
+#define SVQ_EAGER           32u
+
 /* What making pages of tables read-only costs, flush included, in units of SVQ_BUDGET. */
 #define SVQ_REMAP_WORK          32u
 
@@ -426,6 +434,8 @@ struct svq_queue {
     uint16_t last_shadow_used;
     uint16_t shadow_used_seen;  /* idx that was read and checked last */
     uint16_t call_event;        /* what we have asked the backend to call for */
+    uint8_t patience;           /* returns to wait for without a call, at most; see below */
+    uint8_t eager;              /* calls for single returns until there is any again */
     uint16_t free;              /* head of the free slots ... */
     uint16_t free_slots;        /* ... so many of them */
     uint16_t in_flight;         /* chains that the backend has */
@@ -507,6 +517,8 @@ struct svq_dev {
     uint32_t restarts;                  /* times that another took over from one that was in use */
 
     uint32_t next_queue;                /* to be served first */
+    bool delayed;                       /* the backend may return chains without a call */
+    uint32_t returned;                  /* chains so far: how fast is the device? */
     struct svq_page_op op[SVQ_PAGE_BATCH];
     struct svq_table_page ahead[SVQ_REMAP_PAGES];   /* protected for chains that come next ... */
     uint32_t nr_ahead;                  /* ... so many; none between calls */
@@ -554,6 +566,13 @@ void svq_dev_backend_kick(struct svq_dev *dev, unsigned int q);
 
 /* The backend sent on the control channel: carry out what the mailbox asks. */
 void svq_dev_control(struct svq_dev *dev);
+
+/*
+ * The backend is about to do nothing, or has been given the time that may pass
+ * (late): if it has returned chains without a call, they are collected.  Only
+ * notes it; of use only while dev->delayed.  Returns true if there are some.
+ */
+bool svq_dev_poll(struct svq_dev *dev, bool late);
 
 /*
  * Do up to SVQ_BUDGET units of the work that is noted.  Returns true if some

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Chains that the backend returns without a call.
+ *
+ * A backend with many chains calls once for several of them: they share the
+ * flush, the interrupt and the call.  What it has returned is not to lie there
+ * when it has no more to return, or takes its time: it is collected when a vCPU
+ * of the backend goes idle, and otherwise by a timer.
+ */
+#include <xen/time.h>
+
+#include <vsh.h>
+
+/*
+ * The time that may pass since the last ones were collected: enough for so many
+ * at the pace of the device, more than it returns without a call, but within
+ * limits.
+ */
+#define RETURNS     64
+#define DELAY_MIN   MICROSECS(100)
+#define DELAY_MAX   MILLISECS(10)
+
+static void note_pace(struct vsh_delay *d, unsigned int returned, s_time_t now)
+{
+    s_time_t pace = (now - d->last) / returned, delay;
+
+    /* As after a pause: it says nothing. */
+    if ( pace > DELAY_MAX )
+        pace = DELAY_MAX;
+
+    d->pace += (pace - d->pace) / 4;
+    d->last = now;
+
+    delay = d->pace * RETURNS;
+    if ( delay > DELAY_MAX )
+        delay = DELAY_MAX;
+    if ( delay < DELAY_MIN )
+        delay = DELAY_MIN;
+    d->deadline = now + delay;
+}
+
+/* Chains were collected, perhaps.  The device's lock is held. */
+void vsh_delay_update(struct vsh_device *s)
+{
+    struct vsh_delay *d = &s->delay;
+    unsigned int returned = s->dev.returned - d->returned;
+
+    if ( !s->dev.delayed || !s->backend )
+        return;
+
+    if ( returned )
+    {
+        d->returned = s->dev.returned;
+        note_pace(d, returned, NOW());
+    }
+
+    /* One that expires too early is set again: cheaper than to set it now. */
+    if ( !d->timing )
+    {
+        d->timing = true;
+        set_timer(&d->timer, d->deadline);
+    }
+
+    if ( !read_atomic(&s->backend->virtio_shadow->delayed) )
+        write_atomic(&s->backend->virtio_shadow->delayed, true);
+}
+
+static void cf_check expired(void *data)
+{
+    struct vsh_device *s = data;
+    struct vsh_delay *d = &s->delay;
+
+    spin_lock(&s->lock);
+
+    if ( !vsh_usable(s) || !s->dev.delayed )
+        d->timing = false;
+    else if ( d->timing && NOW() < d->deadline )
+        set_timer(&d->timer, d->deadline);
+    else if ( d->timing )
+    {
+        d->timing = false;
+        svq_dev_poll(&s->dev, true);
+
+        /* On whatever vCPU this is: it has nothing to do with the device. */
+        s->more = svq_dev_run(&s->dev);
+        vsh_wait_update(s);
+        if ( s->more )
+            vsh_hand_over(s->frontend);
+    }
+
+    spin_unlock(&s->lock);
+}
+
+void vsh_delay_init(struct vsh_device *s)
+{
+    init_timer(&s->delay.timer, expired, s, smp_processor_id());
+}
+
+/* Nobody can refer to the device any more, but for its timer. */
+void vsh_delay_exit(struct vsh_device *s)
+{
+    kill_timer(&s->delay.timer);
+}
+
+void vsh_delay_stop(struct vsh_device *s)
+{
+    if ( s->delay.timing )
+        stop_timer(&s->delay.timer);
+
+    s->delay.timing = false;
+    s->delay.pace = 0;
+    s->delay.returned = 0;
+}
+
+/*
+ * The first device of the list with chains that may have been returned without
+ * a call, moved to the list's end, with a reference on its frontend; *nr is how
+ * many there are.
+ */
+static struct vsh_device *next_delayed(struct virtio_shadow *vs,
+                                       unsigned int *nr)
+{
+    struct vsh_device *s, *found = NULL;
+
+    *nr = 0;
+
+    spin_lock(&vs->lock);
+
+    list_for_each_entry ( s, &vs->served, served )
+    {
+        if ( !ACCESS_ONCE(s->dev.delayed) )
+            continue;
+
+        if ( !found )
+            found = s;
+        ++*nr;
+    }
+
+    if ( found )
+    {
+        get_knownalive_domain(found->frontend);
+        list_move_tail(&found->served, &vs->served);
+    }
+
+    spin_unlock(&vs->lock);
+
+    return found;
+}
+
+void virtio_shadow_idle(struct vcpu *v)
+{
+    struct virtio_shadow *vs = v->domain->virtio_shadow;
+    unsigned int done, nr, left = 1;
+    bool delayed = false;
+
+    if ( !vs || !read_atomic(&vs->delayed) )
+        return;
+
+    write_atomic(&vs->delayed, false);
+    smp_mb();
+
+    for ( done = 0; done < left; done++ )
+    {
+        struct vsh_device *s = next_delayed(vs, &nr);
+        struct domain *frontend;
+
+        if ( !s )
+            break;
+
+        if ( !done )
+            left = nr;
+
+        frontend = s->frontend;
+        spin_lock(&s->lock);
+
+        if ( vsh_usable(s) && s->backend == v->domain )
+        {
+            if ( svq_dev_poll(&s->dev, false) )
+                vsh_run(s);
+            delayed |= s->dev.delayed;
+        }
+
+        spin_unlock(&s->lock);
+        put_domain(frontend);
+    }
+
+    if ( delayed )
+        write_atomic(&vs->delayed, true);
+}
+
+/*
+ * Local variables:
+ * mode: C
+ * c-file-style: "BSD"
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */
