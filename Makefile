@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The commands of the project; each is a script under testbed/ that can be run by itself.
 .DEFAULT_GOAL := help
-.PHONY: help run test soak fuzz shell build clean clean-cache
+.PHONY: help run test soak fuzz proofs shell build clean clean-cache
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -20,6 +20,10 @@ soak: ## run for up to an hour what "make test" does a little of (out/soak/)
 fuzz: ## fuzz the core for FUZZ_SECONDS (3600) per fuzzer
 	@testbed/host-packages.sh
 	@$(MAKE) --no-print-directory -C tests/fuzz fuzz
+
+proofs: ## prove parts of the core, within bounds (tests/proofs/)
+	@testbed/host-packages.sh
+	@tests/run.sh proofs
 
 shell: ## boot with the devices up and give an interactive dom0 on this terminal
 	@testbed/shell.sh

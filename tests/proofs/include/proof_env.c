@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The environment in proofs: checks what it is promised, and does anything that
+ * it may do.
+ */
+#include "proof.h"
+
+#include "svq_remap.h"
+
+int svq_env_read(struct svq_dev *d, uint64_t addr, void *buf, uint32_t len)
+{
+    PROVE(d == &dev && len && (addr & SVQ_PAGE_MASK) + len <= SVQ_PAGE_SIZE,
+          "a read stays in one page");
+    PROVE(svq_in_ram(d, addr, len), "a read stays in RAM");
+    PROVE(__CPROVER_w_ok(buf, len), "there is room for what is read");
+
+    /* What lies behind it may have changed as well: it is whatever anybody likes. */
+    __CPROVER_havoc_object(buf);
+
+    return nondet_bool() ? -1 : 0;
+}
+
+/* As svq_remap.h says: the table is settled and stays where it is, or nothing has changed. */
+bool svq_remap(struct svq_dev *d, struct svq_queue *q, struct svq_chain *c, uint64_t addr,
+               uint32_t len)
+{
+    PROVE(d == &dev && len && !(len % sizeof(struct svq_desc)) &&
+              len / sizeof(struct svq_desc) <= q->size,
+          "a table that is a table");
+    PROVE(svq_in_ram(d, addr, len), "a table lies in RAM");
+
+    if (!q->remap || c->nr || nondet_bool())
+        return false;
+
+    c->remapped = true;
+    c->table = addr;
+    c->table_len = len;
+    __CPROVER_havoc_object(d->table);
+
+    return true;
+}

@@ -1,0 +1,107 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# run.sh [prove|mutants] [NAME...]: all proofs, or those named, as many at a time as there are
+# processors. Ends with one line: N passed, N failed.
+#
+# prove: CBMC finds nothing, and every cover check is reached: a proof of nothing is none.
+# mutants: with the core broken as NAME/mutant.sed says, the proof fails.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+what=prove
+case ${1:-} in
+prove | mutants)
+    what=$1
+    shift
+    ;;
+esac
+jobs=${PROOF_JOBS:-$(nproc)}
+limit=${PROOF_SECONDS:-600}
+CBMC_PROGRAM=$(./cbmc.sh --where)
+export CBMC_PROGRAM
+mkdir -p build/log
+
+cbmc_make()
+{
+    timeout "$limit" make --no-print-directory -C "$name" "$@"
+}
+
+prove()
+{
+    local name=$1 log=build/log/$1 begin=$SECONDS checks covered
+    if ! cbmc_make prove > "$log.prove" 2>&1 || ! grep -q '^VERIFICATION SUCCESSFUL' "$log.prove"; then
+        echo "  FAIL  $name; run it alone: make -C tests/proofs/$name prove"
+        { grep -E 'FAILURE|rror' "$log.prove" || tail -n 5 "$log.prove"; } | head -n 20 | sed 's/^/    /'
+        return 1
+    fi
+    checks=$(sed -n 's/^\*\* 0 of \([0-9]*\) failed.*/\1/p' "$log.prove")
+
+    if ! cbmc_make cover > "$log.cover" 2>&1; then
+        echo "  FAIL  $name: no answer for its cover checks; run them alone: make -C tests/proofs/$name cover"
+        tail -n 5 "$log.cover" | sed 's/^/    /'
+        return 1
+    fi
+    covered=$(sed -n 's/^\*\* \([0-9]*\) of \([0-9]*\) covered.*/\1 \2/p' "$log.cover")
+    if [ "${covered% *}" != "${covered#* }" ] || [ "${covered% *}" -eq 0 ]; then
+        echo "  FAIL  $name: not everything that it is about can happen; make -C tests/proofs/$name cover"
+        grep FAILED "$log.cover" | head -n 20 | sed 's/^/    /'
+        return 1
+    fi
+    printf '  ok    %-28s %4d checks, %2d of %2d covered, %d s\n' "$name" "$checks" \
+        "${covered% *}" "${covered#* }" $((SECONDS - begin))
+}
+
+mutants()
+{
+    local name=$1 log=build/log/$1.mutant begin=$SECONDS work=$PWD/build/mutant/$1 file
+    file=$(sed -n 's/^# file: //p' "$name/mutant.sed")
+    rm -rf "$work"
+    mkdir -p "$work"
+    cp -r ../../libvirtio-shadow "$work/core"
+    sed -i -f "$name/mutant.sed" "$work/core/$file"
+    if cmp -s "../../libvirtio-shadow/$file" "$work/core/$file"; then
+        echo "  FAIL  $name/mutant.sed changes nothing in $file"
+        return 1
+    fi
+    cbmc_make CORE="$work/core" BUILD="$work" prove > "$log" 2>&1 || true
+    if ! grep -q '^VERIFICATION FAILED' "$log"; then
+        echo "  FAIL  $name does not see its mutant; $log"
+        return 1
+    fi
+    printf '  ok    %-28s %3d s  %s\n' "$name" $((SECONDS - begin)) \
+        "$(sed -n '/FAILURE/{s/.*line [0-9]* \(.*\): FAILURE/\1/p;q}' "$log" | cut -c1-60)"
+    rm -rf "$work"
+}
+
+names=("$@")
+if [ $# -eq 0 ]; then
+    for makefile in */Makefile; do
+        names+=("${makefile%/Makefile}")
+    done
+fi
+
+passed=0
+failed=0
+running=0
+
+reap()
+{
+    if wait -n; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+    fi
+    running=$((running - 1))
+}
+
+for name in "${names[@]}"; do
+    [ "$running" -lt "$jobs" ] || reap
+    "$what" "$name" &
+    running=$((running + 1))
+done
+while [ "$running" -gt 0 ]; do
+    reap
+done
+
+printf '%d passed, %d failed\n' "$passed" "$failed"
+[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
