@@ -98,6 +98,10 @@ static const char *reset(const struct hostile_attack *a, struct request *r)
 
 static const char *balloon(const struct hostile_attack *a, struct request *r)
 {
+    static const struct peer_order again = {
+        .kind = PEER_DO_READ, .count = 1, .flags = PEER_WHOLE_PAGES};
+    const char *why;
+
     (void)a;
     if (!h_next(r))
         return "the driver's request does not come";
@@ -107,10 +111,19 @@ static const char *balloon(const struct hostile_attack *a, struct request *r)
     h_serve(r);
     if (h_running())
         h_give_back(r, h_writable(r));
-    if (!h_exchange(&(struct peer_order){.kind = PEER_NOTHING}))
+    if (!h_exchange(&again))
         return "the device does not work again";
     attack_saw("driver: status %#x, %u back", h_report.device_status, h_report.used);
-    return h_seen_untouched();
+    why = h_seen_untouched();
+    if (why)
+        return why;
+
+    /* The same buffers, one of them in another page by now. */
+    if (!h_next(r))
+        return "the driver's next request does not come";
+    h_serve(r);
+    h_give_back(r, h_writable(r));
+    return h_must_serve(1);
 }
 
 static const char *kicks(const struct hostile_attack *a, struct request *r)
