@@ -33,7 +33,7 @@ static bool run_part(struct vsh_device *s)
         s->longest = took;
         if ( took > VSH_RUN_MAX )
             printk(XENLOG_DEBUG
-                   "virtio-shadow: busy for %"PRI_stime" us with %pd device %u\n",
+                   "virtio-shadow: %"PRI_stime" us at a time for %pd device %u\n",
                    took / MICROSECS(1), s->frontend, s->id);
     }
 

@@ -50,7 +50,7 @@ void model_failed(const char *file, int line, const char *what) __attribute__((n
 
 /* Understands %pd, %u, %d and %s. */
 #define XENLOG_WARNING ""
-#define XENLOG_DEBUG   ""
+#define XENLOG_DEBUG ""
 void printk(const char *fmt, ...);
 int printk_ratelimit(void);
 
