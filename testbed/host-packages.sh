@@ -1,18 +1,19 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Installs the packages of config/host-packages that are missing. Does nothing, and needs no
-# privilege, when all are there.
+# Installs the packages of config/host-packages, or of the lists named, that are missing. Does
+# nothing, and needs no privilege, when all are there: host-packages.sh [LIST...]
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
 command -v dpkg >/dev/null ||
     die "this is not a Debian system: build on Debian 12 or 13 (a container or VM will do)"
 
+[[ $# -gt 0 ]] || set -- "$TESTBED/config/host-packages"
 missing=()
 while IFS= read -r package; do
     status=$(dpkg -s "$package" 2>/dev/null || true)
     grep -q '^Status: install ok installed' <<<"$status" || missing+=("$package")
-done < <(grep -v '^#' "$TESTBED/config/host-packages")
+done < <(grep -hv '^#' "$@")
 [[ ${#missing[@]} -gt 0 ]] || exit 0
 
 as_root=()
