@@ -8,18 +8,16 @@
 . /testbed/bench/settings
 
 BENCH=$RESULTS/bench
+GUEST_MIB=384
 PIN_BACKEND=0
 PIN_GUEST=1
 mkdir -p "$BENCH" /bench
 grep -q " /bench " /proc/mounts || mount -t ext4 -o ro /dev/disk/bench /bench
 
-if [ -f /testbed/dom0/alternatives.sh ]; then
-    # shellcheck source=/dev/null
-    . /testbed/dom0/alternatives.sh
-else
-    alt_supported() { return 1; }
-    alt_backend_args() { :; }
-    alt_backend_start() { :; }
+# shellcheck source=/dev/null
+. /testbed/dom0/alternatives.sh
+if ! command -v alt_create >/dev/null; then
+    alt_create() { create "$2"; }
 fi
 
 # Each domain has an emulated CPU of its own: the backend VM one with dom0, which has nothing to do
@@ -56,32 +54,39 @@ type=vhost-user-blk,id=e,node-name=d,addr.type=unix,addr.path=/run/bench/$1,writ
 [ -S /run/bench/$1 ]"
 }
 
+# serve_null_disks PREFIX NUMBER: as many null devices, PREFIX1 and so on, from one process.
+serve_null_disks() {
+    guest_run backend 30 "a=; i=1; while [ \$i -le $2 ]; do a=\"\$a --export \
+type=vhost-user-blk,id=e\$i,node-name=d,addr.type=unix,addr.path=/run/bench/$1\$i,writable=on\"; \
+i=\$((i + 1)); done; qemu-storage-daemon --blockdev \
+node-name=d,driver=null-co,size=$((RAM_DISK_MIB * 1024 * 1024)) \$a >/run/bench/$1.log 2>&1 & \
+for i in 1 2 3 4 5 6 7 8 9 10; do [ -S /run/bench/$1$2 ] || sleep 0.3; done; [ -S /run/bench/$1$2 ]"
+}
+
 # bench_disk NAME VDEV KEYS: a mediated disk that /run/bench/NAME serves.
 bench_disk() {
     mediated_disk backend "$2" "/run/bench/$1" "$3"
 }
 
-# policy_key POLICY: the toolstack's name for it.
-policy_key() {
-    case $1 in
-        swiotlb) echo pool ;;
-        *) echo "$1" ;;
-    esac
-}
-
-# policy_known POLICY: do the tools of this build know it?
+# policy_known POLICY [net]: does this build know it? Where tools or Xen do not, they refuse to create
+# a guest with a disk of that policy.
 policy_known() {
     case $1 in
-        pv | pv-persistent | xen-grant-dma)
+        pv | pv-persistent | xen-grant-dma | swiotlb)
             alt_supported "$1" "${2:-block}" || {
-                echo "the testbed has none" >/run/testbed/probe.out
+                echo "error: the testbed has none" >/run/testbed/probe.out
                 return 1
             }
             ;;
         *)
+            serve_disk probe null || return 1
             _probe=$(write_config probe "$TRIMMED" 64 1 "" \
-                "$(bench_disk probe xvdc "shadow_policy=$(policy_key "$1")")")
-            xl create -n "$_probe" >/run/testbed/probe.out 2>&1
+                "$(bench_disk probe xvdc "shadow_policy=$1")")
+            xl create -p "$_probe" >/run/testbed/probe.out 2>&1
+            _known=$?
+            destroy probe
+            guest_run backend 10 "killall qemu-storage-daemon; rm -f /run/bench/probe"
+            return $_known
             ;;
     esac
 }
@@ -92,17 +97,26 @@ skip() {
     echo "$1	$2" >>"$BENCH/skipped"
 }
 
-# register_address GUEST NAME: where the registers of a disk are that /run/bench/NAME serves.
+# register_address GUEST VDEV: where the registers of a virtio disk are.
 register_address() {
-    _fe=$(domid "$1")
-    for _id in $(xenstore-list "/libxl/$_fe/device/virtio_disk" 2>/dev/null); do
-        _dir=$(xenstore-read "/libxl/$_fe/device/virtio_disk/$_id/backend")
-        if [ "$(xenstore-read "$_dir/params")" = "/run/bench/$2" ]; then
-            printf '%x\n' "$(xenstore-read "$_dir/base")"
-            return
-        fi
+    _id=/libxl/$(domid "$1")/device/virtio_disk/$(disk_number "$2")
+    printf '%x\n' "$(xenstore-read "$(xenstore-read "$_id/backend")/base")"
+}
+
+# disk_number VDEV: of a name xvdX or xvdXY.
+disk_number() {
+    _letters=${1#xvd}
+    _number=0
+    while [ -n "$_letters" ]; do
+        _number=$((_number * 26 + $(printf '%d' "'$_letters") - 96))
+        _letters=${_letters#?}
     done
-    return 1
+    _number=$((_number - 1))
+    if [ "$_number" -lt 16 ]; then
+        echo $((202 << 8 | _number << 4))
+    else
+        echo $((1 << 28 | _number << 8))
+    fi
 }
 
 # tty_of NAME: an argument for bench-drive.
@@ -132,9 +146,21 @@ plan() {
     [ -s "/run/testbed/$_name" ]
 }
 
-# letter N: of a disk.
+# letter N: of a disk: c to z, then aa to az.
 letter() {
-    echo cdefghijklmnopqrstuvwxyz | cut -c"$1"
+    if [ "$1" -le 24 ]; then
+        echo cdefghijklmnopqrstuvwxyz | cut -c"$1"
+    else
+        echo "a$(echo abcdefghijklmnopqrstuvwxyz | cut -c$(($1 - 24)))"
+    fi
+}
+
+# block_device KIND: what blkback and the like serve, where device processes serve ram or null.
+block_device() {
+    case $1 in
+        ram) echo /dev/ram0 ;;
+        null) echo /dev/nullb0 ;;
+    esac
 }
 
 # bench_disks DEVICES: a guest with a disk per policy of POLICIES and per kind of device, ram or null,
@@ -143,46 +169,51 @@ bench_disks() {
     _devices=$1
     _links=
     _late=
+    _early=
     policies=
     _n=0
     set --
-    # POLICIES is the caller's.
-    # shellcheck disable=SC2153
+    # shellcheck disable=SC2153  # settings
     for _policy in $POLICIES; do
-        if ! policy_known "$_policy"; then
-            skip "$_policy" "$(tail -n 1 /run/testbed/probe.out)"
-            continue
+        if policy_known "$_policy"; then
+            policies="$policies $_policy"
+        else
+            skip "$_policy" "$(grep -m 1 -i error /run/testbed/probe.out)"
         fi
-        policies="$policies $_policy"
-        for _device in $_devices; do
-            _n=$((_n + 1))
-            case $_policy in
-                pv*)
-                    _late="$_late $_policy=$_device=xvd$(letter $_n)"
-                    _links="$_links $_device-$_policy=/dev/xvd$(letter $_n)"
-                    ;;
-                *)
-                    check "$_device device for $_policy" \
-                        serve_disk "$_device-$_policy" "$_device" || return 1
-                    set -- "$@" "$(bench_disk "$_device-$_policy" "xvd$(letter $_n)" \
-                        "shadow_policy=$(policy_key "$_policy")")"
-                    ;;
-            esac
-        done
     done
-    _config=$(write_config guest "$TRIMMED" 256 1 "root=/dev/xvda1 rw" \
-        "$(pv_disk guest1 xvda rw)" "$(pv_disk bench xvdb ro)" "$@")
-    echo "cpus = \"$PIN_GUEST\"" >>"$_config"
-    check "guest is created" create "$_config" || return 1
-    check "guest is up" wait_up guest 60 || return 1
     for _policy in $policies; do
         for _device in $_devices; do
+            _n=$((_n + 1))
+            _name=$_device-$_policy
+            _vdev=xvd$(letter $_n)
             case $_policy in
-                pv*) ;;
-                *) _links="$_links \
-$_device-$_policy=$(register_address guest "$_device-$_policy")" ;;
+                pv*)
+                    _late="$_late $_policy=$_device=$_vdev"
+                    _links="$_links $_name=/dev/$_vdev"
+                    continue
+                    ;;
+                xen-grant-dma)
+                    set -- "$@" "$(alt_disk "$_policy" backend "$_vdev" "$(block_device "$_device")")"
+                    ;;
+                swiotlb)
+                    check "$_device device for $_policy" serve_disk "$_name" "$_device" || return 1
+                    set -- "$@" "$(alt_disk "$_policy" backend "$_vdev" "/run/bench/$_name")"
+                    ;;
+                *)
+                    check "$_device device for $_policy" serve_disk "$_name" "$_device" || return 1
+                    set -- "$@" "$(bench_disk "$_name" "$_vdev" "shadow_policy=$_policy")"
+                    ;;
             esac
+            _early="$_early $_name=$_vdev"
         done
+    done
+    _config=$(write_config guest "$TRIMMED" "$GUEST_MIB" 1 "root=/dev/xvda1 rw" \
+        "$(pv_disk guest1 xvda rw)" "$(pv_disk bench xvdb ro)" "$@")
+    echo "cpus = \"$PIN_GUEST\"" >>"$_config"
+    check "guest is created" alt_create backend "$_config" || return 1
+    check "guest is up" wait_up guest 60 || return 1
+    for _each in $_early; do
+        _links="$_links ${_each%=*}=$(register_address guest "${_each#*=}")"
     done
     for _each in $_late; do
         late_disk "$_each" || return 1
@@ -196,10 +227,6 @@ late_disk() {
     _policy=${1%%=*}
     _device=${1#*=}
     _vdev=${_device#*=}
-    _device=${_device%%=*}
-    case $_device in
-        ram) _device=/dev/ram0 ;;
-        null) _device=/dev/nullb0 ;;
-    esac
+    _device=$(block_device "${_device%%=*}")
     check "$_policy disk, $_device" alt_attach "$_policy" backend guest "$_vdev" "$_device"
 }

@@ -7,30 +7,54 @@ from records import Symbols, parse_pairs, read_marks
 PROFILE_LINES = 12
 
 
-def counted_records(records):
-    """The records that made two marks each, in the order in which they made them."""
-    return [r for r in records if r.number.isdigit() and not any(r.status.values())]
+def marked(records, intervals):
+    """Pairs of a record and what was counted while it ran.
+
+    A program that marks does so twice. Programs that run at the same time do not: for those, one that
+    does nothing else has marked before ("begin") and afterwards ("end").
+    """
+    at, pairs, begun, between = 0, [], 0, None
+    for record in records:
+        if record.number in ("before", "after"):
+            continue
+        if record.number == "between":
+            between = record
+            continue
+        if any(record.status.values()):
+            raise SystemExit(f"{record.policy} {record.workload}: {record.text('guest')[-300:]}")
+        if at + 2 > len(intervals):
+            raise SystemExit(f"{len(intervals)} marks are too few: there is none of {record.workload}")
+        if record.number == "begin":
+            begun = at + 2
+        elif record.number == "end":
+            pairs.append((between, intervals[begun]))
+        else:
+            pairs.append((record, intervals[at + 1]))
+        at += 2
+    if at != len(intervals):
+        raise SystemExit(f"{len(intervals)} marks, where {at} were to be made")
+    return pairs
+
+
+def requests_of(record):
+    """How many requests the domains have made that ran this."""
+    return sum(parse_pairs(record.text(domain), "io")["requests"] for domain in record.lines)
 
 
 def read_counts(records, marks, xen_syms):
     """Per workload and policy: instructions and events per request, and where they went."""
     symbols = Symbols(xen_syms)
-    runs = counted_records(records)
-    intervals = read_marks(marks)
-    if len(intervals) != 2 * len(runs):
-        raise SystemExit(f"{marks}: {len(intervals)} marks of {len(runs)} programs: each makes two")
     counters = counters_of(records)
     results = []
     idle = None
-    for run, interval in zip(runs, intervals[1::2]):
+    for run, interval in marked(records, read_marks(marks)):
         work, waiting = symbols.profile(interval)
         events = {k: v for k, v in interval.counts.items() if k not in ("xen", "other")}
         total = interval.counts["xen"] - waiting
         if run.policy == "idle":
             idle = {"per_second": total, "events_per_second": events}
             continue
-        io = parse_pairs(run.text("guest"), "io")
-        requests = io["requests"]
+        requests = requests_of(run)
         per = {name: round(value / requests, 3) for name, value in events.items()}
         counted = counters.get((run.policy, run.workload))
         results.append({

@@ -150,9 +150,11 @@ def micro_part(results):
     if core:
         out += ["<h2>The core on this computer</h2>",
                 "<p>The core built for the host, in an environment that costs next to nothing: time for a "
-                "chain on its way to the backend and back.</p>",
-                table(["ring", "descriptors", "policy", "ns per chain"],
-                      [[c["ring"], c["descriptors"], c["policy"], c["ns_per_chain"]] for c in core])]
+                "chain on its way to the backend and back, alone or with others.</p>",
+                table(["ring", "descriptors", "policy", "ns per chain, alone", "chains at a time",
+                       "ns per chain"],
+                      [[c["ring"], c["descriptors"], c["policy"], c["ns_per_chain"], c["batch"],
+                        c["ns_per_chain_in_batch"]] for c in core])]
     return out
 
 

@@ -55,7 +55,7 @@ def machine():
         "host": f"{model}, {len(os.sched_getaffinity(0))} CPUs, Linux {platform.release()}",
         "emulator": f"{qemu}, TCG (software emulation), Cortex-A57, 2 CPUs",
         "placing": "backend VM and dom0 on emulated CPU 0, guest on CPU 1",
-        "guest": "1 vCPU, 256 MiB, Linux 6.12", "backend VM": "1 vCPU, 384 MiB, Linux 6.12",
+        "guest": "1 vCPU, 384 MiB, Linux 6.12", "backend VM": "1 vCPU, 384 MiB, Linux 6.12",
         "device": "qemu-storage-daemon: RAM disk (O_DIRECT, Linux AIO), or null-co in null-*; "
                   "PV: blkback on the same RAM disk, or null_blk",
     }

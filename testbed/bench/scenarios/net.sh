@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=sh
+# The network under every policy, an interface each, in one guest. Behind each mediated interface is a
+# stock passt in the backend VM.
+. /testbed/dom0/lib.sh
+. /testbed/dom0/mediated.sh
+. /testbed/bench/lib.sh
+
+GATEWAY=169.254.2.2
+
+# mac_of N: of the guest's network device with that number.
+mac_of() {
+    xenstore-read "/libxl/$(domid guest)/device/virtio/$1/mac"
+}
+
+pin_dom0
+check "backend VM is up" bench_backend 384 || exit 1
+guest_run backend 10 "ip link set lo up; iperf3 -s >/run/iperf3.log 2>&1 & \
+    /mnt/bench-rr server 5202 >/run/rr.log 2>&1 &"
+policies=
+devices=
+# shellcheck disable=SC2153  # settings
+for policy in $POLICIES; do
+    if ! policy_known "$policy" net; then
+        skip "$policy" "$(grep -m 1 -i error /run/testbed/probe.out)"
+        continue
+    fi
+    policies="$policies $policy"
+    case $policy in
+        pv) ;;
+        *)
+            key=$policy
+            [ "$policy" != swiotlb ] || key=pool
+            devices="$devices${devices:+, }'backend=backend, type=virtio,device1, transport=mmio, \
+shadow=on, shadow_queues=2, shadow_policy=$key'"
+            ;;
+    esac
+done
+config=$(write_config guest "$TRIMMED" "$GUEST_MIB" 1 "root=/dev/xvda1 rw" "$(pv_disk guest1 xvda rw)" \
+    "$(pv_disk bench xvdb ro)")
+echo "virtio = [ $devices ]
+cpus = \"$PIN_GUEST\"" >>"$config"
+check "guest is created" create "$config" || exit 1
+check "guest is up" wait_up guest 60 || exit 1
+check "programs are there" guest_run guest 20 "mount -t ext4 -o ro /dev/xvdb /mnt"
+# The plan has MAC-POLICY and HOST-POLICY for what is known only now.
+n=0
+sed_script=
+for policy in $policies; do
+    case $policy in
+        pv)
+            check "PV interface" alt_net_attach backend guest
+            mac=00:16:3e:77:00:02
+            host=$ALT_NET_HOST
+            ;;
+        *)
+            mac=$(mac_of "$n")
+            host=$GATEWAY
+            n=$((n + 1))
+            ;;
+    esac
+    sed_script="$sed_script;s/@MAC-$policy@/$mac/;s/@HOST-$policy@/$host/"
+done
+# shellcheck disable=SC2086  # words
+plan net $policies || exit 1
+sed -i "${sed_script#;}" /run/testbed/net
+log "$(wc -l <"/run/testbed/net") lines"
+check "all workloads ran" drive net guest backend
+check "no device failed" [ "$(shadow_sum guest failures)" -eq 0 ]
+check "Xen is alive" xen_alive
+exit 0
