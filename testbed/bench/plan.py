@@ -113,7 +113,7 @@ def main():
         memory, devices, queues = [256, 512], [1, 2], [1, 2]
         plans = {
             "block": block(1, 200, cells),
-            "net": net(1, 300),
+            "net": net(1, 0),
             "counts": counted(64, [("randread", "4k", 32)]),
             "scaling": scaled(64, memory, devices, queues, [1, 2], [1, 16]),
         }

@@ -33,7 +33,7 @@ def net_value(record):
         latency = {key: result[key] / 1000 for key in ("p50", "p90", "p99")}
         return result["transactions"] * 1e9 / result["ns"], "transactions/s", latency
     result = parse_pairs(text, "stream")
-    if result:
+    if result and result["bytes"]:
         return result["bytes"] * 1e3 / result["ms"] / 1048576, "MiB/s", None
     return None
 

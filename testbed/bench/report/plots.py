@@ -68,7 +68,7 @@ def lines(title, xlabel, ylabel, series):
     parts = []
     for index, (name, points) in enumerate(series.items()):
         script += data_block(f"d{index}", points)
-        parts.append(f"$d{index} using 1:2 with linespoints pt 7 title {quote(name)} lc rgb "
-                     f"{quote(COLOURS.get(name, '#17becf'))}")
+        parts.append(f"$d{index} using 1:2 with linespoints pt 7 lc rgb "
+                     f"{quote(COLOURS.get(name, '#17becf'))} title {quote(name)}")
     script.append("plot " + ", ".join(parts))
     return run("\n".join(script) + "\n", title)
