@@ -22,6 +22,7 @@ from targets import evaluate
 
 POLICIES = ["trusted", "grant", "copy", "hybrid", "swiotlb", "xen-grant-dma", "pv", "pv-persistent"]
 HEADLINE = "null-randread-4k-qd32"
+SMALL = [f"null-{pattern}-4k-qd{depth}" for pattern in ("randread", "randwrite") for depth in (1, 32)]
 
 
 def lines_of(path):
@@ -55,7 +56,7 @@ def machine():
         "host": f"{model}, {len(os.sched_getaffinity(0))} CPUs, Linux {platform.release()}",
         "emulator": f"{qemu}, TCG (software emulation), Cortex-A57, 2 CPUs",
         "placing": "backend VM and dom0 on emulated CPU 0, guest on CPU 1",
-        "guest": "1 vCPU, 384 MiB, Linux 6.12", "backend VM": "1 vCPU, 384 MiB, Linux 6.12",
+        "guest": "1 vCPU, 384 MiB, Linux 6.12", "backend VM": "1 vCPU, 512 MiB, Linux 6.12",
         "device": "qemu-storage-daemon: RAM disk (O_DIRECT, Linux AIO), or null-co in null-*; "
                   "PV: blkback on the same RAM disk, or null_blk",
     }
@@ -80,6 +81,9 @@ def main():
     micro["grant_revoke_flush256_over_memcpy4k"] = \
         micro["xen"].get("grant_revoke_flush256_over_memcpy4k")
     micro["xen_instructions_per_4k_request"] = instructions_by_policy(counts, HEADLINE)
+    micro["xen_instructions_per_4k_request_by_workload"] = {
+        w: instructions_by_policy(counts, w) for w in SMALL
+        if instructions_by_policy(counts, w)}
     micro["flushes_per_request"] = {f"{c['workload']} {c['policy']}": c["per_request"]["flushes"]
                                     for c in cells if "per_request" in c}
     if (folder / "core.json").exists():

@@ -68,10 +68,12 @@ def others(micro, scaling):
     batch.add("micro-benchmark in Xen", micro.get("grant_revoke_flush256_over_memcpy4k"))
     instructions = Target("Xen instructions per mediated 4 KiB request beyond those of trusted",
                           2500, False)
-    per_policy = micro.get("xen_instructions_per_4k_request", {})
-    for policy in ("grant", "copy", "hybrid"):
-        if policy in per_policy and "trusted" in per_policy:
-            instructions.add(policy, per_policy[policy] - per_policy["trusted"])
+    by_workload = micro.get("xen_instructions_per_4k_request_by_workload", {})
+    for workload, per_policy in by_workload.items():
+        for policy in ("grant", "copy", "hybrid"):
+            if policy in per_policy and "trusted" in per_policy:
+                instructions.add(f"{workload}, {policy}",
+                                 per_policy[policy] - per_policy["trusted"])
     flat = Target("cost per request, 1 to 32 devices, 256 MiB to 2 GiB: most over least", 1.10, False)
     for what in ("devices", "memory"):
         for policy, points in scaling.get(what, {}).items():

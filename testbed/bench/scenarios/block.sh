@@ -6,7 +6,7 @@
 . /testbed/bench/lib.sh
 
 pin_dom0
-check "backend VM is up" bench_backend 384 || exit 1
+check "backend VM is up" bench_backend 512 || exit 1
 bench_disks "ram null" || exit 1
 # shellcheck disable=SC2154,SC2086  # bench_disks sets it; words
 plan block $policies || exit 1

@@ -14,7 +14,7 @@ mac_of() {
 }
 
 pin_dom0
-check "backend VM is up" bench_backend 384 || exit 1
+check "backend VM is up" bench_backend 512 || exit 1
 guest_run backend 10 "ip link set lo up; iperf3 -s >/run/iperf3.log 2>&1 & \
     /mnt/bench-rr server 5202 >/run/rr.log 2>&1 &"
 policies=
