@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The commands of the project; each is a script under testbed/ that can be run by itself.
 .DEFAULT_GOAL := help
-.PHONY: help run test soak fuzz proofs shell build clean clean-cache
+.PHONY: help run test soak fuzz proofs bench shell build clean clean-cache
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20

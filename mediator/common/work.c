@@ -33,8 +33,8 @@ static bool run_part(struct vsh_device *s)
         s->longest = took;
         if ( took > VSH_RUN_MAX )
             printk(XENLOG_DEBUG
-                   "virtio-shadow: %"PRI_stime" us at a time for %pd device %u\n",
-                   took / MICROSECS(1), s->frontend, s->id);
+                   "virtio-shadow: %pd device %u: %"PRI_stime" us at a time\n",
+                   s->frontend, s->id, took / MICROSECS(1));
     }
 
     return more;
