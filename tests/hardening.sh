@@ -8,9 +8,10 @@ set -euo pipefail
 REPO=$(cd "$(dirname "$0")/.." && pwd)
 source "$REPO/testbed/lib/common.sh"
 
-# number of the patch | scenario | the check in it that fails without the patch, as a pattern
+# number of the patch, with those that build on it | scenario | the check in it that fails without
+# them, as a pattern
 HARDENING=(
-    '0003|hostile-backend|vcpu_info'
+    '0011+0003|hostile-backend|vcpu_info'
     '0011|hand-guest|table in flight is written to by Xen'
     '0012|hand-guest|table in flight in a page that is granted is mapped'
     '0015|hand-guest|table in flight is written to by its vCPU'
@@ -25,22 +26,30 @@ make_copy() {
         while IFS= read -r -d '' file; do
             [[ -e $file ]] && printf '%s\0' "$file"
         done | rsync -a --from0 --files-from=- "$REPO/" "$1/")
+    # By git's word, what is in out/ is of no interest, and the cache would take all copies for one.
+    git init -q "$1"
 }
 
-# take_out DIR NUMBER: a patch more at the end of the copy's series, which reverts the one given.
-# The others stay as they are: what they do beside it is part of the claim.
+# take_out DIR NUMBER[+NUMBER...]: a patch more at the end of the copy's series, which reverts those
+# given, in that order. The others stay as they are: what they do beside it is part of the claim.
 take_out() {
-    local dir=$1 patch tree file work
-    patch=$(cd "$dir/xen-patches" && ls "$2"-*.patch)
+    local dir=$1 tree patch file work numbers
+    local -a patches=()
+    IFS=+ read -ra numbers <<<"$2"
+    for file in "${numbers[@]}"; do
+        patches+=("$(cd "$dir/xen-patches" && ls "$file"-*.patch)")
+    done
     tree=$(readlink -f "$REPO/out/build/xen-tree")
     work=$dir/out/revert
     while IFS= read -r file; do
         mkdir -p "$work/a/$(dirname "$file")" "$work/b/$(dirname "$file")"
         cp "$tree/$file" "$work/a/$file"
         cp "$tree/$file" "$work/b/$file"
-    done < <(sed -n 's,^+++ b/,,p' "$dir/xen-patches/$patch")
-    patch -s -R -p1 --no-backup-if-mismatch -d "$work/b" <"$dir/xen-patches/$patch" ||
-        die "$patch does not come out of the tree by itself"
+    done < <(cd "$dir/xen-patches" && sed -n 's,^+++ b/,,p' "${patches[@]}" | sort -u)
+    for patch in "${patches[@]}"; do
+        patch -s -R -p1 --no-backup-if-mismatch -d "$work/b" <"$dir/xen-patches/$patch" ||
+            die "$patch does not come out of the tree by itself"
+    done
     (cd "$work" && diff -ru a b) >"$dir/xen-patches/9999-revert.patch" || true
     echo 9999-revert.patch >>"$dir/xen-patches/series"
 }
@@ -54,7 +63,7 @@ write_scenario() {
     } >"$1"
 }
 
-# one NUMBER SCENARIO PATTERN
+# one NUMBERS SCENARIO PATTERN
 one() {
     local dir=$out/$1 log
     rm -rf "$dir"

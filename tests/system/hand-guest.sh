@@ -123,8 +123,6 @@ while IFS='|' read -r number around expect after stated name <&5; do
         "$observed$(moved "$stated" "$before" "$(counters)")"
 done 5</run/testbed/cases
 
-guest_run hand 100 measure >"$RESULTS/tables-cost"
-cat "$RESULTS/tables-cost"
 now=$(counters)
 log "failures, tables copied, in place, restored: $now"
 check "all tables in place were restored" \

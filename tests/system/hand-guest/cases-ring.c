@@ -171,7 +171,7 @@ static const char *unreadied(void)
 /* Once around the indices, which have 16 bits, and a thousand times around the ring. */
 static const char *around(void)
 {
-    const unsigned int batch = 20;
+    const unsigned int batch = QSIZE / 3 - 1;
 
     for (unsigned int i = 0; i < batch; i++)
         read_desc(3 * i, i % 3);

@@ -54,6 +54,7 @@ void wait_ms(unsigned int ms)
 /* ---- aborts ---- */
 
 static volatile unsigned int aborts[2];
+static volatile bool armed[2];
 
 static unsigned int this_vcpu(void)
 {
@@ -66,7 +67,7 @@ static unsigned int this_vcpu(void)
 /* Called by the vector. Anything but a data abort that a write took is an error of the guest. */
 void aborted(uint64_t esr, uint64_t far, uint64_t elr)
 {
-    if (esr >> 26 != 0x25 || !(esr & 1u << 6)) {
+    if (esr >> 26 != 0x25 || !armed[this_vcpu()]) {
         print("guest: stuck at %x: esr %x, far %x\n", elr, esr, far);
         for (;;)
             yield();
@@ -76,11 +77,12 @@ void aborted(uint64_t esr, uint64_t far, uint64_t elr)
 
 bool write_u16(volatile uint16_t *to, uint16_t val)
 {
-    volatile unsigned int *n = &aborts[this_vcpu()];
-    unsigned int before = *n;
+    unsigned int me = this_vcpu(), before = aborts[me];
 
+    armed[me] = true;
     __asm__ volatile("strh %w1, [%0]; dsb sy; isb" : : "r"(to), "r"(val) : "memory");
-    return *n == before;
+    armed[me] = false;
+    return aborts[me] == before;
 }
 
 /* ---- the second vCPU ---- */

@@ -56,8 +56,14 @@ void grant(unsigned int ref, unsigned int domain, const void *page)
 
 bool grant_end(unsigned int ref)
 {
-    if (grants[ref].flags & (GTF_READING | GTF_WRITING))
-        return false;
+    uint64_t end = now_ms() + 2000;
+
+    /* Linux unmaps some time after the process has ended. */
+    while (grants[ref].flags & (GTF_READING | GTF_WRITING)) {
+        if (now_ms() >= end)
+            return false;
+        yield();
+    }
     grants[ref].flags = 0;
     __sync_synchronize();
     return true;
@@ -94,7 +100,7 @@ int register_vcpu_info(unsigned int vcpu, const void *page)
     struct {
         uint64_t gfn;
         uint32_t offset, pad;
-    } info = {.gfn = gfn_of(page)};
+    } info = {.gfn = gfn_of(page), .offset = PAGE / 2};
 
     return (int)hypercall(HYPERCALL_VCPU, VCPU_REGISTER_VCPU_INFO, vcpu, (unsigned long)&info, 0,
                           0);
