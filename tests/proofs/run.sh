@@ -63,13 +63,13 @@ mutants()
         echo "  FAIL  $name/mutant.sed changes nothing in $file"
         return 1
     fi
-    cbmc_make CORE="$work/core" BUILD="$work" prove > "$log" 2>&1 || true
+    cbmc_make CORE="$work/core" BUILD="$work" EXTRA=--stop-on-fail prove > "$log" 2>&1 || true
     if ! grep -q '^VERIFICATION FAILED' "$log"; then
         echo "  FAIL  $name does not see its mutant; $log"
         return 1
     fi
     printf '  ok    %-28s %3d s  %s\n' "$name" $((SECONDS - begin)) \
-        "$(sed -n '/FAILURE/{s/.*line [0-9]* \(.*\): FAILURE/\1/p;q}' "$log" | cut -c1-60)"
+        "$(sed -n '/^Violated property/{n;n;s/^ *//p;q}' "$log" | cut -c1-70)"
     rm -rf "$work"
 }
 
