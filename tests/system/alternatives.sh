@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
-# seconds: 300
+# seconds: 420
 # xen: xsm=dummy
 # What mediated devices are compared with, at work: a guest writes to a disk of each kind, reads it
 # back, and the backend VM finds the same bytes on the block device behind it. The default of Xen on
@@ -8,17 +8,17 @@
 . /testbed/dom0/lib.sh
 . /testbed/dom0/alternatives.sh
 
-MIB=8
+MIB=4
 
 # verified GUEST DEVICE BACKEND-DEVICE: not through the guest's page cache.
 verified() {
-    _sums=$(guest_run guest 60 "dd if=/dev/urandom of=/tmp/data bs=1M count=$MIB 2>/dev/null && \
+    _sums=$(guest_run guest 150 "dd if=/dev/urandom of=/tmp/data bs=1M count=$MIB 2>/dev/null && \
         dd if=/tmp/data of=$1 bs=64k oflag=direct 2>/dev/null && \
         sha256sum </tmp/data && rm /tmp/data && \
         dd if=$1 bs=256k count=$((MIB * 4)) iflag=direct 2>/dev/null | sha256sum && \
         dd if=$1 bs=4k count=$((MIB * 256)) iflag=direct 2>/dev/null | sha256sum") || return
     _sums="$_sums
-$(guest_run backend 60 "dd if=$2 bs=64k count=$((MIB * 16)) 2>/dev/null | sha256sum")" || return
+$(guest_run backend 120 "dd if=$2 bs=64k count=$((MIB * 16)) 2>/dev/null | sha256sum")" || return
     echo "$_sums"
     [ "$(echo "$_sums" | grep -cE '^[0-9a-f]{64} ')" -eq 4 ] &&
         [ "$(echo "$_sums" | sort -u | wc -l)" -eq 1 ]
