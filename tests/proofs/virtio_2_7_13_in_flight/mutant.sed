@@ -1,4 +1,4 @@
 # SPDX-License-Identifier: MIT
-# The rest of a chain is not free again.
+# A used length that is not cut.
 # file: src/svq_shadow.c
-s/^    q->slot\[i\].next = q->free;/    q->slot[head].next = q->free;/
+s/if ( \*len > s->writable )/if ( 0 )/
