@@ -80,7 +80,7 @@ waiting=$(guest_run backend 120 "isolation-probe $(domid guest) $(shadow_of gues
 echo "$waiting"
 value net_readable "$(json_number "$waiting" readable)"
 value net_uncovered "$(json_number "$waiting" uncovered)"
-check_probe_busy "$waiting" "network"
+check_probe_covered "$waiting" "network"
 sent=$(iperf guest 2 "")
 received=$(iperf guest 2 -R)
 value net_sent_bytes "$sent"
