@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
+# xen: xsm=dummy
+# (By default domains cannot map pages of each other's on Arm.)
 # seconds: 600
 # A guest without an operating system does by hand, case by case, what can be wrong or unusual about
 # rings and tables (hand-guest/). Each case says what the guest is to see and by how much Xen's

@@ -39,9 +39,6 @@ check "guest is created" create "$(write_config guest "$TRIMMED" 256 2 "root=/de
     "$(mediated_disk backend xvdb /dev/xvdc shadow_policy=grant,shadow_indirect=remap)")" || exit 1
 check "guest is up" wait_up guest 60 || exit 1
 check "remap: driver has INDIRECT_PAGES" feature guest 44
-outcome "128 KiB x 32, kernel with INDIRECT_PAGES, device with it" \
-    "packed=0 event_idx=1 indirect=1 pages=1 fio=0 copied=none in_place=some restored=all rejected=0 failures=0 mapped=0" \
-    "$(deep_fio guest)"
 job_start guest 64
 check "remap: 64 MiB are equal after unmounting and mounting again" job_finish guest 64
 check "remap: big blocks are equal" big_blocks guest /dev/vda2

@@ -343,8 +343,10 @@ static void do_balloon(const struct peer_order *o)
     ret = hc_populate(gone[page] / PAGE);
     if (ret)
         errx(2, "populate_physmap: %ld", ret);
-    /* A page that Xen has just given us holds nothing of what went before. */
-    rep.reused_bad = differing(va[page], 0, PAGE, 0);
+    /* The page that is there now is another one for everybody else, until the reset. */
+    memset(va[page], PEER_REUSED, PAGE);
+    pause_ms(100);
+    rep.reused_bad = differing(va[page], 0, PAGE, PEER_REUSED);
     reset_device();
 }
 

@@ -451,7 +451,7 @@ static const struct hostile_attack attacks[] = {
     BAD("aperture that wraps around", APERTURE_WRAPS),
     BAD("aperture at the last gfn", APERTURE_OF_ONES),
     {{"backend", "mailbox: aperture in its own RAM", "the device fails, the RAM stays", ATTACK_ANY,
-      SVQ_ERR_BACKEND_GONE},
+      SVQ_ERR_APERTURE},
      IDLE,
      aperture,
      0},

@@ -282,7 +282,11 @@ static const char *race(const struct hostile_attack *a, struct request *r)
 }
 
 static const struct hostile_attack attacks[] = {
-    {{"backend", "used id of no chain", FAILS, 1, SVQ_ERR_USED_ID}, READS(1), bad_id, FREE},
+    /* The first: that the good backend has gone may count as well. */
+    {{"backend", "used id of no chain", FAILS, ATTACK_ANY, SVQ_ERR_USED_ID},
+     READS(1),
+     bad_id,
+     FREE},
     {{"backend", "used id of a chain's middle", FAILS, 1, SVQ_ERR_USED_ID},
      READS(1),
      bad_id,
