@@ -87,6 +87,12 @@ declare -A group
 for scenario in "$TESTBED"/scenarios/{pv-disk,mediated-disk}.sh "$REPO"/tests/system/*.sh; do
     name=$(basename "$scenario" .sh)
     [[ -f $scenario && $name != run ]] || continue
+    # "# unsettled: WHY": it fails, or has not been seen to pass; run it by its name.
+    why=$(header "$scenario" unsettled)
+    if [[ -n $why && ${#only[@]} -eq 0 ]]; then
+        say "$name is left out: $why"
+        continue
+    fi
     if wanted "$name"; then
         group[" $(header "$scenario" xen)"]+="$scenario"$'\n'
     fi
