@@ -58,8 +58,8 @@ run_part() {
 parts=("$@")
 [[ ${#parts[@]} -gt 0 ]] || parts=(core block net counts scaling)
 "$TESTBED/host-packages.sh" "$TESTBED/config/host-packages-bench"
-"$TESTBED/build.sh" hypervisor-release image-dom0 image-kernels image-backend image-guest \
-    image-bench
+"$TESTBED/build.sh"
+"$TESTBED/build.sh" hypervisor-release image-bench
 mkdir -p "$out"
 for part in "${parts[@]}"; do
     run_part "$part"
