@@ -58,13 +58,22 @@ alt_pv_attach() {
     [ "$(xenstore-read "$_node/feature-persistent")" = "$1" ]
 }
 
-# The number that a device name xvdX stands for.
+# The number that a device name xvdX or xvdXY stands for.
 alt_devid() {
-    _letter=$(printf '%d' "'${1#xvd}")
-    echo $(((202 << 8) + (_letter - 97) * 16))
+    _letters=${1#xvd}
+    _number=0
+    while [ -n "$_letters" ]; do
+        _number=$((_number * 26 + $(printf '%d' "'$_letters") - 96))
+        _letters=${_letters#?}
+    done
+    _number=$((_number - 1))
+    if [ "$_number" -lt 16 ]; then
+        echo $((202 << 8 | _number << 4))
+    else
+        echo $((1 << 28 | _number << 8))
+    fi
 }
 
-# By hand: xl block-detach refuses guests that have virtio disks, too.
 alt_pv_detach() {
     _front=$(domid "$1")/device/vbd/$(alt_devid "$2")
     _node=$(xenstore-read "/libxl/$_front/backend") || return

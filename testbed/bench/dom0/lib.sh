@@ -16,9 +16,6 @@ grep -q " /bench " /proc/mounts || mount -t ext4 -o ro /dev/disk/bench /bench
 
 # shellcheck source=/dev/null
 . /testbed/dom0/alternatives.sh
-if ! command -v alt_create >/dev/null; then
-    alt_create() { create "$2"; }
-fi
 
 # Each domain has an emulated CPU of its own: the backend VM one with dom0, which has nothing to do
 # while it waits, the guests the other.
@@ -83,24 +80,8 @@ skip() {
 
 # register_address GUEST VDEV: where the registers of a virtio disk are.
 register_address() {
-    _id=/libxl/$(domid "$1")/device/virtio_disk/$(disk_number "$2")
+    _id=/libxl/$(domid "$1")/device/virtio_disk/$(alt_devid "$2")
     printf '%x\n' "$(xenstore-read "$(xenstore-read "$_id/backend")/base")"
-}
-
-# disk_number VDEV: of a name xvdX or xvdXY.
-disk_number() {
-    _letters=${1#xvd}
-    _number=0
-    while [ -n "$_letters" ]; do
-        _number=$((_number * 26 + $(printf '%d' "'$_letters") - 96))
-        _letters=${_letters#?}
-    done
-    _number=$((_number - 1))
-    if [ "$_number" -lt 16 ]; then
-        echo $((202 << 8 | _number << 4))
-    else
-        echo $((1 << 28 | _number << 8))
-    fi
 }
 
 # tty_of NAME: an argument for bench-drive.
