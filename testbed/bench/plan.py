@@ -120,7 +120,7 @@ def main():
     else:
         memory, devices, queues = [256, 512, 1024, 2048], [1, 2, 4, 8, 16, 32], [1, 2, 4, 8]
         plans = {
-            "block": block(3, 600, everything + null),
+            "block": block(3, 400, everything + null),
             "net": net(3, 1000),
             "counts": counted(800, itertools.product(["randread", "randwrite"],
                                                      ["4k", "64k", "1m"], DEPTHS)),
