@@ -34,7 +34,6 @@ mkdir -p "$out"
 run host "$REPO/tests/run.sh"
 # The host's runner takes the system tests along where it knows how.
 [[ -f $REPO/tests/system/run.sh ]] || run system "$TESTBED/system-tests.sh"
-run bench env QUICK=1 "$TESTBED/bench/run.sh"
 say "tests ended"
 echo "$passed passed, $failed failed"
 [[ $failed -eq 0 ]]

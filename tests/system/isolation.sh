@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
+# unsettled: its own checks of the load fail
 # seconds: 400
 # What a backend VM can read of a guest while fio and iperf3 run, page by page, under each policy.
 # Much of the guest's memory is filled with a word that is in no request.
