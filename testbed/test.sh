@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Runs all tests, on the host (tests/run.sh) and on the emulated machine (system-tests.sh), and a few
-# benchmarks, to see that they work. Ends with one line, "N passed, N failed", over all of them.
+# Runs all tests, on the host (tests/run.sh) and on the emulated machine (system-tests.sh), and ends
+# with one line, "N passed, N failed", over all of them.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 

@@ -34,10 +34,6 @@ attacks guest 1 hostile 60 \
     "hostile-backend $(domid guest) 1 used memory exact hypercalls mailbox life"
 check "driver ends well" guest_finish guest 60 "$driver"
 
-check "a good backend takes the device over" guest_run hostile 20 \
-    'virtio-shadowd >/run/virtio-shadow/daemon.log 2>&1 &'
-check "kernel driver takes the second disk back" guest_run guest 60 \
-    'n=0; until [ -b /dev/vdb ] || [ $n -gt 100 ]; do echo 2000200.virtio >/sys/bus/platform/drivers/virtio-mmio/bind; n=$((n + 1)); sleep 0.2; done; dd if=/dev/vdb of=/dev/null bs=64k count=16'
 check "no page is mapped at rest" wait_until 20 shadow_idle guest
 check "guest shuts down" shut_down guest
 check "Xen is alive" xen_alive
