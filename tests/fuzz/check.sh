@@ -13,7 +13,7 @@ seconds=${FUZZ_SECONDS:-60}
 jobs=${FUZZ_JOBS:-$(nproc)}
 
 # With far fewer runs than a slow machine makes, something is wrong with the fuzzer.
-enough=$((seconds * 20))
+enough=$seconds
 
 run_one()
 {
