@@ -24,11 +24,13 @@
 
 void svq_restart_begin(struct svq_dev *dev)
 {
+    /* What the driver is resetting is not to be continued. */
+    bool running = dev->state == VSH_STATE_RUNNING && !dev->reset_pending;
     unsigned int i;
 
     dev->waiting = true;
 
-    if ( dev->state == VSH_STATE_RUNNING )
+    if ( running )
     {
         dev->generation++;
 
@@ -42,7 +44,7 @@ void svq_restart_begin(struct svq_dev *dev)
         }
     }
 
-    if ( dev->state == VSH_STATE_RUNNING || dev->resuming )
+    if ( running || dev->resuming )
         dev->leaving = true;
     else
         /* Nobody is at work on them any more. */

@@ -485,6 +485,24 @@ static void backend_goes_while_it_is_reset(void)
     another_takes_over();
 }
 
+/* As above, before what the reset takes away was taken away. */
+static void backend_goes_as_it_is_reset(void)
+{
+    up_with(4);
+    drv_write_only(SVQ_MMIO_STATUS, 0);
+    assert_int_equal(be_info()->state, VSH_STATE_RUNNING);
+    goes();
+    assert_int_equal(be_info()->state, VSH_STATE_WAITING);
+    assert_int_equal(drv_read(SVQ_MMIO_STATUS), 0);
+    assert_int_equal(env->dev.pages.nr_free, env->dev.pages.nr);
+    drv_start(0);
+    another_takes_over();
+    drv_write_buffer(0, 7, BUF(70), 512);
+    be_serve(0, 77);
+    expect_used(7, 77);
+    expect_at_rest();
+}
+
 static void backend_goes_after_it_has_failed(void)
 {
     up_with(4);
@@ -1049,6 +1067,7 @@ static const struct CMUnitTest tests[] = {
     TEST(driver_resets_between_two_steps),
     TEST(backend_goes_before_the_driver_comes),
     TEST(backend_goes_while_it_is_reset),
+    TEST(backend_goes_as_it_is_reset),
     TEST(backend_goes_after_it_has_failed),
     TEST(revoke_while_waiting_fails_the_device),
     TEST(another_device_is_refused),
