@@ -63,8 +63,10 @@ prune() {
     find "$CACHE" -maxdepth 1 -type d -regex ".*/$name-[0-9a-f]*" -name "$name-????????????????" \
         -printf '%T@ %p\n' | sort -rn | tail -n +$((KEEP_ENTRIES + 1)) | cut -d' ' -f2- |
         while IFS= read -r old; do
-            [[ -z $(find "$old" -maxdepth 0 -mmin "-$KEEP_MINUTES") ]] || continue
-            chmod -R u+w "$old" && rm -rf "$old"
+            # Another build may be at the same, and first.
+            [[ -z $(find "$old" -maxdepth 0 -mmin "-$KEEP_MINUTES" 2>/dev/null) ]] || continue
+            chmod -R u+w "$old" 2>/dev/null || true
+            rm -rf "$old" || true
         done
     find "$CACHE" -maxdepth 1 -name ".tmp-$name-*" -mmin +300 -exec rm -rf {} +
 }
