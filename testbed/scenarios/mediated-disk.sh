@@ -81,8 +81,8 @@ echo "$waiting"
 value net_readable "$(json_number "$waiting" readable)"
 value net_uncovered "$(json_number "$waiting" uncovered)"
 check_probe_covered "$waiting" "network"
-sent=$(iperf guest 2 "")
-received=$(iperf guest 2 -R)
+sent=$(iperf guest 1024 "")
+received=$(iperf guest 1024 -R)
 value net_sent_bytes "$sent"
 value net_received_bytes "$received"
 check "network: iperf3 runs both ways" [ "$sent" -gt 0 -a "$received" -gt 0 ]

@@ -26,7 +26,7 @@ $(guest_run backend 120 "dd if=$2 bs=64k count=$((MIB * 16)) 2>/dev/null | sha25
 
 # iperf ARGUMENTS: what arrived, in bytes.
 iperf() {
-    guest_run guest 30 "timeout 20 iperf3 -c $ALT_NET_HOST -t 2 --json $1" |
+    guest_run guest 120 "timeout 110 iperf3 -c $ALT_NET_HOST -n 1M -l 16K -w 32K --json $1" |
         awk '/"sum_received"/ { on = 1 } on && /"bytes"/ { print $2 + 0; exit }'
 }
 
@@ -66,7 +66,7 @@ guest_run backend 10 "iperf3 -s >/run/iperf3.log 2>&1 &"
 sleep 0.5
 sent=$(iperf "")
 received=$(iperf -R)
-log "iperf3, 2 s each way: $sent bytes sent, $received received"
+log "iperf3: $sent bytes sent, $received received"
 check "pv: iperf3 runs, guest to backend VM" [ "${sent:-0}" -gt 0 ]
 check "pv: iperf3 runs, backend VM to guest" [ "${received:-0}" -gt 0 ]
 

@@ -32,9 +32,9 @@ net_job() {
     _if=$(guest_run guest 10 "ls $(sysfs "$1")/net")
     get_address guest "$_if" >&2 && _dhcp=yes || _dhcp=no
     fetch_is_equal guest >&2 && _file=equal || _file=different
-    _out=$(iperf guest 1 "")
-    _in=$(iperf guest 1 -R)
-    log "network device $1: $_out bytes sent, $_in received in 1 s each" >&2
+    _out=$(iperf guest 256 "")
+    _in=$(iperf guest 256 -R)
+    log "network device $1: $_out bytes sent, $_in received" >&2
     guest_run guest 20 "ip addr flush dev $_if; ip link set $_if down; \
         basename $(sysfs "$1") >/sys/bus/virtio/drivers/virtio_net/unbind" >&2
     echo "dhcp=$_dhcp file=$_file sent=$(some "$_out") received=$(some "$_in")"
