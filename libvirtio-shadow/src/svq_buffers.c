@@ -10,6 +10,7 @@
  */
 #include "svq_bounce.h"
 #include "svq_buffers.h"
+#include "svq_guest.h"
 #include "svq_pages.h"
 #include "svq_shadow.h"
 
@@ -241,18 +242,18 @@ static enum svq_error take_pages(struct svq_pages *p, const struct svq_queue *q,
 /* What the device is to read is copied once: it is this that it gets, whatever comes later. */
 static enum svq_error copy_out(struct svq_dev *dev, const struct svq_queue *q, unsigned int nr)
 {
+    enum svq_error err = SVQ_ERR_NONE;
     unsigned int i;
 
-    for ( i = 0; i < nr; i++ )
+    for ( i = 0; i < nr && err == SVQ_ERR_NONE; i++ )
     {
         const struct svq_seg *s = &q->part[i];
 
-        if ( s->bounced && !s->write &&
-             svq_env_copy(dev, s->addr, q->bounce[0].page, s->off, s->len, false) )
-            return SVQ_ERR_PAGE;
+        if ( s->bounced && !s->write )
+            err = svq_guest_copy(dev, s->addr, q->bounce[0].page, s->off, s->len, false);
     }
 
-    return SVQ_ERR_NONE;
+    return err;
 }
 
 enum svq_error svq_buffers_take(struct svq_dev *dev, struct svq_queue *q, struct svq_chain *c,
@@ -359,9 +360,7 @@ static enum svq_error return_seg(struct svq_dev *dev, struct svq_queue *q,
     /* No more than it says it has written: the rest is of another request. */
     if ( n )
     {
-        if ( svq_env_copy(dev, s->addr, q->bounce[1].page, s->off, n, true) )
-            err = SVQ_ERR_PAGE;
-
+        err = svq_guest_copy(dev, s->addr, q->bounce[1].page, s->off, n, true);
         q->stats.bytes_copied += n;
         *work += copy_work(n);
     }

@@ -4,6 +4,7 @@
  * indirect tables.
  */
 #include "svq_chain.h"
+#include "svq_guest.h"
 #include "svq_remap.h"
 
 bool svq_in_ram(const struct svq_dev *dev, uint64_t addr, uint64_t len)
@@ -52,29 +53,6 @@ enum svq_error svq_chain_add(const struct svq_dev *dev, const struct svq_queue *
 
     c->work += 1 + pages;
     c->nr++;
-
-    return SVQ_ERR_NONE;
-}
-
-/* Page by page, as its pages need not be neighbours for the environment. */
-static enum svq_error copy_table(struct svq_dev *dev, uint64_t addr, uint32_t len,
-                                 struct svq_desc *to)
-{
-    uint8_t *p = (uint8_t *)to;
-
-    while ( len )
-    {
-        uint32_t n = SVQ_PAGE_SIZE - (uint32_t)(addr & SVQ_PAGE_MASK);
-
-        if ( n > len )
-            n = len;
-        if ( svq_env_read(dev, addr, p, n) )
-            return SVQ_ERR_PAGE;
-
-        addr += n;
-        p += n;
-        len -= n;
-    }
 
     return SVQ_ERR_NONE;
 }
@@ -158,7 +136,7 @@ enum svq_error svq_chain_add_table(struct svq_dev *dev, struct svq_queue *q, str
     /* It is read after it has become read-only, or from where it is not looked at again. */
     if ( !svq_remap(dev, q, c, addr, len) )
     {
-        err = copy_table(dev, addr, len, dev->table);
+        err = svq_guest_read(dev, addr, dev->table, len);
         if ( err != SVQ_ERR_NONE )
             return err;
     }

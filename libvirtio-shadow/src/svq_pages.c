@@ -635,6 +635,44 @@ enum svq_error svq_pages_commit(struct svq_dev *dev, struct svq_queue *q)
     return dev->pages.dirty != NONE ? grant_dirty(dev, q) : SVQ_ERR_NONE;
 }
 
+uint64_t svq_pages_frame(struct svq_dev *dev, uint64_t gfn, bool *own)
+{
+    /* Before the lookup, as it may change in between. */
+    uint32_t generation = svq_env_generation(dev);
+    struct svq_pages *p = &dev->pages;
+    struct svq_page *pg = find(p, gfn);
+    uint64_t frame;
+
+    *own = false;
+
+    if ( pg && pg->kept )
+    {
+        if ( pg->generation == generation )
+            return pg->frame;
+
+        evict(p, pg);
+        pg = NULL;
+    }
+
+    frame = svq_env_frame(dev, gfn);
+    *own = frame != SVQ_NO_FRAME;
+
+    /* In flight, the record's reference may be the entry's, which the backend can drop. */
+    if ( frame == SVQ_NO_FRAME || pg || !p->max_kept )
+        return frame;
+
+    pg = add(p, gfn);
+    if ( pg )
+    {
+        pg->frame = frame;
+        pg->generation = generation;
+        retire(p, pg);
+        *own = false;
+    }
+
+    return frame;
+}
+
 bool svq_pages_forget(struct svq_pages *p)
 {
     unsigned int n;

@@ -55,6 +55,13 @@ void svq_pages_unhold(struct svq_pages *p, uint64_t gfn);
  */
 enum svq_error svq_pages_commit(struct svq_dev *dev, struct svq_queue *q);
 
+/*
+ * The frame at gfn, for which there is a reference, or SVQ_NO_FRAME if that is not
+ * plain RAM of the frontend's.  *own: the reference is the caller's, to be dropped
+ * by svq_env_forget(); else it is kept here, until the next call of any of these.
+ */
+uint64_t svq_pages_frame(struct svq_dev *dev, uint64_t gfn, bool *own);
+
 /* Let go of what is kept of pages in no flight: a part, and true while there is more. */
 bool svq_pages_forget(struct svq_pages *p);
 

@@ -1,80 +1,52 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The core's environment: copying between the frontend's buffers and bounce
- * pages.
+ * The core's environment: copying from the frontend's pages, and to them.
  *
  * Straight from the one to the other.  The frontend may change what is copied,
  * or give the page away, at the same time: whichever of the two it is, what
- * arrives is the frontend's own.
+ * arrives is the frontend's own, as there is a reference on it.
  */
 #include <xen/domain_page.h>
-#include <xen/errno.h>
 
 #include <asm/p2m.h>
 
 #include <vsh.h>
 
-/* len bytes of one page of the frontend. */
-static void copy_part(struct page_info *pg, unsigned int at,
-                      uint8_t *const page[], uint32_t off, uint32_t len,
-                      bool to_guest)
+uint64_t svq_env_frame(struct svq_dev *dev, uint64_t gfn)
 {
-    uint8_t *p = __map_domain_page(pg);
+    struct domain *d = container_of(dev, struct vsh_device, dev)->frontend;
+    const gfn_t g = _gfn(gfn);
+    struct page_info *pg;
 
-    while ( len )
-    {
-        uint8_t *bounce = page[off >> PAGE_SHIFT] + (off & ~PAGE_MASK);
-        uint32_t n = min_t(uint32_t, len, PAGE_SIZE - (off & ~PAGE_MASK));
+    if ( p2m_get_ram_pages(d, &g, &pg, 1) != 1 )
+        return SVQ_NO_FRAME;
 
-        if ( to_guest )
-            memcpy(p + at, bounce, n);
-        else
-            memcpy(bounce, p + at, n);
+    return mfn_x(page_to_mfn(pg));
+}
 
-        at += n;
-        off += n;
-        len -= n;
-    }
+void svq_env_read(struct svq_dev *dev, uint64_t frame, uint32_t at, void *buf,
+                  uint32_t len)
+{
+    const uint8_t *p = map_domain_page(_mfn(frame));
 
+    ASSERT(len <= PAGE_SIZE - at);
+    memcpy(buf, p + at, len);
     unmap_domain_page(p);
 }
 
-int svq_env_copy(struct svq_dev *dev, uint64_t addr, uint8_t *const page[],
-                 uint32_t off, uint32_t len, bool to_guest)
+void svq_env_copy(struct svq_dev *dev, uint64_t frame, uint32_t at,
+                  uint8_t *bounce, uint32_t len, bool to_guest)
 {
-    struct domain *d = container_of(dev, struct vsh_device, dev)->frontend;
-    gfn_t gfn[SVQ_PAGE_BATCH];
-    struct page_info *pg[SVQ_PAGE_BATCH];
-    unsigned int i, nr, got;
+    uint8_t *p = map_domain_page(_mfn(frame));
 
-    while ( len )
-    {
-        nr = min_t(uint64_t, PFN_UP((addr & ~PAGE_MASK) + (uint64_t)len),
-                   ARRAY_SIZE(gfn));
+    ASSERT(len <= PAGE_SIZE - at);
 
-        for ( i = 0; i < nr; i++ )
-            gfn[i] = gfn_add(gaddr_to_gfn(addr), i);
+    if ( to_guest )
+        memcpy(p + at, bounce, len);
+    else
+        memcpy(bounce, p + at, len);
 
-        got = p2m_get_ram_pages(d, gfn, pg, nr);
-
-        for ( i = 0; i < got; i++ )
-        {
-            unsigned int at = addr & ~PAGE_MASK;
-            uint32_t n = min_t(uint32_t, len, PAGE_SIZE - at);
-
-            copy_part(pg[i], at, page, off, n, to_guest);
-            put_page(pg[i]);
-
-            addr += n;
-            off += n;
-            len -= n;
-        }
-
-        if ( got < nr )
-            return -EINVAL;
-    }
-
-    return 0;
+    unmap_domain_page(p);
 }
 
 /*

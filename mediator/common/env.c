@@ -75,31 +75,6 @@ void svq_env_ring_put(struct svq_dev *dev, struct svq_mem *mem)
     mem->nr = 0;
 }
 
-int svq_env_read(struct svq_dev *dev, uint64_t addr, void *buf, uint32_t len)
-{
-    const gfn_t gfn = gaddr_to_gfn(addr);
-    unsigned int off = addr & ~PAGE_MASK;
-    struct page_info *pg;
-    const void *p;
-
-    if ( len > PAGE_SIZE - off )
-    {
-        ASSERT_UNREACHABLE();
-        return -EINVAL;
-    }
-
-    /* The guest may give the page away meanwhile, but not while it is held. */
-    if ( p2m_get_ram_pages(to_device(dev)->frontend, &gfn, &pg, 1) != 1 )
-        return -EINVAL;
-
-    p = __map_domain_page(pg);
-    memcpy(buf, p + off, len);
-    unmap_domain_page(p);
-    put_page(pg);
-
-    return 0;
-}
-
 /*
  * One batch on its way to the p2m: e[i] is for op[i].  What is beyond the batch
  * is never set: clearing it would cost more than a small batch does.

@@ -3,8 +3,6 @@
  * The core's environment: indirect tables in place, whose pages are read-only
  * for the frontend, and what happens if it writes to them all the same.
  */
-#include <xen/domain_page.h>
-
 #include <asm/p2m.h>
 
 #include <vsh.h>
@@ -98,11 +96,7 @@ void svq_env_unprotect(struct svq_dev *dev, const struct svq_table_page *t,
 void svq_env_read_table(struct svq_dev *dev, const struct svq_table_page *t,
                         void *buf, uint32_t len)
 {
-    const void *p = __map_domain_page(mfn_to_page(_mfn(t->frame)));
-
-    ASSERT(len <= PAGE_SIZE);
-    memcpy(buf, p, len);
-    unmap_domain_page(p);
+    svq_env_read(dev, t->frame, 0, buf, len);
 }
 
 bool virtio_shadow_protects(const struct domain *d)

@@ -110,6 +110,7 @@ void env_replace(uint64_t addr)
     struct env_page *pg = env_page(addr);
 
     env_put(env_frame_of(pg));
+    env_frame(pg->frame)->given_up = true;
     pg->frame = new_frame();
     /* What comes in its place is plain RAM.  The core still has the old one. */
     env->protected -= pg->ro;

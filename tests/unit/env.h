@@ -39,8 +39,9 @@ enum env_kind { ENV_RAM, ENV_FOREIGN, ENV_HOLE };
 #define ENV_OTHER (SVQ_DUMMY + 1)
 
 struct env_frame {
-    uint8_t *data; /* allocated when first used as a ring */
-    unsigned int refs;
+    uint8_t *data;     /* allocated when first used as a ring */
+    unsigned int refs; /* the guest's own among them, unless: */
+    bool given_up;
 };
 
 struct env_page {   /* one gfn of the guest */
@@ -123,7 +124,7 @@ struct env {
     size_t nr_frames, max_frames;
 
     uint32_t generation;                 /* of the guest's memory */
-    unsigned int lookups, uses, forgets; /* grants by gfn, of frames that were kept; drops */
+    unsigned int lookups, uses, forgets; /* of frames by gfn; grants of those kept; drops */
 
     struct env_place **active; /* places with access, or a stale one */
     size_t nr_active, max_active;

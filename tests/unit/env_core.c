@@ -773,70 +773,79 @@ void svq_env_ring_put(struct svq_dev *dev, struct svq_mem *mem)
     mem->nr = 0;
 }
 
-int svq_env_read(struct svq_dev *dev, uint64_t addr, void *buf, uint32_t len)
+uint64_t svq_env_frame(struct svq_dev *dev, uint64_t gfn)
 {
-    struct env_page *pg = env_page(addr);
-    uint8_t *from;
+    struct env_page *pg = env_page(gfn * PAGE);
+    uint64_t frame;
 
     assert_ptr_equal(dev, &env->dev);
-    ENV_CHECK(len && addr % PAGE + len <= PAGE, "more than one page at a time");
-    ENV_CHECK(env->rmb, "2.7.13: a table is read without a barrier after the idx");
-    env->table_reads++;
-
+    env->lookups++;
     if (pg->kind != ENV_RAM || pg->ro)
-        return -1;
+        return SVQ_NO_FRAME;
 
-    from = env_frame_data(env_frame_of(pg)) + addr % PAGE;
+    frame = env_frame_of(pg);
+    env_frame(frame)->refs++;
+    return frame;
+}
+
+/* A frame that the core has looked up, and has not let go of. */
+static uint8_t *held_data(const struct svq_dev *dev, uint64_t frame, uint32_t at, uint32_t len)
+{
+    assert_ptr_equal(dev, &env->dev);
+    ENV_CHECK(len && at + len <= PAGE, "nothing, or more than one page at a time");
+    ENV_CHECK(env_frame(frame)->refs + env_frame(frame)->given_up > 1, "no reference is held");
+    ENV_CHECK(env->rmb, "2.7.8, 2.7.13: copied without a barrier after the idx");
+    return env_frame_data(frame) + at;
+}
+
+void svq_env_read(struct svq_dev *dev, uint64_t frame, uint32_t at, void *buf, uint32_t len)
+{
+    uint8_t *from = held_data(dev, frame, at, len);
+
+    env->table_reads++;
     (memcpy)(buf, from, len);
     if (env->on_read)
-        env->on_read((struct env_where){ENV_TABLE, 0, (uint32_t)(addr % PAGE)}, from, len);
+        env->on_read((struct env_where){ENV_TABLE, 0, at}, from, len);
+}
+
+/* The queue whose bounce page, for that direction, it is in; *off from the pool's begin. */
+static unsigned int bounce_queue(const uint8_t *bounce, bool to_guest, uint32_t *off)
+{
+    unsigned int q, i;
+
+    for (q = 0; q < env->dev.nr_queues; q++) {
+        const struct svq_bounce *b = &env->dev.queue[q].bounce[to_guest];
+
+        for (i = 0; i < b->frames; i++)
+            if (bounce >= b->page[i] && bounce < b->page[i] + PAGE) {
+                *off = (uint32_t)(i * PAGE + (size_t)(bounce - b->page[i]));
+                return q;
+            }
+    }
+    ENV_CHECK(false, "other pages than those of a queue, for this direction");
     return 0;
 }
 
-int svq_env_copy(struct svq_dev *dev, uint64_t addr, uint8_t *const page[], uint32_t off,
-                 uint32_t len, bool to_guest)
+void svq_env_copy(struct svq_dev *dev, uint64_t frame, uint32_t at, uint8_t *bounce, uint32_t len,
+                  bool to_guest)
 {
-    unsigned int q;
+    uint8_t *ram = held_data(dev, frame, at, len);
+    uint32_t off = 0;
+    unsigned int q = bounce_queue(bounce, to_guest, &off);
 
-    assert_ptr_equal(dev, &env->dev);
-    ENV_CHECK(len, "nothing is copied");
-    ENV_CHECK(env->rmb, "2.7.8, 2.7.13: a buffer is copied without a barrier after the idx");
+    ENV_CHECK(off % PAGE + len <= PAGE, "beyond the bounce page");
     env->wmb = false;
-
-    for (q = 0; q < dev->nr_queues && page != dev->queue[q].bounce[to_guest].page; q++)
-        ;
-    ENV_CHECK(q < dev->nr_queues, "other pages than those of a queue, for this direction");
-    ENV_CHECK(off + (uint64_t)len <= dev->queue[q].bounce[0].frames * PAGE, "beyond the pages");
     *(to_guest ? &env->copied_in : &env->copied_out) += len;
 
-    while (len) {
-        struct env_page *pg = env_page(addr);
-        uint32_t n = (uint32_t)(PAGE - addr % PAGE);
-        uint8_t *ram, *bounce = page[off / PAGE] + off % PAGE;
-
-        if (pg->kind != ENV_RAM || pg->ro)
-            return -1;
-
-        if (n > PAGE - off % PAGE)
-            n = (uint32_t)(PAGE - off % PAGE);
-        if (n > len)
-            n = len;
-
-        ram = env_frame_data(env_frame_of(pg)) + addr % PAGE;
-        if (to_guest) {
-            (memcpy)(ram, bounce, n);
-        } else {
-            (memcpy)(bounce, ram, n);
-            memset(env->given[q] + off, 1, n);
-            if (env->on_read)
-                env->on_read((struct env_where){ENV_BUFFER, q, 0}, ram, n);
-        }
-        addr += n;
-        off += n;
-        len -= n;
+    if (to_guest) {
+        (memcpy)(ram, bounce, len);
+        return;
     }
 
-    return 0;
+    (memcpy)(bounce, ram, len);
+    memset(env->given[q] + off, 1, len);
+    if (env->on_read)
+        env->on_read((struct env_where){ENV_BUFFER, q, 0}, ram, len);
 }
 
 void svq_env_protect(struct svq_dev *dev, struct svq_table_page *t, unsigned int nr)

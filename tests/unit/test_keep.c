@@ -271,6 +271,95 @@ static void page_of_a_buffer_becomes_a_tables(void)
     assert_int_equal(env_kept(BUF(0)), 1);
 }
 
+static void up_copying(bool forgetful)
+{
+    up(&(struct env_opts){.size = 16, .policy = VSH_POLICY_COPY, .forgetful = forgetful});
+}
+
+/* The driver has len bytes of one kind at addr, which the device reads. */
+static void send(uint64_t addr, uint32_t len, uint8_t byte)
+{
+    uint8_t bytes[3 * PAGE];
+    struct svq_desc d;
+    unsigned int head;
+
+    memset(bytes, byte, len);
+    env_write(addr, bytes, len);
+    drv_desc(0, 0, addr, len, 0, 0);
+    drv_submit(0, 0);
+    drv_assert_alive();
+
+    head = be_take(0);
+    assert_int_equal(be_chain(0, head, &d), 1);
+    memset(bytes, 0, len);
+    be_read(d.addr, bytes, len);
+    assert_true(bytes[0] == byte && bytes[len / 2] == byte && bytes[len - 1] == byte);
+    be_return(0, head, 0);
+}
+
+static void page_that_is_copied_is_looked_up_once(void)
+{
+    unsigned int i;
+
+    up_copying(false);
+    for (i = 0; i < 10; i++) {
+        send(BUF(0) + 100, 2 * PAGE, (uint8_t)i);
+        use(BUF(1), PAGE);
+    }
+    assert_int_equal(env->lookups, 3);
+    assert_int_equal(env->dev.pages.nr_kept, 3);
+    assert_int_equal(env_frame(env_page(BUF(0))->frame)->refs, 2);
+    env_check_records();
+    while (svq_dev_forget(&env->dev))
+        continue;
+    assert_int_equal(env_frame(env_page(BUF(0))->frame)->refs, 1);
+}
+
+static void page_that_is_copied_is_let_go_of_where_nothing_is_kept(void)
+{
+    up_copying(true);
+    send(BUF(0) + 100, 2 * PAGE, 1);
+    assert_int_equal(env->lookups, 3);
+    assert_int_equal(env->forgets, 3);
+    assert_int_equal(env_frame(env_page(BUF(0))->frame)->refs, 1);
+}
+
+static void page_replaced_between_two_copies_is_looked_up_again(void)
+{
+    uint64_t old;
+
+    up_copying(false);
+    send(BUF(0), PAGE, 1);
+    send(BUF(5), PAGE, 2);
+    old = env_page(BUF(0))->frame;
+    env_replace(BUF(0));
+    send(BUF(0), PAGE, 3);
+    assert_int_equal(env_frame(old)->refs, 0);
+    assert_int_equal(env->lookups, 3);
+    send(BUF(5), PAGE, 4);
+    assert_int_equal(env->lookups, 4);
+    env_set_kind(BUF(5), ENV_HOLE);
+    drv_desc(0, 0, BUF(5), PAGE, 0, 0);
+    drv_submit(0, 0);
+    drv_assert_failed(SVQ_ERR_PAGE, 0);
+    assert_int_equal(env->dev.pages.nr_kept, 0);
+}
+
+/* Its record's reference may be the entry's, which is the backend's to drop. */
+static void page_in_flight_is_copied_by_a_reference_of_its_own(void)
+{
+    up(&(struct env_opts){.size = 16, .policy = VSH_POLICY_HYBRID, .threshold = PAGE});
+    drv_write_buffer(0, 1, BUF(0), 4 * PAGE);
+    assert_int_equal(env_entry(BUF(3)), SVQ_RW);
+    env_backend_removes(BUF(3));
+    drv_write_buffer(0, 2, BUF(3) + 50, 200);
+    be_return(0, 1, 200);
+    drv_assert_alive();
+    assert_int_equal(env_frame(env_page(BUF(3))->frame)->refs, 1);
+    be_serve(0, 1);
+    drv_assert_alive();
+}
+
 static const struct CMUnitTest tests[] = {
     TEST(page_is_looked_up_once),
     TEST(nothing_is_kept_where_that_is_not_wanted),
@@ -289,6 +378,10 @@ static const struct CMUnitTest tests[] = {
     TEST(grant_that_fails_loses_no_reference),
     TEST(chain_that_waits_keeps_what_was_known),
     TEST(page_of_a_buffer_becomes_a_tables),
+    TEST(page_that_is_copied_is_looked_up_once),
+    TEST(page_that_is_copied_is_let_go_of_where_nothing_is_kept),
+    TEST(page_replaced_between_two_copies_is_looked_up_again),
+    TEST(page_in_flight_is_copied_by_a_reference_of_its_own),
 };
 
 TEST_MAIN(tests)

@@ -642,20 +642,20 @@ int svq_env_ring_get(struct svq_dev *dev, uint64_t addr, uint32_t bytes, struct 
 void svq_env_ring_put(struct svq_dev *dev, struct svq_mem *mem);
 
 /*
- * Copy len bytes at guest-physical addr into buf.  They are inside a RAM bank
- * and in one page.  That must be plain RAM owned by the frontend: negative if
- * it is not.
+ * The frame at gfn, in a RAM bank, with a reference: until svq_env_forget(), it is
+ * nobody else's.  SVQ_NO_FRAME if it is not plain RAM owned by the frontend.
  */
-int svq_env_read(struct svq_dev *dev, uint64_t addr, void *buf, uint32_t len);
+uint64_t svq_env_frame(struct svq_dev *dev, uint64_t gfn);
 
 /*
- * Copy len > 0 bytes between guest-physical addr, in a RAM bank, and a pool of
- * bounce pages, from its byte off on: to the guest, or from there.  The pages must
- * be plain RAM owned by the frontend: negative if one is not, and some of it may
- * have been copied then.
+ * Copy len > 0 bytes of a frame, for which there is a reference, from byte at on.
+ * They are in one page.
  */
-int svq_env_copy(struct svq_dev *dev, uint64_t addr, uint8_t *const page[], uint32_t off,
-                 uint32_t len, bool to_guest);
+void svq_env_read(struct svq_dev *dev, uint64_t frame, uint32_t at, void *buf, uint32_t len);
+
+/* The same between a frame and a bounce page: to the guest, or from there. */
+void svq_env_copy(struct svq_dev *dev, uint64_t frame, uint32_t at, uint8_t *bounce, uint32_t len,
+                  bool to_guest);
 
 /*
  * Make pages of indirect tables read-only for the frontend.  t[].frame becomes
@@ -684,7 +684,7 @@ void svq_env_read_table(struct svq_dev *dev, const struct svq_table_page *t, voi
  */
 uint32_t svq_env_generation(struct svq_dev *dev);
 
-/* Drop the reference that the core has kept on a frame, see svq_env_release(). */
+/* Drop the reference that the core has on a frame, see svq_env_frame(), svq_env_release(). */
 void svq_env_forget(struct svq_dev *dev, uint64_t frame);
 
 /*

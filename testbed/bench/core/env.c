@@ -184,28 +184,26 @@ void svq_env_ring_put(struct svq_dev *dev, struct svq_mem *mem)
     mem->nr = 0;
 }
 
-int svq_env_read(struct svq_dev *dev, uint64_t addr, void *buf, uint32_t len)
+/* The frame of a page is its gfn. */
+uint64_t svq_env_frame(struct svq_dev *dev, uint64_t gfn)
 {
     (void)dev;
-    memcpy(buf, bench_ram(addr), len);
-    return 0;
+    return gfn;
 }
 
-int svq_env_copy(struct svq_dev *dev, uint64_t addr, uint8_t *const page[], uint32_t off,
-                 uint32_t len, bool to_guest)
+void svq_env_read(struct svq_dev *dev, uint64_t frame, uint32_t at, void *buf, uint32_t len)
 {
     (void)dev;
-    while (len) {
-        uint8_t *guest = bench_ram(addr), *bounce = page[off / SVQ_PAGE_SIZE] + off % SVQ_PAGE_SIZE;
-        uint32_t n = SVQ_PAGE_SIZE - off % SVQ_PAGE_SIZE;
+    memcpy(buf, bench_ram(frame * SVQ_PAGE_SIZE + at), len);
+}
 
-        n = n < len ? n : len;
-        memcpy(to_guest ? guest : bounce, to_guest ? bounce : guest, n);
-        addr += n;
-        off += n;
-        len -= n;
-    }
-    return 0;
+void svq_env_copy(struct svq_dev *dev, uint64_t frame, uint32_t at, uint8_t *bounce, uint32_t len,
+                  bool to_guest)
+{
+    uint8_t *guest = bench_ram(frame * SVQ_PAGE_SIZE + at);
+
+    (void)dev;
+    memcpy(to_guest ? guest : bounce, to_guest ? bounce : guest, len);
 }
 
 void svq_env_protect(struct svq_dev *dev, struct svq_table_page *t, unsigned int nr)

@@ -17,6 +17,7 @@
 #include <linux/virtio_ids.h>
 
 #include "svq_dev.h"
+#include "svq_guest.h"
 #include "svq_queue.h"
 #include "svq_remap.h"
 #include "svq_ring.h"
@@ -247,7 +248,7 @@ bool svq_remap(struct svq_dev *d, struct svq_queue *q, struct svq_chain *c, uint
     return false;
 }
 
-int svq_env_read(struct svq_dev *d, uint64_t addr, void *buf, uint32_t len)
+enum svq_error svq_guest_read(struct svq_dev *d, uint64_t addr, void *buf, uint32_t len)
 {
     static struct grant_copies *copies;
 
@@ -255,7 +256,7 @@ int svq_env_read(struct svq_dev *d, uint64_t addr, void *buf, uint32_t len)
     if (!copies)
         copies = grant_copies_new();
     grant_copies_add(copies, addr, buf, len, false);
-    return grant_copies_run(copies) ? 0 : -1;
+    return grant_copies_run(copies) ? SVQ_ERR_NONE : SVQ_ERR_PAGE;
 }
 
 /* ---- The worker ---- */

@@ -12,6 +12,11 @@ static inline void *__map_domain_page(struct page_info *pg)
     return __map_domain_page_global(pg);
 }
 
+static inline void *map_domain_page(mfn_t mfn)
+{
+    return __map_domain_page_global(mfn_to_page(mfn));
+}
+
 static inline void unmap_domain_page(const void *p)
 {
     unmap_domain_page_global(p);

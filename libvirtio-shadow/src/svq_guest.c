@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+/* The frontend's memory, page by page: its pages need not be neighbours for the environment. */
+#include "svq_guest.h"
+#include "svq_pages.h"
+
+/* How much of len bytes from at on is in the page that at is in. */
+static uint32_t in_page(uint64_t at, uint32_t len)
+{
+    uint32_t n = SVQ_PAGE_SIZE - (uint32_t)(at & SVQ_PAGE_MASK);
+
+    return n < len ? n : len;
+}
+
+enum svq_error svq_guest_read(struct svq_dev *dev, uint64_t addr, void *buf, uint32_t len)
+{
+    uint8_t *to = buf;
+    uint32_t n;
+
+    for ( ; len; addr += n, to += n, len -= n )
+    {
+        bool own;
+        uint64_t frame = svq_pages_frame(dev, addr >> SVQ_PAGE_SHIFT, &own);
+
+        if ( frame == SVQ_NO_FRAME )
+            return SVQ_ERR_PAGE;
+
+        n = in_page(addr, len);
+        svq_env_read(dev, frame, (uint32_t)(addr & SVQ_PAGE_MASK), to, n);
+
+        if ( own )
+            svq_env_forget(dev, frame);
+    }
+
+    return SVQ_ERR_NONE;
+}
+
+/* All of it is in one page of the guest's. */
+static void copy_page(struct svq_dev *dev, uint64_t frame, uint32_t at, uint8_t *const page[],
+                      uint32_t off, uint32_t len, bool to_guest)
+{
+    uint32_t n;
+
+    for ( ; len; at += n, off += n, len -= n )
+    {
+        n = in_page(off, len);
+        svq_env_copy(dev, frame, at, page[off >> SVQ_PAGE_SHIFT] + (off & SVQ_PAGE_MASK), n,
+                     to_guest);
+    }
+}
+
+enum svq_error svq_guest_copy(struct svq_dev *dev, uint64_t addr, uint8_t *const page[],
+                              uint32_t off, uint32_t len, bool to_guest)
+{
+    uint32_t n;
+
+    for ( ; len; addr += n, off += n, len -= n )
+    {
+        bool own;
+        uint64_t frame = svq_pages_frame(dev, addr >> SVQ_PAGE_SHIFT, &own);
+
+        if ( frame == SVQ_NO_FRAME )
+            return SVQ_ERR_PAGE;
+
+        n = in_page(addr, len);
+        copy_page(dev, frame, (uint32_t)(addr & SVQ_PAGE_MASK), page, off, n, to_guest);
+
+        if ( own )
+            svq_env_forget(dev, frame);
+    }
+
+    return SVQ_ERR_NONE;
+}
