@@ -190,7 +190,7 @@ static enum svq_error pass(struct svq_dev *dev, struct svq_queue *q, struct svq_
 /* The next chain of the driver. */
 static enum svq_error fetch_one(struct svq_dev *dev, struct svq_queue *q, unsigned int *budget)
 {
-    struct svq_chain c = { .nr = 0 };
+    struct svq_chain c;
     enum svq_error err = svq_ring_read(dev, q, &c);
 
     if ( err == SVQ_ERR_NONE )

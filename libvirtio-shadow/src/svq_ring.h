@@ -66,7 +66,10 @@ static inline bool svq_ring_avail(struct svq_queue *q)
     return q->packed ? svq_packed_avail(q) : q->last_avail != q->avail_seen;
 }
 
-/* Copy the chain that svq_ring_avail() has found into q->chain, and check the copy. */
+/*
+ * Copy the chain that svq_ring_avail() has found into q->chain, and check the copy.
+ * With an error as well, *c says what has been done for it.
+ */
 static inline enum svq_error svq_ring_read(struct svq_dev *dev, struct svq_queue *q,
                                            struct svq_chain *c)
 {

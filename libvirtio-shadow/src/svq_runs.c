@@ -5,9 +5,10 @@
 #define BITS    SVQ_RUN_BITS
 #define FULL    (~0U)
 
+/* nr < BITS of them. */
 static uint32_t mask(unsigned int nr)
 {
-    return nr < BITS ? (1U << nr) - 1 : FULL;
+    return (1U << nr) - 1;
 }
 
 void svq_runs_init(uint32_t used[], unsigned int granules)
@@ -70,18 +71,13 @@ unsigned int svq_runs_find(const uint32_t used[], unsigned int words, unsigned i
     return SVQ_NO_RUN;
 }
 
-void svq_runs_set(uint32_t used[], unsigned int first, unsigned int nr, bool in_use)
+void svq_runs_set_words(uint32_t used[], unsigned int first, unsigned int nr, bool in_use)
 {
-    unsigned int w = first / BITS;
+    unsigned int w;
 
-    for ( ; ; w++ )
-    {
-        /* Whole words, but for what fits into one. */
-        uint32_t bits = nr > BITS ? FULL : mask(nr) << (first % BITS);
+    for ( w = first / BITS; nr >= BITS; w++, nr -= BITS )
+        used[w] = in_use ? FULL : 0;
 
-        used[w] = in_use ? used[w] | bits : used[w] & ~bits;
-        if ( nr <= BITS )
-            break;
-        nr -= BITS;
-    }
+    if ( nr )
+        used[w] = in_use ? used[w] | mask(nr) : used[w] & ~mask(nr);
 }

@@ -30,7 +30,23 @@ void svq_runs_init(uint32_t used[], unsigned int granules);
 unsigned int svq_runs_find(const uint32_t used[], unsigned int words, unsigned int hint,
                            unsigned int nr, uint32_t starts);
 
-/* The nr granules from first on, as they were found, are in use (or not any more). */
-void svq_runs_set(uint32_t used[], unsigned int first, unsigned int nr, bool in_use);
+/* More than a word of them. */
+void svq_runs_set_words(uint32_t used[], unsigned int first, unsigned int nr, bool in_use);
+
+/* The nr > 0 granules from first on, as they were found, are in use (or not any more). */
+static inline void svq_runs_set(uint32_t used[], unsigned int first, unsigned int nr, bool in_use)
+{
+    uint32_t *w = &used[first / SVQ_RUN_BITS], bits;
+
+    if ( nr > SVQ_RUN_BITS )
+    {
+        svq_runs_set_words(used, first, nr, in_use);
+        return;
+    }
+
+    /* They are in one word. */
+    bits = (~0U >> (SVQ_RUN_BITS - nr)) << (first % SVQ_RUN_BITS);
+    *w = in_use ? *w | bits : *w & ~bits;
+}
 
 #endif /* SVQ_RUNS_H */

@@ -41,6 +41,8 @@ enum svq_error svq_split_read(struct svq_dev *dev, struct svq_queue *q, struct s
     unsigned int i, mask = q->size - 1U;
     bool more;
 
+    *c = (struct svq_chain){ 0 };
+
     i = svq_read_once(*(uint16_t *)svq_mem_at(&q->avail, SVQ_AVAIL_RING(q->last_avail & mask)));
     if ( i >= q->size )
         return SVQ_ERR_HEAD;
@@ -49,7 +51,7 @@ enum svq_error svq_split_read(struct svq_dev *dev, struct svq_queue *q, struct s
     if ( svq_is_busy(q, i) )
         return SVQ_ERR_HEAD_BUSY;
 
-    *c = (struct svq_chain){ .id = (uint16_t)i };
+    c->id = (uint16_t)i;
 
     do {
         const struct svq_desc *src = svq_mem_at(&q->desc, i * sizeof(*src));
