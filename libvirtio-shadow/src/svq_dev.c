@@ -300,9 +300,8 @@ void svq_dev_queue_reset(struct svq_dev *dev, struct svq_queue *q)
         return;
     }
 
+    /* While there is no backend, what was in flight goes when the others go on, or fail. */
     svq_queue_begin_reset(q);
-    /* Nobody has it.  What was in flight goes when the others go on, or fail. */
-    q->reset_acked = dev->state == VSH_STATE_WAITING;
 
     /* The backend is to stop using it. */
     svq_info_update(dev);

@@ -102,6 +102,15 @@ void svq_restart_resume(struct svq_dev *dev)
     dev->pages.scan = 0;
 }
 
+/*
+ * Its reset ends with the backend that had it.  One that began when there was none
+ * waits for the next: not all that it is about need be visible, nor may become so.
+ */
+static bool is_reset_leaving(const struct svq_queue *q)
+{
+    return svq_queue_reset_busy(q) && q->reset_acked;
+}
+
 /* The next step of leaving.  False while there is more. */
 static bool leave(struct svq_dev *dev, unsigned int *budget)
 {
@@ -111,8 +120,8 @@ static bool leave(struct svq_dev *dev, unsigned int *budget)
     for ( i = 0; i < dev->nr_queues; i++ )
     {
         struct svq_queue *q = &dev->queue[i];
-        enum svq_error err = svq_queue_reset_busy(q) ? svq_queue_reset_step(dev, q, budget)
-                                                     : svq_queue_collect(dev, q, budget);
+        enum svq_error err = is_reset_leaving(q) ? svq_queue_reset_step(dev, q, budget)
+                                                 : svq_queue_collect(dev, q, budget);
 
         if ( err != SVQ_ERR_NONE )
         {
@@ -120,7 +129,7 @@ static bool leave(struct svq_dev *dev, unsigned int *budget)
             return false;
         }
 
-        more |= q->collect || svq_queue_reset_busy(q);
+        more |= q->collect || is_reset_leaving(q);
     }
 
     if ( more || svq_pages_suspend(dev) )
@@ -240,7 +249,10 @@ static void take_over(struct svq_dev *dev)
 
         if ( q->live )
             offer(dev, q);
-        else if ( q->ready && q->reset == SVQ_RESET_NONE )
+        else if ( q->reset != SVQ_RESET_NONE )
+            /* This one has never had it. */
+            q->reset_acked = true;
+        else if ( q->ready )
             /* It was reset, and enabled again, in the meantime. */
             svq_queue_start(dev, q);
     }

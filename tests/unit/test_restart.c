@@ -893,6 +893,46 @@ static void queue_reset_while_waiting_ends_with_the_next_backend(void)
     assert_int_equal(drv_used_idx(1), 1);
 }
 
+/*
+ * A queue is reset while others are being made visible to a new backend, which goes: what
+ * the new one has not seen yet leaves no dummy.
+ */
+static void queue_reset_between_two_backends(void)
+{
+    unsigned int i, n, steps;
+
+    for (steps = 0; steps < 12; steps++) {
+        up_kept((struct env_opts){.size = 64, .queues = 2}, BIT(SVQ_F_RING_RESET));
+        for (i = 0; i < 64; i++)
+            drv_write_buffer(1, i, BUF(8 * i), 8 * SVQ_PAGE_SIZE);
+        drv_write_buffer(0, 0, BUF(0), 512);
+        goes_and_is_waited_for();
+        be_describe();
+        assert_int_equal(be_request_only(VSH_REQ_ATTACH), VSH_ERR_NONE);
+        for (n = 0; n < steps && svq_dev_run(&env->dev); n++)
+            env_check();
+        drv_write_only(SVQ_MMIO_QUEUE_SEL, 1);
+        drv_write_only(SVQ_MMIO_QUEUE_RESET, 1);
+        assert_int_equal(be_request_only(VSH_REQ_DETACH), VSH_ERR_NONE);
+        env_run();
+        assert_int_equal(be_info()->state, VSH_STATE_WAITING);
+        assert_int_equal(env->dev.pages.nr_dummy, 0);
+        assert_int_equal(env_visible(), 0);
+        another_takes_over();
+        assert_false(is_resetting(1));
+        be_serve(0, 1);
+        expect_used(0, 1);
+        assert_true(drv_setup(1, 64));
+        be_begin_queue(1);
+        drv_write_buffer(1, 5, BUF(5), 512);
+        be_serve(1, 55);
+        assert_int_equal(drv_used_idx(1), 1);
+        assert_int_equal(env_visible(), 0);
+        env_release();
+        env_destroy();
+    }
+}
+
 /* ---- Anything at any time ---- */
 
 static unsigned int seed;
@@ -1086,6 +1126,7 @@ static const struct CMUnitTest tests[] = {
     TEST(guest_dies_while_it_leaves_or_resumes),
     TEST(queue_reset_ends_when_the_backend_goes),
     TEST(queue_reset_while_waiting_ends_with_the_next_backend),
+    TEST(queue_reset_between_two_backends),
     TEST(nothing_is_lost_or_returned_twice),
 };
 
