@@ -72,7 +72,11 @@ void svq_dev_wait_over(struct svq_dev *dev)
     if ( dev->status & SVQ_STATUS_FEATURES_OK )
         svq_dev_fail(dev, -1, SVQ_ERR_BACKEND_GONE);
     else
+    {
+        /* Without a driver nothing was there for one that has come and gone. */
+        dev->leaving = false;
         svq_dev_set_state(dev, VSH_STATE_IDLE);
+    }
 }
 
 /* Requests in flight may have tables that the driver does not know of. */

@@ -375,6 +375,25 @@ static void waiting_ends_without_a_driver(void)
     assert_int_equal(be_info()->state, VSH_STATE_READY);
 }
 
+/* It came and went before anything was done for it. */
+static void waiting_ends_for_one_that_came_and_went(void)
+{
+    up_with(0);
+    drv_reset();
+    be_ack();
+    goes();
+    be_describe();
+    assert_int_equal(be_request_only(VSH_REQ_ATTACH), VSH_ERR_NONE);
+    assert_int_equal(be_request_only(VSH_REQ_DETACH), VSH_ERR_NONE);
+    svq_dev_wait_over(&env->dev);
+    assert_int_equal(be_info()->state, VSH_STATE_IDLE);
+    env_run();
+    assert_int_equal(be_info()->state, VSH_STATE_IDLE);
+    assert_int_equal(drv_offered(), 0);
+    another_comes();
+    assert_int_equal(be_info()->state, VSH_STATE_READY);
+}
+
 static void waiting_ends_in_the_middle_of_leaving(void)
 {
     unsigned int i;
@@ -1101,6 +1120,7 @@ static const struct CMUnitTest tests[] = {
     TEST(good_bye_twice_is_one),
     TEST(waiting_ends),
     TEST(waiting_ends_without_a_driver),
+    TEST(waiting_ends_for_one_that_came_and_went),
     TEST(waiting_ends_in_the_middle_of_leaving),
     TEST(wait_that_is_over_is_no_concern_of_the_next),
     TEST(driver_resets_while_waiting),
