@@ -82,7 +82,7 @@ void svq_dev_wait_over(struct svq_dev *dev)
 /* Requests in flight may have tables that the driver does not know of. */
 static bool has_tables(const struct svq_dev *dev)
 {
-    return (dev->status & SVQ_STATUS_DRIVER_OK) &&
+    return (dev->status & SVQ_STATUS_DRIVER_OK) && !dev->start_pending &&
            (dev->shadow_features & (1ULL << SVQ_F_INDIRECT_DESC));
 }
 

@@ -584,6 +584,23 @@ static void another_device_is_refused(void)
     assert_int_equal(be_info()->driver_features & BIT(3), 0);
 }
 
+/* Tables are what the driver of now has agreed to, not one before it. */
+static void device_without_tables_takes_over_from_a_driver_without(void)
+{
+    up_kept((struct env_opts){.size = 16}, BIT(SVQ_F_INDIRECT_DESC));
+    drv_reset();
+    be_ack();
+    goes();
+    assert_int_equal(be_info()->state, VSH_STATE_WAITING);
+    drv_ring_features = 0;
+    drv_start(0);
+    be_features &= ~BIT(SVQ_F_INDIRECT_DESC);
+    another_takes_over();
+    drv_write_buffer(0, 0, BUF(0), 512);
+    be_serve(0, 1);
+    expect_used(0, 1);
+}
+
 static void fewer_queues_are_refused(void)
 {
     up_kept((struct env_opts){.size = 16, .queues = 2}, 0);
@@ -1131,6 +1148,7 @@ static const struct CMUnitTest tests[] = {
     TEST(backend_goes_after_it_has_failed),
     TEST(revoke_while_waiting_fails_the_device),
     TEST(another_device_is_refused),
+    TEST(device_without_tables_takes_over_from_a_driver_without),
     TEST(fewer_queues_are_refused),
     TEST(other_aperture_is_used),
     TEST(changed_config_space_interrupts_the_driver),
