@@ -60,12 +60,12 @@ device_features() {
         sed -n 's/.*features \(0x[0-9a-f]*\).*/\1/p' | tail -n 1
 }
 
-# fio_verify GUEST DEVICE OPTIONS...: writes at random, reads back and compares; prints fio's status.
+# fio_verify GUEST FILE OPTIONS...: writes at random, reads back and compares; prints fio's status.
 fio_verify() {
     _on=$1
-    _dev=$2
+    _file=$2
     shift 2
-    guest_run "$_on" 120 "fio --name=verify --filename=/dev/$_dev --direct=1 --ioengine=libaio \
+    guest_run "$_on" 120 "fio --name=verify --filename=$_file --direct=1 --ioengine=libaio \
 --rw=randwrite --verify=crc32c --verify_fatal=1 $* 2>&1" >/run/testbed/fio.out
     _rc=$?
     [ "$_rc" -eq 0 ] || cat /run/testbed/fio.out >&2

@@ -19,8 +19,8 @@ shadow_indirect=$3"
 # disk_job ID: verified by fio in the guest, and by comparing what guest and backend VM have.
 disk_job() {
     _dev=$(guest_run guest 10 "ls $(sysfs "$1")/block")
-    _fio=$(fio_verify guest "$_dev" "--bs=128k --iodepth=32 --size=${MIB}m")
-    _small=$(fio_verify guest "$_dev" "--bs=4k --iodepth=16 --size=${MIB}m --io_size=4m")
+    _fio=$(fio_verify guest "/dev/$_dev" "--bs=128k --iodepth=32 --size=${MIB}m")
+    _small=$(fio_verify guest "/dev/$_dev" "--bs=4k --iodepth=16 --size=${MIB}m --io_size=4m")
     _guest=$(guest_run guest 30 "dd if=/dev/$_dev bs=1M iflag=direct 2>/dev/null | sha256sum")
     _backend=$(guest_run backend 30 "sha256sum </tmp/disk.$1")
     echo "fio=$(agreed "$_fio" "$_small") contents=$([ "$_guest" = "$_backend" ] && echo equal || echo different)"
