@@ -57,6 +57,19 @@ static bool choose_socket(struct device *d, bool own)
     return true;
 }
 
+/* Whether what a guest has been told is written must have left this VM. */
+static bool writes_through(const struct device *d)
+{
+    switch (d->env->options->writethrough) {
+    case WRITETHROUGH_ON:
+        return true;
+    case WRITETHROUGH_OFF:
+        return false;
+    default:
+        return d->node.restartable;
+    }
+}
+
 static bool start_process(struct device *d, const char *driver)
 {
     char queues[12], frontend[12], id[12], mac[18], error[128];
@@ -68,7 +81,7 @@ static bool start_process(struct device *d, const char *driver)
         {'q', queues},
         {'r', d->node.read_only ? "on" : "off"},
         {'w', d->node.read_only ? "off" : "on"},
-        {'t', d->node.restartable && d->env->options->writethrough ? "on" : "off"},
+        {'t', writes_through(d) ? "on" : "off"},
         {'f', frontend},
         {'i', id},
         {'m', mac},

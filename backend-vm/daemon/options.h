@@ -5,18 +5,23 @@
 
 #define OPTIONS_DEFAULT_CONFIG "/etc/virtio-shadowd.conf"
 
-#include <stdbool.h>
+/* Is a disk to write through (%t)? */
+enum options_writethrough {
+    WRITETHROUGH_AUTO, /* for guests that would survive this VM */
+    WRITETHROUGH_ON,
+    WRITETHROUGH_OFF,
+};
 
 struct options {
     char *run_dir;
-    char *device_cmd;  /* of a disk */
-    char *net_cmd;     /* of a network device; empty: somebody else starts it */
-    char *module;      /* the kernel module's device file */
-    bool writethrough; /* %t, for guests that would survive this VM */
-    int net_mtu;       /* told to drivers; 0: none */
-    int limit_ms;      /* for each message to a device process */
-    int drain_ms;      /* for a device to finish its requests */
-    int verbosity;     /* of log.h */
+    char *device_cmd; /* of a disk */
+    char *net_cmd;    /* of a network device; empty: somebody else starts it */
+    char *module;     /* the kernel module's device file */
+    enum options_writethrough writethrough;
+    int net_mtu;   /* told to drivers; 0: none */
+    int limit_ms;  /* for each message to a device process */
+    int drain_ms;  /* for a device to finish its requests */
+    int verbosity; /* of log.h */
 };
 
 /* What remains to be done after the command line was read. */

@@ -523,6 +523,93 @@ static void another_process_takes_over(void **state)
     assert_int_equal(x->store_state, STORE_CONNECTED);
 }
 
+/*
+ * What was done in which order, by preload/writes.c: nothing; or there was no flush; or the last
+ * one began after the last write had ended, and has ended; or the last write is in the page cache
+ * only.
+ */
+static const char *durability(const char *log)
+{
+    char text[4096] = "";
+    const char *write, *flush;
+    FILE *f = fopen(log, "re");
+
+    if (!f) {
+        return "nothing";
+    }
+    text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
+    fclose(f);
+    write = strrchr(text, 'w');
+    flush = strrchr(text, 'b');
+    if (!flush) {
+        return write ? "no flush" : "nothing";
+    }
+    return write && write < flush && strchr(flush, 'e') ? "flushed" : "cached";
+}
+
+/* Writes one by one, and many at a time: what of that is on the disk when they have returned? */
+static const char *written(enum options_writethrough option, bool restartable)
+{
+    struct store_device node;
+    const char *found = NULL;
+    struct fake_xen *x = &fake_xen[0];
+    char path[128], log[128];
+
+    qsd_make_image(path, sizeof(path));
+    scratch_path(log, sizeof(log), "writes.log");
+    unlink(log);
+    setenv("WRITES_LOG", log, 1);
+    setenv("LD_PRELOAD", PRELOAD, 1);
+    t.options.writethrough = option;
+    node = disk_node(0, path);
+    node.restartable = restartable;
+    t.device[0] = device_create(&t.env, &node);
+    assert_non_null(t.device[0]);
+    until(ready, x);
+    unsetenv("LD_PRELOAD");
+    fake_xen_driver_ok(x);
+    until(connected, x);
+    for (unsigned int round = 0; round < 8; round++) {
+        const char *now;
+
+        for (unsigned int slot = 0; slot < (round < 2 ? 1 : 8); slot++) {
+            write_slot(x, slot, round);
+        }
+        fake_xen_kick(x, 0);
+        until(all_returned, x);
+        now = durability(log);
+        if (found && strcmp(found, now)) {
+            return "not always the same";
+        }
+        found = now;
+    }
+    return found;
+}
+
+static void disk_of_a_guest_that_goes_on_writes_through(void **state)
+{
+    (void)state;
+    assert_string_equal(written(WRITETHROUGH_AUTO, true), "flushed");
+}
+
+static void disk_of_a_guest_that_does_not_need_not(void **state)
+{
+    (void)state;
+    assert_string_equal(written(WRITETHROUGH_AUTO, false), "no flush");
+}
+
+static void writes_through_if_told_to(void **state)
+{
+    (void)state;
+    assert_string_equal(written(WRITETHROUGH_ON, false), "flushed");
+}
+
+static void does_not_write_through_if_told_so(void **state)
+{
+    (void)state;
+    assert_string_equal(written(WRITETHROUGH_OFF, true), "no flush");
+}
+
 /* Requests that come while there is no process. */
 static void requests_wait_for_another_process(void **state)
 {
@@ -1063,6 +1150,10 @@ static const struct CMUnitTest tests[] = {
     TEST(fails_and_recovers),
     TEST(device_process_dies),
     TEST(another_process_takes_over),
+    TEST(disk_of_a_guest_that_goes_on_writes_through),
+    TEST(disk_of_a_guest_that_does_not_need_not),
+    TEST(writes_through_if_told_to),
+    TEST(does_not_write_through_if_told_so),
     TEST(requests_wait_for_another_process),
     TEST(process_that_is_lost_is_gone_before_the_next),
     TEST(another_daemon_takes_over),

@@ -311,6 +311,15 @@ static void command_line(void **state)
     options_free(&o);
     assert_int_equal(read_options(&o, "--net-mtu", "67"), OPTIONS_BAD);
     options_free(&o);
+    assert_int_equal(o.writethrough, WRITETHROUGH_AUTO);
+    assert_int_equal(read_options(&o, "--writethrough", "off"), OPTIONS_RUN);
+    assert_int_equal(o.writethrough, WRITETHROUGH_OFF);
+    options_free(&o);
+    assert_int_equal(read_options(&o, "--writethrough", "on"), OPTIONS_RUN);
+    assert_int_equal(o.writethrough, WRITETHROUGH_ON);
+    options_free(&o);
+    assert_int_equal(read_options(&o, "--writethrough", "yes"), OPTIONS_BAD);
+    options_free(&o);
     assert_int_equal(read_options(&o, "word", NULL), OPTIONS_BAD);
     options_free(&o);
     assert_int_equal(read_options(&o, "--config", "/nonexistent/file"), OPTIONS_BAD);
