@@ -28,7 +28,7 @@ log_tables() {
 # deep_fio GUEST: as many big requests at a time as a queue may be expected to hold. To a file, as the
 # disk is every scenario's.
 deep_fio() {
-    guest_run "$1" 30 "mount /dev/vda2 /mnt" >&2
+    guest_run "$1" 30 "mount /dev/vda2 /mnt; rm -f /mnt/data" >&2
     _fio=$(fio_verify "$1" /mnt/fio "--bs=128k --iodepth=32 --size=64m")
     guest_run "$1" 60 "rm /mnt/fio; umount /mnt" >&2
     echo "$(negotiated "$1" 0)fio=$_fio $(tables "$1" 0) $(at_rest "$1" 0)"
