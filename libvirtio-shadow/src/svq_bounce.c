@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Bounce pages. */
 #include "svq_bounce.h"
-#include "svq_runs.h"
 
 /* From this length on, a buffer begins a page, as devices that do direct I/O like it. */
 #define ALIGN_FROM      SVQ_PAGE_SIZE
@@ -34,12 +33,4 @@ bool svq_bounce_alloc(struct svq_bounce *b, uint32_t len, uint32_t *off)
     *off = first * SVQ_BOUNCE_GRANULE;
 
     return true;
-}
-
-void svq_bounce_free(struct svq_bounce *b, uint32_t off, uint32_t len)
-{
-    unsigned int nr = svq_bounce_granules(len);
-
-    svq_runs_set(b->used, off / SVQ_BOUNCE_GRANULE, nr, false);
-    b->nr_free += nr;
 }

@@ -13,17 +13,26 @@
 
 #include <virtio-shadow/svq.h>
 
+#include "svq_runs.h"
+
 /* Nothing is handed out. */
 void svq_bounce_init(struct svq_bounce *b);
 
 /* Room for len > 0 bytes, in one piece: its offset.  False if there is none. */
 bool svq_bounce_alloc(struct svq_bounce *b, uint32_t len, uint32_t *off);
-void svq_bounce_free(struct svq_bounce *b, uint32_t off, uint32_t len);
 
 /* What len bytes take. */
 static inline uint32_t svq_bounce_granules(uint32_t len)
 {
     return len / SVQ_BOUNCE_GRANULE + !!(len % SVQ_BOUNCE_GRANULE);
+}
+
+static inline void svq_bounce_free(struct svq_bounce *b, uint32_t off, uint32_t len)
+{
+    unsigned int nr = svq_bounce_granules(len);
+
+    svq_runs_set(b->used, off / SVQ_BOUNCE_GRANULE, nr, false);
+    b->nr_free += nr;
 }
 
 #endif /* SVQ_BOUNCE_H */

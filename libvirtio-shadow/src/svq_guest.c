@@ -34,20 +34,6 @@ enum svq_error svq_guest_read(struct svq_dev *dev, uint64_t addr, void *buf, uin
     return SVQ_ERR_NONE;
 }
 
-/* All of it is in one page of the guest's. */
-static void copy_page(struct svq_dev *dev, uint64_t frame, uint32_t at, uint8_t *const page[],
-                      uint32_t off, uint32_t len, bool to_guest)
-{
-    uint32_t n;
-
-    for ( ; len; at += n, off += n, len -= n )
-    {
-        n = in_page(off, len);
-        svq_env_copy(dev, frame, at, page[off >> SVQ_PAGE_SHIFT] + (off & SVQ_PAGE_MASK), n,
-                     to_guest);
-    }
-}
-
 enum svq_error svq_guest_copy(struct svq_dev *dev, uint64_t addr, uint8_t *const page[],
                               uint32_t off, uint32_t len, bool to_guest)
 {
@@ -61,8 +47,10 @@ enum svq_error svq_guest_copy(struct svq_dev *dev, uint64_t addr, uint8_t *const
         if ( frame == SVQ_NO_FRAME )
             return SVQ_ERR_PAGE;
 
-        n = in_page(addr, len);
-        copy_page(dev, frame, (uint32_t)(addr & SVQ_PAGE_MASK), page, off, n, to_guest);
+        /* In one page on either side.  Mostly both begin one, or are short. */
+        n = in_page(off, in_page(addr, len));
+        svq_env_copy(dev, frame, (uint32_t)(addr & SVQ_PAGE_MASK),
+                     page[off >> SVQ_PAGE_SHIFT] + (off & SVQ_PAGE_MASK), n, to_guest);
 
         if ( own )
             svq_env_forget(dev, frame);
