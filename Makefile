@@ -25,8 +25,8 @@ proofs: ## prove parts of the core, within bounds (tests/proofs/)
 	@testbed/host-packages.sh
 	@tests/run.sh proofs
 
-bench: ## measure: out/bench/report.html, results.json; QUICK=1 shows that it works, in short
-	@QUICK=$(QUICK) testbed/bench/run.sh
+bench: ## measure: out/bench/report.html, results.json; QUICK=1 (or BRIEF=1) shows that it works
+	@QUICK=$(QUICK) BRIEF=$(BRIEF) testbed/bench/run.sh
 
 shell: ## boot with the devices up and give an interactive dom0 on this terminal
 	@testbed/shell.sh

@@ -6,7 +6,8 @@
 # -x  more arguments for Xen
 # -k  the stage that built Xen (default hypervisor)
 # -m  memory of the machine (default 3072)
-# -d  one more drive, read-only: /dev/disk/NAME
+# -d  one more drive, read-only: NAME=FILE, in dom0 /dev/disk/NAME
+# -w  the same, and what is written to it stays in the file
 # -s  a folder that dom0 finds in /testbed, under its own name
 # -i  interactive: the console is this terminal, and there is no time limit
 # Leaves in OUTDIR: xen.log (console of Xen and dom0) and results/ (checks, values, logs per
@@ -16,7 +17,7 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
 usage() {
-    sed -n 's/^# \{0,1\}//; 3,15p' "$0" >&2
+    sed -n 's/^# \{0,1\}//; 3,16p' "$0" >&2
     exit 2
 }
 
@@ -26,14 +27,16 @@ interactive=
 hypervisor=hypervisor
 memory=3072
 drives=()
+writable=()
 shares=()
-while getopts t:x:k:m:d:s:i option; do
+while getopts t:x:k:m:d:w:s:i option; do
     case $option in
         t) limit=$OPTARG ;;
         x) xen_args=$OPTARG ;;
         k) hypervisor=$OPTARG ;;
         m) memory=$OPTARG ;;
         d) drives+=("$OPTARG") ;;
+        w) writable+=("$OPTARG") ;;
         s) shares+=("$OPTARG") ;;
         i) interactive=1 ;;
         *) usage ;;
@@ -107,6 +110,9 @@ drive guest1 "$guest" snapshot=on,cache=unsafe
 drive guest2 "$guest" snapshot=on,cache=unsafe
 for each in "${drives[@]}"; do
     drive "${each%%=*}" "${each#*=}" readonly=on
+done
+for each in "${writable[@]}"; do
+    drive "${each%%=*}" "${each#*=}" cache=unsafe
 done
 
 # For a debugger or a monitor, say.

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Writes settings, and the plans that bench-drive follows in the emulated machine: plan.py FOLDER [quick]
+"""Writes settings, and the plans that bench-drive follows in the emulated machine: plan.py FOLDER SIZE
+
+SIZE is full, brief (all that a full run does, once and for next to no time) or quick (a little of it).
 
 Policies take turns within a workload, so that the ratio of two is between neighbours in time, and
 the order turns from round to round, so that none is always the first after a change of workload.
@@ -17,121 +19,145 @@ DEPTHS = [1, 32]
 RAM_DISK_MIB = 64
 BYTES = {"4k": 4096, "16k": 16384, "64k": 65536, "128k": 131072, "1m": 1048576}
 
+# How long each part may take, in seconds, whatever happens.
+LIMITS = {"full": {"block": 1500, "net": 300, "counts": 420, "scaling": 480},
+          "brief": {"block": 900, "net": 300, "counts": 420, "scaling": 480},
+          "quick": {"block": 240, "net": 180, "counts": 180, "scaling": 240}}
+
 
 def rotated(items, by):
     by %= len(items)
     return items[by:] + items[:by]
 
 
-def block(rounds, milliseconds, workloads):
+def in_domain(policy, workload, number, domain, seconds, command):
+    """A line for a program in a domain, which is stopped there first: dom0 could only give it up."""
+    return "\t".join([f"{policy} {workload} {number}", domain, str(seconds + 15),
+                      f"timeout -s KILL {seconds} {command}"])
+
+
+def in_dom0(policy, workload, number, command):
+    return "\t".join([f"{policy} {workload} {number}", "dom0", "10", command])
+
+
+def counters(workload, when):
+    return in_dom0("all", workload, when, "xl virtio-shadow-list -j guest")
+
+
+def micro():
+    """Xen measures its own parts, on a device that is at rest."""
+    for number in (1, 2, 3):
+        yield in_dom0("xen", "micro", number, "sh /testbed/bench/micro.sh")
+
+
+def one_workload(workload, number, policies, command_of):
+    """A run under each policy; in the first round between readings of Xen's counters."""
+    if number == 1:
+        yield counters(workload, "before")
+    for policy in policies:
+        yield in_domain(policy, workload, number, "guest", 30, command_of(policy))
+    if number == 1:
+        yield counters(workload, "after")
+
+
+def block(rounds, milliseconds, ramp, workloads):
     """Lines for fio on the disks DEVICE-POLICY: ID, domains, seconds, command."""
+    yield from micro()
     for number in range(1, rounds + 1):
         # What a run of the program costs that does next to nothing.
         for policy in POLICIES:
             command = f"/mnt/bench-fio ram-{policy} randread 4k 1 1 1"
-            yield "\t".join([f"{policy} startup {number}", "guest", "30", command])
+            yield in_domain(policy, "startup", number, "guest", 30, command)
         for index, (device, pattern, size, depth) in enumerate(workloads):
             prefix = "" if device == "ram" else f"{device}-"
-            name = f"{prefix}{pattern}-{size}-qd{depth}"
-            for policy in rotated(POLICIES, number + index):
-                command = f"/mnt/bench-fio {device}-{policy} {pattern} {size} {depth} {milliseconds}"
-                if number == 1:
-                    yield counters(policy, name, "before")
-                yield "\t".join([f"{policy} {name} {number}", "guest", "30", command])
-                if number == 1:
-                    yield counters(policy, name, "after")
-
-
-def counters(policy, name, when):
-    return "\t".join([f"{policy} {name} {when}", "dom0", "10", "xl virtio-shadow-list -j guest"])
+            options = f"{pattern} {size} {depth} {milliseconds} {ramp}"
+            yield from one_workload(f"{prefix}{pattern}-{size}-qd{depth}", number,
+                                    rotated(POLICIES, number + index),
+                                    lambda p, d=device, o=options: f"/mnt/bench-fio {d}-{p} {o}")
 
 
 def net(rounds, milliseconds):
     """Lines for the network: a stream each way, and requests and responses of 64 bytes."""
     for number in range(1, rounds + 1):
         for index, what in enumerate(["send", "receive", "rr"]):
-            for policy in rotated(POLICIES, number + index):
-                name = f"net-{what}"
-                if number == 1:
-                    yield counters(policy, name, "before")
-                command = f"/mnt/bench-net @MAC-{policy}@ @HOST-{policy}@ {what} {milliseconds}"
-                yield "\t".join([f"{policy} {name} {number}", "guest", "30", command])
-                if number == 1:
-                    yield counters(policy, name, "after")
+            yield from one_workload(
+                f"net-{what}", number, rotated(POLICIES, number + index),
+                lambda p, w=what: f"/mnt/bench-net @MAC-{p}@ @HOST-{p}@ {w} {milliseconds}")
 
 
 def counted(requests, workloads):
-    """Lines for bench-io on the null devices, each between counters."""
-    yield "\t".join(["idle idle 1", "guest", "30", "/mnt/bench-io -m -s 1000 none"])
+    """Lines for bench-io on the null devices."""
+    yield in_domain("idle", "idle", 1, "guest", 30, "/mnt/bench-io -m -s 1000 none")
     for pattern, size, depth in workloads:
-        name = f"null-{pattern}-{size}-qd{depth}"
-        options = "-r " + ("-w " if "write" in pattern else "")
         number = max(requests // (16 if size == "1m" else 1), depth)
-        for policy in POLICIES:
-            command = (f"/mnt/bench-io -m {options}-b {BYTES[size]} -q {depth} -n {number} "
-                       f"/dev/bench/null-{policy}")
-            yield counters(policy, name, "before")
-            yield "\t".join([f"{policy} {name} 1", "guest", "60", command])
-            yield counters(policy, name, "after")
+        options = (f"-m -r {'-w ' if 'write' in pattern else ''}-b {BYTES[size]} -q {depth} "
+                   f"-n {number}")
+        yield from one_workload(f"null-{pattern}-{size}-qd{depth}", 1, POLICIES,
+                                lambda p, o=options: f"/mnt/bench-io {o} /dev/bench/null-{p}")
 
 
 def scaled(requests, memory, devices, queues, guests, pages):
-    """Lines for bench-io in the guests of the scaling scenario: the size is in the ID."""
-    def line(what, number, guest, options, disks="/dev/bench/1", marks=True, when="1"):
-        command = f"/mnt/bench-io {'-m ' if marks else ''}-r -q 4 {options} {disks}"
-        return "\t".join([f"@POLICY@ {what}-{number} {when}", guest, "60", command])
+    """Lines for bench-io in the guests of the scaling scenario, with the default policy."""
+    def line(what, number, guest, options, disks="/dev/bench/1", depth=1, marks="-m "):
+        return in_domain("hybrid", f"{what}-{number}", 1, guest, 60,
+                         f"/mnt/bench-io {marks}-r -q {depth} {options} {disks}")
 
-    def mark(what, number, when):
-        return "\t".join([f"@POLICY@ {what}-{number} {when}", f"m{memory[0]}", "60",
-                          "/mnt/bench-io -m -s 1 none"])
-
+    first = f"m{memory[0]}"
     for number in memory:
         yield line("memory", number, f"m{number}", f"-n {requests}")
+    for number in pages:
+        yield line("table", number, first, f"-b {number * 4096} -n {requests // 2}")
+    for number in guests:
+        # Programs that run at the same time do not mark: what they are counted by are the lines.
+        names = ",".join(f"m{mib}" for mib in memory[:number])
+        yield line("guests", number, names, f"-n {requests}", depth=4, marks="")
+    # One request at a time, of the devices in turn: with more of them, several on one would be fewer.
     for number in devices:
         disks = " ".join(f"/dev/bench/{i + 1}" for i in range(number))
         yield line("devices", number, "many", f"-n {requests}", disks)
     for number in queues:
-        yield line("queues", number, "queues", f"-t {number} -n {requests}")
-    for number in pages:
-        yield line("table", number, f"m{memory[0]}", f"-b {number * 4096} -n {requests // 2}")
-    for number in guests:
-        yield mark("guests", number, "begin")
-        names = ",".join(f"m{mib}" for mib in memory[:number])
-        yield line("guests", number, names, f"-n {requests}", marks=False, when="between")
-        yield mark("guests", number, "end")
+        yield line("queues", number, "queues", f"-t {number} -n {requests}", depth=4)
 
 
-def main():
-    folder = pathlib.Path(sys.argv[1])
-    quick = sys.argv[2:] == ["quick"]
+def plans_of(size):
+    """Plans by name, and what the scenarios have to know."""
     everything = [("ram", *rest) for rest in itertools.product(PATTERNS, SIZES, DEPTHS)]
     null = [("null", *rest) for rest in itertools.product(["randread", "randwrite"],
                                                           ["4k", "64k", "1m"], DEPTHS)]
-    if quick:
+    counts = list(itertools.product(["randread", "randwrite"], ["4k", "64k", "1m"], DEPTHS))
+    if size == "quick":
         cells = [("ram", "randread", "4k", 32), ("ram", "write", "64k", 1),
                  ("null", "randread", "4k", 32)]
         memory, devices, queues = [256, 512], [1, 2], [1, 2]
         plans = {
-            "block": block(1, 200, cells),
+            "block": block(1, 200, 100, cells),
             "net": net(1, 0),
             "counts": counted(64, [("randread", "4k", 32)]),
             "scaling": scaled(64, memory, devices, queues, [1, 2], [1, 16]),
         }
     else:
+        full = size == "full"
         memory, devices, queues = [256, 512, 1024, 2048], [1, 2, 4, 8, 16, 32], [1, 2, 4, 8]
         plans = {
-            "block": block(3, 400, everything + null),
-            "net": net(3, 1000),
-            "counts": counted(800, itertools.product(["randread", "randwrite"],
-                                                     ["4k", "64k", "1m"], DEPTHS)),
-            "scaling": scaled(800, memory, devices, queues, [1, 2, 3, 4],
+            "block": block(3, 400, 150, everything + null) if full else
+                     block(1, 50, 10, everything + null),
+            "net": net(3, 1000) if full else net(1, 0),
+            "counts": counted(800 if full else 64, counts),
+            "scaling": scaled(800 if full else 64, memory, devices, queues, [1, 2, 3, 4],
                               [1, 2, 4, 8, 16, 32, 64, 120]),
         }
-    for name, lines in plans.items():
-        (folder / name).write_text("".join(line + "\n" for line in lines))
     settings = {"POLICIES": " ".join(POLICIES), "RAM_DISK_MIB": RAM_DISK_MIB,
                 "SCALING_MEMORY": " ".join(map(str, memory)), "SCALING_DEVICES": devices[-1],
                 "SCALING_QUEUES": queues[-1]}
+    return {name: list(lines) for name, lines in plans.items()}, settings
+
+
+def main():
+    folder, size = pathlib.Path(sys.argv[1]), sys.argv[2]
+    plans, settings = plans_of(size)
+    for name, lines in plans.items():
+        (folder / name).write_text("".join(line + "\n" for line in lines))
+        (folder / f"{name}.limit").write_text(f"{LIMITS[size][name]}\n")
     (folder / "settings").write_text("".join(f'{k}="{v}"\n' for k, v in settings.items()))
 
 

@@ -3,15 +3,14 @@
 # Helpers for the benchmark's scenarios, in dom0:
 #   . /testbed/dom0/lib.sh
 #   . /testbed/bench/lib.sh
-# What the host says is in /testbed/bench: settings, and the plans (plan.py).
+# What the host says is in /testbed/bench: settings, and the plan (plan.py).
 # shellcheck source=/dev/null
 . /testbed/bench/settings
 
-BENCH=$RESULTS/bench
 GUEST_MIB=384
 PIN_BACKEND=0
 PIN_GUEST=1
-mkdir -p "$BENCH" /bench
+mkdir -p /bench
 grep -q " /bench " /proc/mounts || mount -t ext4 -o ro /dev/disk/bench /bench
 
 # shellcheck source=/dev/null
@@ -34,8 +33,7 @@ null_blk.nr_devices=1 null_blk.gb=1 null_blk.queue_mode=0" \
     echo "cpus = \"$PIN_BACKEND\"" >>"$_config"
     create "$_config" && wait_up backend 60 &&
         guest_run backend 30 "mount -t ext4 -o ro /dev/xvdb /mnt && mkdir -p /run/bench && \
-            dd if=/dev/urandom of=/dev/ram0 bs=1M count=$RAM_DISK_MIB 2>&1" &&
-        alt_backend_start backend
+            dd if=/dev/urandom of=/dev/ram0 bs=1M count=$RAM_DISK_MIB 2>&1"
 }
 
 # serve_disk NAME ram|null [QUEUES]: a device process in the backend VM, a stock one, that listens on
@@ -72,10 +70,33 @@ policy_known() {
     esac
 }
 
-# skip POLICY WHY: for the report.
+# Lines of a plan are kept or not by their first word, a policy, or by the domain that they are about.
+# What is left out is told to the report in their place.
+
+# skip POLICY WHY: there is no such thing, which is nobody's fault.
 skip() {
     log "no $1: $2"
-    echo "$1	$2" >>"$BENCH/skipped"
+    echo "$2" >"/run/testbed/why.$1"
+    printf '%s - skipped\tdom0\t10\tcat /run/testbed/why.%s\n' "$1" "$1" >>/run/testbed/skipped
+    _absent="$_absent $1"
+}
+
+# lose POLICY|DOMAIN WHY: it should be there, but is not.
+lose() {
+    log "no $1: $2"
+    echo "$2" >"/run/testbed/why.$1"
+    _lost="$_lost $1"
+}
+_absent=
+_lost=
+: >/run/testbed/skipped
+
+# lost POLICY
+lost() {
+    case " $_lost " in
+        *" $1 "*) return 0 ;;
+    esac
+    return 1
 }
 
 # register_address GUEST VDEV: where the registers of a virtio disk are.
@@ -89,26 +110,36 @@ tty_of() {
     echo "$1=$(domid "$1")=$(xenstore-read "/local/domain/$(domid "$1")/console/tty")"
 }
 
-# drive PLAN DOMAIN...: runs a plan; what it records is in results/bench/PLAN.
+# drive DOMAIN...: runs the plan. What it records goes to a drive of its own, line by line, for when
+# this machine does not come to a good end.
 drive() {
-    _plan=$1
-    shift
     _ttys=
     for _d; do
         _ttys="$_ttys $(tty_of "$_d")"
     done
     # shellcheck disable=SC2086  # one word per domain
-    /bench/bench-drive "/run/testbed/$_plan" "$BENCH/$_plan" $_ttys
+    /bench/bench-drive -u "$UNTIL" /run/testbed/plan /dev/disk/records $_ttys
 }
 
-# plan NAME POLICY...: the lines of a plan that are about these policies; the policy is the first
-# word of a line's ID.
+# plan: what there is to do, without what is lost or left out. In place of what is lost stands a line
+# that fails and says why.
 plan() {
-    _name=$1
-    shift
-    awk -F '\t' -v policies=" $* " '{ split($1, id, " ") } index(policies, " " id[1] " ")' \
-        "/testbed/bench/$_name" >"/run/testbed/$_name"
-    [ -s "/run/testbed/$_name" ]
+    {
+        cat /run/testbed/skipped
+        awk -F '\t' -v OFS='\t' -v absent=" $_absent " -v lost=" $_lost " '
+            { split($1, id, " ") }
+            index(absent, " " id[1] " ") { next }
+            {
+                n = split(id[1] "," $2, names, ",")
+                for (i = 1; i <= n; i++)
+                    if (index(lost, " " names[i] " ")) {
+                        print $1, "dom0", 10, "cat /run/testbed/why." names[i] "; exit 1"
+                        next
+                    }
+                print
+            }' /testbed/bench/plan
+    } >/run/testbed/plan
+    log "$(wc -l </run/testbed/plan) lines of the plan"
 }
 
 # letter N: of a disk: c to z, then aa to az.
@@ -129,69 +160,87 @@ block_device() {
 }
 
 # bench_disks DEVICES: a guest with a disk per policy of POLICIES and per kind of device, ram or null,
-# called DEVICE-POLICY; sets policies to those that there are.
+# called DEVICE-POLICY. Policies that cannot be had are lost, and the others go on.
 bench_disks() {
     _devices=$1
-    _links=
-    _late=
-    _early=
-    policies=
-    _n=0
-    set --
-    # shellcheck disable=SC2153  # settings
-    for _policy in $POLICIES; do
-        if policy_known "$_policy"; then
-            policies="$policies $_policy"
-        else
-            skip "$_policy" "the testbed has none"
-        fi
-    done
-    for _policy in $policies; do
-        for _device in $_devices; do
-            _n=$((_n + 1))
-            _disk_name=$_device-$_policy
-            _vdev=xvd$(letter $_n)
+    for _device in $_devices; do
+        # shellcheck disable=SC2153  # settings
+        for _policy in $POLICIES; do
             case $_policy in
-                pv*)
-                    _late="$_late $_policy=$_device=$_vdev"
-                    _links="$_links $_disk_name=/dev/$_vdev"
-                    continue
-                    ;;
-                xen-grant-dma)
-                    set -- "$@" "$(alt_disk "$_policy" backend "$_vdev" "$(block_device "$_device")")"
-                    ;;
-                swiotlb)
-                    check "$_device device for $_policy" serve_disk "$_disk_name" "$_device" || return 1
-                    set -- "$@" "$(alt_disk "$_policy" backend "$_vdev" "/run/bench/$_disk_name")"
-                    ;;
+                pv* | xen-grant-dma) ;;
                 *)
-                    check "$_device device for $_policy" serve_disk "$_disk_name" "$_device" || return 1
-                    set -- "$@" "$(bench_disk "$_disk_name" "$_vdev" "shadow_policy=$_policy")"
+                    check "$_device device for $_policy" serve_disk "$_device-$_policy" "$_device" ||
+                        lose "$_policy" "its device did not start"
                     ;;
             esac
-            _early="$_early $_disk_name=$_vdev"
         done
+    done
+    if ! guest_with_disks; then
+        # Those that need more of guest and toolstack than the others.
+        destroy guest
+        for _policy in xen-grant-dma swiotlb; do
+            lose "$_policy" "no guest with it was created, or came up"
+        done
+        guest_with_disks || return 1
+    fi
+    check "programs are there" guest_run guest 20 "mount -t ext4 -o ro /dev/xvdb /mnt" || return 1
+    find_disks
+}
+
+# disks_of [late]: the disks of policies that are not lost, NAME=VDEV; of those that come to the
+# running guest if asked for.
+disks_of() {
+    _n=0
+    for _policy in $POLICIES; do
+        for _device in $_devices; do
+            _n=$((_n + 1))
+            case $_policy/${1:-early} in
+                pv*/early) continue ;;
+                pv*/late) ;;
+                */late) continue ;;
+            esac
+            lost "$_policy" || echo "$_device-$_policy=xvd$(letter $_n)"
+        done
+    done
+}
+
+guest_with_disks() {
+    set --
+    for _each in $(disks_of); do
+        _disk_name=${_each%=*}
+        _vdev=${_each#*=}
+        _policy=${_disk_name#*-}
+        case $_policy in
+            xen-grant-dma)
+                set -- "$@" "$(alt_disk "$_policy" backend "$_vdev" \
+                    "$(block_device "${_disk_name%%-*}")")"
+                ;;
+            swiotlb)
+                set -- "$@" "$(alt_disk "$_policy" backend "$_vdev" "/run/bench/$_disk_name")"
+                ;;
+            *) set -- "$@" "$(bench_disk "$_disk_name" "$_vdev" "shadow_policy=$_policy")" ;;
+        esac
     done
     _config=$(write_config guest "$TRIMMED" "$GUEST_MIB" 1 "root=/dev/xvda1 rw" \
         "$(pv_disk guest1 xvda rw)" "$(pv_disk bench xvdb ro)" "$@")
     echo "cpus = \"$PIN_GUEST\"" >>"$_config"
-    check "guest is created" alt_create backend "$_config" || return 1
-    check "guest is up" wait_up guest 60 || return 1
-    for _each in $_early; do
-        _links="$_links ${_each%=*}=$(register_address guest "${_each#*=}")"
-    done
-    for _each in $_late; do
-        late_disk "$_each" || return 1
-    done
-    check "programs are there" guest_run guest 20 "mount -t ext4 -o ro /dev/xvdb /mnt"
-    check "guest finds its disks" guest_run guest 20 "/mnt/bench-links $_links"
+    check "guest is created" alt_create backend "$_config" && check "guest is up" wait_up guest 60
 }
 
-# late_disk POLICY=DEVICE=VDEV: one that comes to the running guest.
-late_disk() {
-    _policy=${1%%=*}
-    _device=${1#*=}
-    _vdev=${_device#*=}
-    _device=$(block_device "${_device%%=*}")
-    check "$_policy disk, $_device" alt_attach "$_policy" backend guest "$_vdev" "$_device"
+# find_disks: gives the guest's disks their names there; those that come late come now.
+find_disks() {
+    for _each in $(disks_of late); do
+        _disk_name=${_each%=*}
+        check "$_disk_name is attached" alt_attach "${_disk_name#*-}" backend guest "${_each#*=}" \
+            "$(block_device "${_disk_name%%-*}")" || lose "${_disk_name#*-}" "it could not be attached"
+    done
+    for _each in $(disks_of) $(disks_of late); do
+        _disk_name=${_each%=*}
+        case $_disk_name in
+            *-pv*) _where=/dev/${_each#*=} ;;
+            *) _where=$(register_address guest "${_each#*=}") ;;
+        esac
+        check "guest finds $_disk_name" guest_run guest 20 "/mnt/bench-links $_disk_name=$_where" ||
+            lose "${_disk_name#*-}" "the guest does not find its disk"
+    done
 }

@@ -5,10 +5,12 @@
  *
  *   -plugin file=libxen-instructions.so,out=FILE
  *
- * A program in any domain takes a snapshot by executing the instruction "hint #MARK" (a NOP to the
- * processor). FILE gets, per snapshot, what was counted since the one before:
+ * A program in any domain takes a snapshot by executing the instruction "hint #112" or "hint #113"
+ * (NOPs to the processor). FILE gets, per snapshot, what was counted since the one before:
  *
- *   mark N xen=I other=I eret=E tlbi=T...
+ *   mark xen=I other=I eret=E tlbi=T...    for 112: the begin or the end of what is to be counted
+ *   line xen=I other=I eret=E tlbi=T...    for 113: bench-drive begins with a line of its plan, or
+ *                                          is at its end, whatever the line's programs have marked
  *   b ADDRESS INSTRUCTIONS EXECUTIONS      for each translated block of Xen's that ran
  *
  * Counts are per emulated CPU and exact; a block counts as executed when it is entered. ERETs are
@@ -29,6 +31,7 @@
 
 #define HINT(n) (0xd503201fu | (uint32_t)(n) << 5)
 #define MARK HINT(112)
+#define LINE HINT(113)
 
 PLUGIN_EXPORT int qemu_plugin_version = PLUGIN_INTERFACE_VERSION;
 
@@ -62,7 +65,6 @@ struct others {
 static struct block *bucket[BUCKETS];
 static struct others others[MAX_CPUS];
 static uint64_t others_seen;
-static unsigned int marks;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static FILE *out;
 
@@ -116,7 +118,6 @@ static void on_mark(unsigned int cpu, void *data)
     uint64_t xen = 0, other = 0, before, now, events[EVENTS] = {0};
 
     (void)cpu;
-    (void)data;
     pthread_mutex_lock(&lock);
     for (int i = 0; i < BUCKETS; i++)
         for (struct block *b = bucket[i]; b; b = b->next) {
@@ -127,7 +128,7 @@ static void on_mark(unsigned int cpu, void *data)
         }
     for (int i = 0; i < MAX_CPUS; i++)
         other += others[i].instructions;
-    fprintf(out, "mark %u xen=%" PRIu64 " other=%" PRIu64, ++marks, xen, other - others_seen);
+    fprintf(out, "%s xen=%" PRIu64 " other=%" PRIu64, (const char *)data, xen, other - others_seen);
     for (int e = 0; e < EVENTS; e++)
         fprintf(out, " %s=%" PRIu64, event_names[e], events[e]);
     fputc('\n', out);
@@ -191,8 +192,9 @@ static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
         struct qemu_plugin_insn *in = qemu_plugin_tb_get_insn(tb, i);
 
         memcpy(&insn, qemu_plugin_insn_data(in), sizeof(insn));
-        if (insn == MARK)
-            qemu_plugin_register_vcpu_insn_exec_cb(in, on_mark, QEMU_PLUGIN_CB_NO_REGS, NULL);
+        if (insn == MARK || insn == LINE)
+            qemu_plugin_register_vcpu_insn_exec_cb(in, on_mark, QEMU_PLUGIN_CB_NO_REGS,
+                                                   insn == MARK ? "mark" : "line");
     }
 }
 

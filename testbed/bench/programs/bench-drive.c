@@ -2,17 +2,22 @@
 /*
  * Runs commands in domains, in dom0, and records what each took:
  *
- *   bench-drive PLAN OUT NAME=DOMID=TTY...
+ *   bench-drive [-u UPTIME] PLAN OUT NAME=DOMID=TTY...
  *
  * A line of PLAN is ID, targets, seconds and command, apart by tabs. Targets are names of domains,
  * apart by commas, that run the command at the same time (guest/serve answers on their consoles),
- * or dom0. OUT gets for each line:
+ * or dom0. OUT is a file or a drive, and is written to its medium after each line, of which it
+ * gets:
  *
  *   @cell ID
  *   @time NANOSECONDS
  *   @cpu NAME=NANOSECONDS ... idle=NANOSECONDS
  *   @out NAME STATUS
  *   | a line of output
+ *
+ * and "@end" after the last one. A command that does not end in time is the last one, since its
+ * domain can be asked nothing more: "@hung", status 3. No line is begun later than UPTIME seconds
+ * after this kernel has started: "@late", status 0.
  *
  * It waits in poll(2) meanwhile: dom0 has to leave the CPUs to those who are measured. The shell's
  * way, looking again and again, would not.
@@ -32,10 +37,14 @@
 
 #include <xenctrl.h>
 
+#include "mark.h"
+
 #define MAX_TARGETS 8
 #define MAX_DOMAINS 64
 #define MAX_CPUS 16
 #define TIMED_OUT 124
+#define HUNG 3
+#define PROGRESS_NS 15000000000ull
 
 struct target {
     const char *name;
@@ -184,7 +193,8 @@ static void receive(struct target *t)
     }
 }
 
-static void in_domains(char *names, unsigned int seconds, const char *command)
+/* Whether all of them have come to an end. */
+static bool in_domains(char *names, unsigned int seconds, const char *command)
 {
     struct target *used[MAX_TARGETS];
     struct pollfd fds[MAX_TARGETS];
@@ -196,6 +206,7 @@ static void in_domains(char *names, unsigned int seconds, const char *command)
     while ((name = strsep(&names, ",")) != NULL && n < MAX_TARGETS)
         used[n++] = find(name);
     sequence++;
+    mark_line();
     take(&before);
     limit = before.wall + (uint64_t)seconds * 1000000000;
     for (unsigned int i = 0; i < n; i++)
@@ -217,9 +228,11 @@ static void in_domains(char *names, unsigned int seconds, const char *command)
                 receive(used[i]);
     }
     take(&after);
+    mark_line();
     report_cpu(&before, &after);
     for (unsigned int i = 0; i < n; i++)
         report_text(used[i]->name, used[i]->status, used[i]->length ? used[i]->text : (char[]){0});
+    return !waiting;
 }
 
 static void in_dom0(const char *command)
@@ -259,28 +272,52 @@ static void add_target(char *argument)
     targets++;
 }
 
-int main(int argc, char **argv)
+/* How many lines are about domains; the others take no time worth mentioning. */
+static unsigned int count_lines(FILE *plan)
 {
+    unsigned int n = 0;
     char line[8192];
-    FILE *plan;
 
-    if (argc < 3) {
-        fprintf(stderr, "usage: bench-drive PLAN OUT NAME=DOMID=TTY...\n");
-        return 2;
-    }
-    plan = fopen(argv[1], "r");
-    if (!plan)
-        fail("cannot open", argv[1]);
-    out = fopen(argv[2], "a");
-    if (!out)
-        fail("cannot open", argv[2]);
-    for (int i = 3; i < argc; i++)
-        add_target(argv[i]);
-    xch = xc_interface_open(NULL, NULL, 0);
-    if (!xch)
-        fail("cannot reach", "Xen");
+    while (fgets(line, sizeof(line), plan))
+        n += !strstr(line, "\tdom0\t");
+    rewind(plan);
+    return n;
+}
+
+static uint64_t uptime_s(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_BOOTTIME, &t);
+    return (uint64_t)t.tv_sec;
+}
+
+/* The host passes on to the user what begins like this. */
+static void report_progress(FILE *console, unsigned int done, unsigned int of, uint64_t begin)
+{
+    uint64_t took = (now_ns() - begin) / 1000000000;
+
+    fprintf(console, "dom0: [%" PRIu64 "] %u of %u, about %" PRIu64 " s left\n", uptime_s(), done,
+            of, done ? took * (of - done) / done : 0);
+    fflush(console);
+}
+
+/* What was said so far outlives this machine. */
+static void save(void)
+{
+    if (fflush(out) || (fsync(fileno(out)) && errno != EINVAL))
+        fail("cannot write", "what was recorded");
+}
+
+static void drive(FILE *plan, FILE *console, uint64_t until)
+{
+    unsigned int of = count_lines(plan), done = 0;
+    uint64_t begin = now_ns(), said = begin;
+    char line[8192];
+
     while (fgets(line, sizeof(line), plan)) {
         char *rest = line, *id, *names, *seconds;
+        bool ended = true;
 
         line[strcspn(line, "\n")] = 0;
         id = strsep(&rest, "\t");
@@ -290,12 +327,62 @@ int main(int argc, char **argv)
             errno = EINVAL;
             fail("not a line of a plan:", id);
         }
+        if (until && uptime_s() > until) {
+            fprintf(out, "@late\n");
+            save();
+            return;
+        }
         fprintf(out, "@cell %s\n", id);
-        if (!strcmp(names, "dom0"))
+        if (!strcmp(names, "dom0")) {
             in_dom0(rest);
-        else
-            in_domains(names, (unsigned int)atoi(seconds), rest);
-        fflush(out);
+        } else {
+            ended = in_domains(names, (unsigned int)atoi(seconds), rest);
+            done++;
+        }
+        if (!ended) {
+            fprintf(out, "@hung\n");
+            save();
+            fprintf(stderr, "bench-drive: %s: no answer\n", id);
+            exit(HUNG);
+        }
+        save();
+        if (console && now_ns() - said > PROGRESS_NS) {
+            said = now_ns();
+            report_progress(console, done, of, begin);
+        }
     }
+    fprintf(out, "@end\n");
+    save();
+}
+
+int main(int argc, char **argv)
+{
+    uint64_t until = 0;
+    FILE *plan;
+    int option;
+
+    while ((option = getopt(argc, argv, "u:")) != -1) {
+        if (option != 'u')
+            return 2;
+        until = strtoull(optarg, NULL, 0);
+    }
+    argv += optind;
+    argc -= optind;
+    if (argc < 2) {
+        fprintf(stderr, "usage: bench-drive [-u UPTIME] PLAN OUT NAME=DOMID=TTY...\n");
+        return 2;
+    }
+    plan = fopen(argv[0], "r");
+    if (!plan)
+        fail("cannot open", argv[0]);
+    out = fopen(argv[1], "w");
+    if (!out)
+        fail("cannot open", argv[1]);
+    for (int i = 2; i < argc; i++)
+        add_target(argv[i]);
+    xch = xc_interface_open(NULL, NULL, 0);
+    if (!xch)
+        fail("cannot reach", "Xen");
+    drive(plan, fopen("/dev/console", "w"), until);
     return 0;
 }

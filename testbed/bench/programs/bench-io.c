@@ -151,7 +151,7 @@ static void child(unsigned int task, int ready, int start)
     if (buffers == MAP_FAILED || syscall(SYS_io_setup, MAX_DEPTH, &ctx))
         fail("no memory for", names[0]);
     memset(buffers, 0x5a, depth * bytes);
-    run(ctx, buffers, 2 * depth, task);
+    run(ctx, buffers, 2ul * depth * devices, task);
     if (write(ready, &c, 1) != 1 || read(start, &c, 1) != 1)
         _exit(1);
     run(ctx, buffers, requests / tasks, task);

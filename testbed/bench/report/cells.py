@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: MIT
 """The table: a workload under a policy, over all rounds."""
 
-import collections
 import statistics
 
-from records import parse_counters, parse_fio, parse_pairs
+from records import identity, parse_counters, parse_fio, parse_pairs
 
-# The names that Xen's tools have for what the table calls otherwise.
-TOOL_NAMES = {"swiotlb": "pool"}
+# What the table calls otherwise than Xen's tools.
+NAMES = {"pool": "swiotlb"}
 BYTES = {"4k": 4096, "16k": 16384, "64k": 65536, "128k": 131072, "1m": 1048576}
 STARTUP = "startup"
 
@@ -15,7 +14,9 @@ STARTUP = "startup"
 def block_value(record):
     """Throughput of a block workload: requests/s for small requests, MiB/s for large ones."""
     result = parse_fio(record.text("guest"))
-    if result is None:
+    if result and record.workload == STARTUP:
+        return 1, "program", None
+    if result is None or not result["kib_per_s"]:
         return None
     size = record.workload.split("-")[-2]
     if BYTES[size] < 65536:
@@ -57,67 +58,102 @@ def spread(values):
     return (max(values) - min(values)) / statistics.median(values)
 
 
-def counters_of(records):
-    """What the mediator counted for a workload: (policy, workload) -> counters."""
+def counters_of(boot):
+    """What the mediator counted for each workload: (policy, workload) -> counters."""
     before, result = {}, {}
-    for record in records:
-        if record.number not in ("before", "after"):
-            continue
-        key = (record.policy, record.workload)
-        counters = parse_counters(record.text("dom0"),
-                                  TOOL_NAMES.get(record.policy, record.policy))
+    for record in boot.records:
         if record.number == "before":
-            before[key] = counters
-        elif key in before:
-            result[key] = {name: value - before[key][name] for name, value in counters.items()}
+            before[record.workload] = parse_counters(record.text("dom0"))
+        elif record.number == "after" and record.workload in before:
+            for policy, counters in parse_counters(record.text("dom0")).items():
+                was = before[record.workload].get(policy, {})
+                result[NAMES.get(policy, policy), record.workload] = {
+                    name: value - was.get(name, 0) for name, value in counters.items()}
     return result
 
 
-def make_cells(records, value_of):
-    """The objects of results.json, and what did not work."""
-    rounds = collections.defaultdict(dict)
-    by_cell = collections.defaultdict(list)
-    startup = collections.defaultdict(list)
-    units, latencies, failed = {}, collections.defaultdict(list), []
-    for record in records:
-        if not record.number.isdigit() or record.policy == "idle":
-            continue
-        if record.workload == STARTUP:
-            startup[record.policy].append(record)
-            continue
-        key = (record.workload, record.policy)
-        measured = value_of(record)
-        if measured is None or any(record.status.values()):
-            failed.append({"workload": record.workload, "policy": record.policy,
-                           "round": record.number, "output": record.text("guest")[-300:]})
-            continue
-        rounds[key][record.number], units[key], latency = measured
-        by_cell[key].append(record)
-        if latency:
-            latencies[key].append(latency)
-    counted = counters_of(records)
+class Part:
+    """The runs of one part of the benchmark, over all of its boots."""
+
+    def __init__(self, boots, value_of):
+        self.runs = {}      # (policy, workload, round) -> record
+        self.values = {}    # the same -> value, unit, latencies
+        self.why = {}       # the same -> why there is none
+        self.skipped = {}   # policy -> why there is nothing of it
+        self.counters = {}  # (policy, workload) -> counters
+        self.ends = [f"the boot's time was up (boot {n})" if boot.late else boot.why
+                     for n, boot in enumerate(boots, 1)]
+        for boot in boots:
+            for record in boot.records:
+                self.take(record, value_of)
+            self.counters.update(counters_of(boot))
+
+    def take(self, record, value_of):
+        key = (record.policy, record.workload, record.number)
+        if record.number == "skipped":
+            self.skipped[record.policy] = record.text("dom0")
+        elif record.number.isdigit() and record.policy not in ("idle", "xen"):
+            measured = None if any(record.status.values()) else value_of(record)
+            if measured is None:
+                self.why[key] = ("no answer: " if record.hung else "") + record.last_words()
+            else:
+                self.runs[key] = record
+                self.values[key] = measured
+                self.why.pop(key, None)
+
+    def reason(self, key):
+        """Why a run that was planned is not there."""
+        ends = [end for end in self.ends if end]
+        return (self.why.get(key) or self.skipped.get(key[0]) or
+                (ends[-1] if ends else "it was not run"))
+
+
+def planned(lines):
+    """The runs of a plan: policy, workload, round."""
+    keys = [identity(line) for line in lines]
+    return [key for key in keys if key[2].isdigit() and key[0] not in ("idle", "xen")]
+
+
+def make_cells(part, lines):
+    """The objects of results.json, and what was planned but could not be measured."""
+    keys = planned(lines)
+    failed = [{"workload": w, "policy": p, "round": n, "why": part.reason((p, w, n))}
+              for p, w, n in keys if (p, w, n) not in part.values and p not in part.skipped]
+    startup = {}
+    for (policy, workload, _), record in part.runs.items():
+        if workload == STARTUP:
+            startup.setdefault(policy, []).append(record)
     cells = []
-    for (workload, policy), values in rounds.items():
-        key = (workload, policy)
-        baseline = rounds.get((workload, "trusted"), {})
-        ratios = [values[n] / baseline[n] for n in values if baseline.get(n)]
-        cell = {
-            "workload": workload, "policy": policy,
-            "median": round(statistics.median(values.values()), 2), "unit": units[key],
-            "spread": round(spread(list(values.values())), 3), "rounds": len(values),
-            "values": [round(v, 2) for v in values.values()],
-            "ratio_to_trusted": round(statistics.median(ratios), 3) if ratios else None,
-            "ratio_spread": round(spread(ratios), 3) if ratios else None,
-            "cpu": cpu_shares(by_cell[key], startup.get(policy)),
-        }
-        if latencies[key]:
-            cell["latency_us"] = {name: round(statistics.median(l[name] for l in latencies[key]), 1)
-                                  for name in latencies[key][0]}
-        counters = counted.get((policy, workload))
-        if counters and counters.get("returned"):
-            cell["per_request"] = per_request(counters)
-        cells.append(cell)
+    for workload, policy in dict.fromkeys((w, p) for p, w, _ in keys if w != STARTUP):
+        rounds = [n for p, w, n in keys if (p, w) == (policy, workload) and (p, w, n) in part.values]
+        if rounds:
+            cells.append(one_cell(part, workload, policy, rounds, startup.get(policy)))
     return cells, failed
+
+
+def one_cell(part, workload, policy, rounds, startup):
+    mine = [part.values[policy, workload, n] for n in rounds]
+    values = [value for value, _, _ in mine]
+    baseline = {n: part.values["trusted", workload, n][0] for n in rounds
+                if ("trusted", workload, n) in part.values}
+    ratios = [part.values[policy, workload, n][0] / baseline[n] for n in baseline]
+    cell = {
+        "workload": workload, "policy": policy,
+        "median": round(statistics.median(values), 2), "unit": mine[0][1],
+        "spread": round(spread(values), 3), "rounds": len(rounds),
+        "values": [round(v, 2) for v in values],
+        "ratio_to_trusted": round(statistics.median(ratios), 3) if ratios else None,
+        "ratio_spread": round(spread(ratios), 3) if ratios else None,
+        "cpu": cpu_shares([part.runs[policy, workload, n] for n in rounds], startup),
+    }
+    latencies = [latency for _, _, latency in mine if latency]
+    if latencies:
+        cell["latency_us"] = {name: round(statistics.median(l[name] for l in latencies), 1)
+                              for name in latencies[0]}
+    counters = part.counters.get((policy, workload))
+    if counters and counters.get("returned"):
+        cell["per_request"] = per_request(counters)
+    return cell
 
 
 COUNTED = ["kicks", "notifications", "interrupts", "grants", "revokes", "flushes", "bounces",

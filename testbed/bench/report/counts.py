@@ -1,74 +1,89 @@
 # SPDX-License-Identifier: MIT
 """Counted, not timed: what Xen executes per request, from the boot with the emulator's counter."""
 
-from cells import counters_of, per_request
+from cells import Part, per_request, planned
 from records import Symbols, parse_pairs, read_marks
 
 PROFILE_LINES = 12
 
 
-def marked(records, intervals):
-    """Pairs of a record and what was counted while it ran.
-
-    A program that marks does so twice. Programs that run at the same time do not: for those, one that
-    does nothing else has marked before ("begin") and afterwards ("end").
-    """
-    at, pairs, begun, between = 0, [], 0, None
-    for record in records:
-        if record.number in ("before", "after"):
-            continue
-        if record.number == "between":
-            between = record
-            continue
-        if any(record.status.values()):
-            raise SystemExit(f"{record.policy} {record.workload}: {record.text('guest')[-300:]}")
-        if at + 2 > len(intervals):
-            raise SystemExit(f"{len(intervals)} marks are too few: there is none of {record.workload}")
-        if record.number == "begin":
-            begun = at + 2
-        elif record.number == "end":
-            pairs.append((between, intervals[begun]))
-        else:
-            pairs.append((record, intervals[at + 1]))
-        at += 2
-    if at != len(intervals):
-        raise SystemExit(f"{len(intervals)} marks, where {at} were to be made")
-    return pairs
-
-
 def requests_of(record):
     """How many requests the domains have made that ran this."""
-    return sum(parse_pairs(record.text(domain), "io")["requests"] for domain in record.lines)
+    results = [parse_pairs(record.text(domain), "io") for domain in record.status]
+    return sum(result["requests"] for result in results) if all(results) else 0
 
 
-def read_counts(records, marks, xen_syms):
-    """Per workload and policy: instructions and events per request, and where they went."""
+def interval_of(record, intervals):
+    """What was counted while a line of the plan ran.
+
+    A program marks its begin and its end. Those that run at the same time do not: then it is all that
+    happened while the line was run.
+    """
+    if any(record.status.values()):
+        return None
+    if len(record.status) > 1 or not any(i.kind == "mark" for i in intervals):
+        return intervals[0] if [i.kind for i in intervals] == ["line"] else None
+    return intervals[1] if [i.kind for i in intervals] == ["mark", "mark", "line"] else None
+
+
+def counted(boots):
+    """Per (policy, workload, round) what was counted; for the others, it was not."""
+    result = {}
+    for boot in boots:
+        records = [r for r in boot.records if "dom0" not in r.status]
+        for record, intervals in zip(records, read_marks(boot.folder / "marks")):
+            interval = interval_of(record, intervals)
+            if interval:
+                result[record.policy, record.workload, record.number] = interval
+    return result
+
+
+def events_of(interval):
+    return {k: v for k, v in interval.counts.items() if k not in ("xen", "other")}
+
+
+def one_count(run, interval, symbols, counters):
+    work, waiting = symbols.profile(interval)
+    total = interval.counts["xen"] - waiting
+    requests = requests_of(run)
+    return {
+        "workload": run.workload, "policy": run.policy, "requests": requests,
+        "xen_instructions": round(total / requests, 1),
+        "waiting_for_locks": round(waiting / requests, 1),
+        "xen_share_of_instructions": round(total / (total + interval.counts["other"]), 4),
+        "events_per_request":
+            {name: round(value / requests, 3) for name, value in events_of(interval).items()},
+        "per_request": per_request(counters) if counters and counters.get("returned") else {},
+        "profile": [{"function": name, "instructions": round(value / requests, 1)}
+                    for name, value in work.most_common(PROFILE_LINES)],
+    }
+
+
+def idle_of(intervals, symbols):
+    """What Xen executes in a second in which nobody does anything."""
+    interval = intervals.get(("idle", "idle", "1"))
+    if not interval:
+        return None
+    _, waiting = symbols.profile(interval)
+    return {"per_second": interval.counts["xen"] - waiting, "events_per_second": events_of(interval)}
+
+
+def read_counts(boots, lines, xen_syms):
+    """Per workload and policy: instructions and events per request, and where they went; what was
+    planned but could not be counted; and what happens without any request."""
     symbols = Symbols(xen_syms)
-    counters = counters_of(records)
-    results = []
-    idle = None
-    for run, interval in marked(records, read_marks(marks)):
-        work, waiting = symbols.profile(interval)
-        events = {k: v for k, v in interval.counts.items() if k not in ("xen", "other")}
-        total = interval.counts["xen"] - waiting
-        if run.policy == "idle":
-            idle = {"per_second": total, "events_per_second": events}
-            continue
-        requests = requests_of(run)
-        per = {name: round(value / requests, 3) for name, value in events.items()}
-        counted = counters.get((run.policy, run.workload))
-        results.append({
-            "workload": run.workload, "policy": run.policy, "requests": requests,
-            "xen_instructions": round(total / requests, 1),
-            "waiting_for_locks": round(waiting / requests, 1),
-            "xen_share_of_instructions":
-                round(total / (total + interval.counts["other"]), 4),
-            "events_per_request": per,
-            "per_request": per_request(counted) if counted and counted.get("returned") else {},
-            "profile": [{"function": name, "instructions": round(value / requests, 1)}
-                        for name, value in work.most_common(PROFILE_LINES)],
-        })
-    return results, idle
+    part = Part(boots, lambda record: requests_of(record) or None)
+    intervals = counted(boots)
+    counts, failed = [], []
+    for key in planned(lines):
+        policy, workload, number = key
+        if key in part.values and key in intervals:
+            counts.append(one_count(part.runs[key], intervals[key], symbols,
+                                    part.counters.get((policy, workload))))
+        elif policy not in part.skipped:
+            why = "its marks are not there" if key in part.values else part.reason(key)
+            failed.append({"workload": workload, "policy": policy, "round": number, "why": why})
+    return counts, failed, idle_of(intervals, symbols)
 
 
 def instructions_by_policy(counts, workload):

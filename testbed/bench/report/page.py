@@ -146,6 +146,7 @@ def micro_part(results):
     out = []
     if rows:
         out += ["<h2>Micro-benchmark in Xen</h2>", table(["what", "ns, or ratio"], rows)]
+    out += crossover_part(results["micro"].get("crossover", {}))
     core = results["micro"].get("core", [])
     if core:
         out += ["<h2>The core on this computer</h2>",
@@ -155,6 +156,24 @@ def micro_part(results):
                        "ns per chain"],
                       [[c["ring"], c["descriptors"], c["policy"], c["ns_per_chain"], c["batch"],
                         c["ns_per_chain_in_batch"]] for c in core])]
+    return out
+
+
+def crossover_part(crossover):
+    parts = crossover.get("bytes_by_requests_per_flush")
+    cells = crossover.get("bytes_by_workload")
+    out = []
+    if parts or cells:
+        out += ["<h2>From which size on granting is less than copying</h2>"]
+    if parts:
+        out += ["<p>By what the parts cost in Xen, above: bytes of a request, by the number of requests "
+                "that share a flush.</p>",
+                table(["requests per flush", "bytes"], [[n, size] for n, size in parts.items()])]
+    if cells:
+        out += ["<p>By the times of requests under the policies copy and grant, between sizes by "
+                "interpolation.</p>",
+                table(["workload", "bytes"], [[w, c["bytes"] or f"always {c['always']}"]
+                                              for w, c in cells.items()])]
     return out
 
 
@@ -171,8 +190,8 @@ def scaling_part(results):
             series = {p: v for p, v in series.items() if v}
             if series:
                 out.append(plots.lines(f"scaling: {what}", AXES.get(what, what), label, series))
-    return ["<h2>Scaling</h2>", "<p>Random reads of 4 KiB from a device that does nothing, depth 4 per "
-            "task, counted.</p>"] + out if out else []
+    return ["<h2>Scaling</h2>", "<p>Random reads of 4 KiB from devices that do nothing, counted. One at a "
+            "time, the devices taking turns; of queues and guests, each has 4 in flight.</p>"] + out if out else []
 
 
 def model_part(results):
@@ -201,16 +220,16 @@ def page(results, policies):
     out = ["<!DOCTYPE html>", '<html lang="en"><head><meta charset="utf-8">',
            "<title>virtio-shadow: benchmarks</title>", f"<style>{STYLE}</style></head><body>",
            "<h1>virtio-shadow: benchmarks</h1>"]
-    if results["quick"]:
-        out.append('<p class="quick"><b>A quick run: it shows that the benchmarks work. Its times mean '
+    if results["size"] != "full":
+        out.append('<p class="quick"><b>A short run: it shows that the benchmarks work. Its times mean '
                    "nothing.</b></p>")
     out.append(table(["machine", ""], [[k, v] for k, v in machine.items()]))
     if results["skipped"]:
         out += ["<h2>Not measured</h2>", table(["policy", "why"],
                                                [[s["policy"], s["why"]] for s in results["skipped"]])]
     if results["failed"]:
-        out += ["<h2>Failed</h2>", table(["workload", "policy", "round", "output"],
-                                         [[f["workload"], f["policy"], f["round"], f["output"]]
+        out += ["<h2>Failed</h2>", table(["workload", "policy", "round", "why"],
+                                         [[f["workload"], f["policy"], f["round"], f["why"]]
                                           for f in results["failed"]])]
     out += targets_part(results)
     out += cells_part(results, policies)

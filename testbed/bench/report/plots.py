@@ -2,6 +2,7 @@
 """Plots by gnuplot, as SVG."""
 
 import base64
+import html
 import subprocess
 
 COLOURS = {"trusted": "#7f7f7f", "grant": "#1f77b4", "copy": "#2ca02c", "hybrid": "#d62728",
@@ -14,10 +15,11 @@ def quote(text):
 
 
 def run(script, alt):
-    """The picture as an element for a page: embedded, so that names in it cannot clash."""
+    """The picture as an element for a page: embedded, so that names in it cannot clash. A page without
+    one is better than no page."""
     result = subprocess.run(["gnuplot"], input=script, capture_output=True, text=True, check=False)
     if result.returncode or not result.stdout.lstrip().startswith("<?xml"):
-        raise SystemExit(f"gnuplot failed on {alt}: {result.stderr[-500:]}")
+        return f"<p>gnuplot failed on {html.escape(alt + ': ' + result.stderr[-500:])}</p>"
     data = base64.b64encode(result.stdout.encode()).decode()
     return f'<img alt="{alt}" src="data:image/svg+xml;base64,{data}">'
 

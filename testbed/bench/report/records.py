@@ -10,8 +10,9 @@ import subprocess
 class Record:
     """One line of a plan: who ran what, and what came out."""
 
-    def __init__(self, identity):
-        self.policy, self.workload, self.number = identity.split(" ")
+    def __init__(self, words):
+        self.policy, self.workload, self.number = words.split(" ")
+        self.hung = False
         self.wall_ns = 0
         self.cpu_ns = {}
         self.status = {}
@@ -20,12 +21,50 @@ class Record:
     def text(self, domain):
         return "\n".join(self.lines.get(domain, []))
 
+    def last_words(self):
+        """What came out of whatever did not do what it was to do."""
+        for domain, status in self.status.items():
+            if status:
+                return f"{domain}: status {status}: {self.text(domain)[-300:].strip() or 'no output'}"
+        return "; ".join(f"{domain}: {self.text(domain)[-300:].strip() or 'no output'}"
+                         for domain in self.status)
+
+
+class Boot:
+    """What came of one boot for a plan."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.records = read_records(folder / "records")
+        self.late = "@late" in lines_of(folder / "records")
+        why = lines_of(folder / "why")
+        self.why = why[-1] if why else ""
+
+
+def lines_of(path):
+    return path.read_text(errors="replace").splitlines() if path.exists() else []
+
+
+def boots_of(folder):
+    """The boots of one part, in their order."""
+    return [Boot(path) for path in sorted(folder.glob("boot-*"))]
+
+
+def identity(line):
+    """Policy, workload and round of a line of a plan."""
+    return tuple(line.split("\t", 1)[0].split(" "))
+
+
+def turn(_policy, workload, number):
+    """What a boot does wholly, or another does again: the counters' readings belong to a round."""
+    return workload, "1" if number in ("before", "after") else number
+
 
 def read_records(path):
-    """All records of one plan, in the order in which they were made."""
+    """All whole records of one boot, in the order in which they were made."""
     records = []
     lines = None
-    for line in path.read_text(errors="replace").splitlines():
+    for line in lines_of(path):
         if line.startswith("@cell "):
             records.append(Record(line[6:]))
         elif line.startswith("@time "):
@@ -39,7 +78,10 @@ def read_records(path):
             lines = records[-1].lines.setdefault(domain, [])
         elif line.startswith("| "):
             lines.append(line[2:])
-    return records
+        elif line == "@hung":
+            records[-1].hung = True
+    # The machine may have died while one was written.
+    return [record for record in records if record.status]
 
 
 # Fields of fio's terse output, version 3 (fio's HOWTO, "Terse output"), counted from those of reads.
@@ -70,46 +112,60 @@ def parse_pairs(text, word):
     """A program's line "word key=value key=value": its numbers."""
     for line in text.splitlines():
         if line.startswith(word + " "):
-            return {key: int(value) for key, value in
-                    (pair.split("=") for pair in line.split()[1:])}
+            try:
+                return {key: int(value) for key, value in
+                        (pair.split("=") for pair in line.split()[1:])}
+            except ValueError:
+                return None
     return None
 
 
-def parse_counters(text, policy):
-    """Counters of all queues of all devices with that policy, added up."""
-    total = collections.Counter()
+def parse_counters(text):
+    """Per policy: counters of all queues of all devices, added up."""
+    total = collections.defaultdict(collections.Counter)
     try:
         devices = json.loads(text)
     except ValueError:
         return total
     for device in devices:
-        if device["policy"] == policy:
-            for queue in device["queues"]:
-                for key, value in queue.items():
-                    total[key] += value
+        for queue in device["queues"]:
+            for key, value in queue.items():
+                total[device["policy"]][key] += value
     return total
 
 
 class Interval:
-    """What the emulator counted between two marks."""
+    """What the emulator counted up to a mark, since the one before."""
 
-    def __init__(self, fields):
+    def __init__(self, kind, fields):
         pairs = (pair.split("=") for pair in fields)
+        self.kind = kind
         self.counts = {key: int(value) for key, value in pairs}
         self.blocks = []
 
 
 def read_marks(path):
-    """The intervals between marks, the first being that before the first mark."""
-    intervals = []
-    with path.open() as file:
-        for line in file:
-            fields = line.split()
-            if fields[0] == "mark":
-                intervals.append(Interval(fields[2:]))
+    """For each line of a plan that was about domains: the intervals that ended while it ran."""
+    lines = []
+    interval = Interval("line", [])
+    within = False
+    text = path.read_text() if path.exists() else ""
+    # The last line may be half of one.
+    for fields in map(str.split, text.rpartition("\n")[0].splitlines()):
+        if fields[0] == "b":
+            interval.blocks.append((int(fields[1], 16), int(fields[2]), int(fields[3])))
+            continue
+        interval = Interval(fields[0], fields[1:])
+        if interval.kind == "line":
+            # One at a line's begin, one at its end.
+            within = not within
+            if within:
+                lines.append([])
             else:
-                intervals[-1].blocks.append((int(fields[1], 16), int(fields[2]), int(fields[3])))
-    return intervals
+                lines[-1].append(interval)
+        elif within:
+            lines[-1].append(interval)
+    return lines
 
 
 class Symbols:

@@ -1,23 +1,26 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Makes results.json and report.html of what the benchmarks left: report.py FOLDER BUILD [quick]
+"""Makes results.json and report.html of what the benchmarks left: report.py FOLDER BUILD SIZE
 
-FOLDER has a folder per boot (block, counts, ...) and core.json; BUILD has hypervisor-release.
-Prints the targets. Fails if a cell did not work, not if a target was missed.
+FOLDER has a folder per part (block, counts, ...) with its plan and a folder per boot, and core.json;
+BUILD has hypervisor-release. Whatever is missing, a report is made of what is there.
 """
 
+import collections
 import json
 import os
 import pathlib
 import platform
+import statistics
 import subprocess
 import sys
 
 import scaling
-from cells import block_value, make_cells, net_value
+from cells import Part, block_value, make_cells, net_value
 from counts import instructions_by_policy, read_counts
+from crossover import crossover
 from page import page
-from records import read_records
+from records import boots_of, lines_of
 from targets import evaluate
 
 POLICIES = ["trusted", "grant", "copy", "hybrid", "swiotlb", "xen-grant-dma", "pv", "pv-persistent"]
@@ -25,26 +28,16 @@ HEADLINE = "null-randread-4k-qd32"
 SMALL = [f"null-{pattern}-4k-qd{depth}" for pattern in ("randread", "randwrite") for depth in (1, 32)]
 
 
-def lines_of(path):
-    return path.read_text(errors="replace").splitlines() if path.exists() else []
-
-
-def skipped(folder):
-    result = {}
-    for part in ("block", "net", "counts"):
-        for line in lines_of(folder / part / "results/bench/skipped"):
-            policy, why = line.split("\t", 1)
-            result.setdefault(f"{policy} ({part})", why[:200])
-    return [{"policy": p, "why": w} for p, w in result.items()]
-
-
-def xen_micro(folder):
-    """What Xen's own micro-benchmark printed."""
-    for line in lines_of(folder / "block/results/bench/micro"):
-        if "virtio-shadow-bench:" in line and "memcpy_4096=" in line:
-            pairs = (word.split("=") for word in line.split("virtio-shadow-bench:")[1].split())
-            return {key: float(value) if "." in value else int(value) for key, value in pairs}
-    return {}
+def xen_micro(boots):
+    """What Xen's own micro-benchmark printed: medians over its runs."""
+    values = collections.defaultdict(list)
+    for record in (r for boot in boots for r in boot.records if r.workload == "micro"):
+        for line in record.text("dom0").splitlines():
+            if "virtio-shadow-bench: memcpy_4096=" in line:
+                for word in line.split("virtio-shadow-bench:")[1].split():
+                    key, value = word.split("=")
+                    values[key].append(float(value))
+    return {key: round(statistics.median(all_of), 3) for key, all_of in values.items()}
 
 
 def machine():
@@ -62,42 +55,56 @@ def machine():
     }
 
 
+def read_parts(folder, xen_syms):
+    """Everything that the boots recorded."""
+    results = {"cells": [], "counts": [], "idle": None, "scaling": {}, "skipped": [], "failed": []}
+    boots = {name: boots_of(folder / name) for name in ("block", "net", "counts", "scaling")}
+    plans = {name: lines_of(folder / name / "plan") for name in boots}
+    for name, value_of in (("block", block_value), ("net", net_value)):
+        if boots[name]:
+            part = Part(boots[name], value_of)
+            cells, failed = make_cells(part, plans[name])
+            results["cells"] += cells
+            results["failed"] += failed
+            results["skipped"] += [{"policy": f"{policy} ({name})", "why": why}
+                                   for policy, why in part.skipped.items()]
+    if boots["counts"]:
+        results["counts"], failed, results["idle"] = \
+            read_counts(boots["counts"], plans["counts"], xen_syms)
+        results["failed"] += [{**f, "workload": f"{f['workload']} (counted)"} for f in failed]
+    if boots["scaling"]:
+        results["scaling"], failed = scaling.read_scaling(boots["scaling"], plans["scaling"], xen_syms)
+        results["failed"] += [{**f, "workload": f"{f['workload']} (scaling)"} for f in failed]
+    xen = xen_micro(boots["block"])
+    if plans["block"] and not xen:
+        why = "; ".join(r.text("dom0")[-300:] for boot in boots["block"] for r in boot.records
+                        if r.workload == "micro")
+        results["failed"].append({"workload": "micro", "policy": "xen", "round": "1",
+                                  "why": why or "it was not run"})
+    return results, xen
+
+
 def main():
-    folder, build = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
-    quick = sys.argv[3:] == ["quick"]
-    cells, failed, counts, idle = [], [], [], None
-    for part, value_of in (("block", block_value), ("net", net_value)):
-        records = folder / part / "results/bench" / part
-        if records.exists():
-            more, bad = make_cells(read_records(records), value_of)
-            cells += more
-            failed += bad
-    records = folder / "counts/results/bench/counts"
-    xen_syms = build / "hypervisor-release/xen-syms"
-    if records.exists():
-        counts, idle = read_counts(read_records(records), folder / "counts/marks", xen_syms)
-    micro = {"xen": xen_micro(folder)}
-    micro["grant_revoke_over_memcpy4k"] = micro["xen"].get("grant_revoke_over_memcpy4k")
-    micro["grant_revoke_flush256_over_memcpy4k"] = \
-        micro["xen"].get("grant_revoke_flush256_over_memcpy4k")
+    folder, build, size = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), sys.argv[3]
+    results, xen = read_parts(folder, build / "hypervisor-release/xen-syms")
+    cells, counts = results["cells"], results["counts"]
+    micro = {"xen": xen}
+    for key in ("grant_revoke_over_memcpy4k", "grant_revoke_flush256_over_memcpy4k"):
+        micro[key] = xen.get(key)
     micro["xen_instructions_per_4k_request"] = instructions_by_policy(counts, HEADLINE)
     micro["xen_instructions_per_4k_request_by_workload"] = {
-        w: instructions_by_policy(counts, w) for w in SMALL
-        if instructions_by_policy(counts, w)}
+        w: instructions_by_policy(counts, w) for w in SMALL if instructions_by_policy(counts, w)}
     micro["flushes_per_request"] = {f"{c['workload']} {c['policy']}": c["per_request"]["flushes"]
                                     for c in cells if "per_request" in c}
+    micro["crossover"] = crossover(xen, cells)
     if (folder / "core.json").exists():
         micro["core"] = json.loads((folder / "core.json").read_text())
-    curves = scaling.read_scaling(folder, xen_syms)
-    results = {
-        "quick": quick, "machine": machine(), "cells": cells, "micro": micro, "scaling": curves,
-        "counts": counts, "idle": idle, "skipped": skipped(folder), "failed": failed,
-        "targets": evaluate(cells, micro, curves),
-    }
+    results = {"size": size, "quick": size == "quick", "policies": POLICIES, "machine": machine(),
+               "micro": micro, **results}
+    results["targets"] = evaluate(cells, micro, results["scaling"])
     (folder / "results.json").write_text(json.dumps(results, indent=1) + "\n")
     (folder / "report.html").write_text(page(results, POLICIES))
     print_targets(results)
-    sys.exit(1 if failed else 0)
 
 
 def print_targets(results):
@@ -108,7 +115,7 @@ def print_targets(results):
         missed = f", {t['missed']} of {t['measured']} miss" if t["missed"] else ""
         print(f"  {verdict:8} {t['target']}: {t['worst']}{where}, {t['limit']}{missed}")
     for f in results["failed"]:
-        print(f"  FAILED   {f['workload']}, {f['policy']}, round {f['round']}: {f['output'][-100:]}")
+        print(f"  FAILED   {f['workload']}, {f['policy']}, round {f['round']}: {f['why'][-100:]}")
     print()
 
 

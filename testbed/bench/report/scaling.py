@@ -2,20 +2,19 @@
 """Cost per request against the size of things."""
 
 from counts import read_counts
-from records import read_records
 
 
-def read_scaling(folder, xen_syms):
-    """What -> policy -> points. A workload is called WHAT-NUMBER."""
-    records = folder / "scaling/results/bench/scaling"
-    if not records.exists():
-        return {}
+def read_scaling(boots, lines, xen_syms):
+    """What -> policy -> points, and what is missing. A workload is called WHAT-NUMBER."""
     curves = {}
-    counts, _ = read_counts(read_records(records), folder / "scaling/marks", xen_syms)
+    counts, failed, _ = read_counts(boots, lines, xen_syms)
     for count in counts:
         what, number = count["workload"].split("-")
         curves.setdefault(what, {}).setdefault(count["policy"], []).append({
             "at": int(number), "xen_instructions": count["xen_instructions"],
             "events_per_request": count["events_per_request"],
         })
-    return curves
+    for policies in curves.values():
+        for points in policies.values():
+            points.sort(key=lambda point: point["at"])
+    return curves, failed

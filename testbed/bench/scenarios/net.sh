@@ -15,6 +15,7 @@ mac_of() {
 
 pin_dom0
 check "backend VM is up" bench_backend 512 || exit 1
+check "it serves PV devices" alt_backend_start backend
 guest_run backend 10 "ip link set lo up; iperf3 -s >/run/iperf3.log 2>&1 & \
     /mnt/bench-rr server 5202 >/run/rr.log 2>&1 &"
 policies=
@@ -22,7 +23,7 @@ devices=
 # shellcheck disable=SC2153  # settings
 for policy in $POLICIES; do
     if ! policy_known "$policy" net; then
-        skip "$policy" "the testbed has none"
+        skip "$policy" "there are no networks of that kind here"
         continue
     fi
     policies="$policies $policy"
@@ -49,7 +50,7 @@ sed_script=
 for policy in $policies; do
     case $policy in
         pv)
-            check "PV interface" alt_net_attach backend guest
+            check "PV interface" alt_net_attach backend guest || lose pv "it could not be attached"
             mac=00:16:3e:77:00:02
             host=$ALT_NET_HOST
             ;;
@@ -61,11 +62,10 @@ for policy in $policies; do
     esac
     sed_script="$sed_script;s/@MAC-$policy@/$mac/;s/@HOST-$policy@/$host/"
 done
-# shellcheck disable=SC2086  # words
-plan net $policies || exit 1
-sed -i "${sed_script#;}" /run/testbed/net
-log "$(wc -l <"/run/testbed/net") lines"
-check "all workloads ran" drive net guest backend
+plan
+check "backend VM is at rest" guest_run backend 90 /mnt/bench-rest
+sed -i "${sed_script#;}" /run/testbed/plan
+check "all workloads ran" drive guest backend
 check "no device failed" [ "$(shadow_sum guest failures)" -eq 0 ]
 check "Xen is alive" xen_alive
 exit 0
