@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Runs all tests, on the host (tests/run.sh) and on the emulated machine (system-tests.sh), and ends
-# with one line, "N passed, N failed", over all of them.
+# Runs all tests, on the host (tests/run.sh) and on the emulated machine (system-tests.sh), and a short
+# run of the benchmarks, of which only counts whether it is complete (bench/run.sh). Ends with one
+# line, "N passed, N failed", over all of them.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
@@ -34,6 +35,7 @@ mkdir -p "$out"
 run host "$REPO/tests/run.sh"
 # The host's runner takes the system tests along where it knows how.
 [[ -f $REPO/tests/system/run.sh ]] || run system "$TESTBED/system-tests.sh"
+run bench env QUICK=1 "$TESTBED/bench/run.sh"
 say "tests ended"
 echo "$passed passed, $failed failed"
 [[ $failed -eq 0 ]]
