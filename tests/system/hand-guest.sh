@@ -36,7 +36,7 @@ moved() {
 }
 
 hand() {
-    guest_run hand 180 "$1" | grep -v '^#' | tail -n 1
+    guest_run hand "${HAND_SECONDS:-180}" "$1" | grep -v '^#' | tail -n 1
 }
 
 # map_grant: the backend VM maps what is granted, until unmap_grant: "mapped" or "refused".
@@ -89,6 +89,15 @@ one() {
             let_go >&2
             echo "$_run, $_map, then $(hand "after $1")"
             ;;
+        keyed)
+            hand "ready $1" >&2
+            hold >&2
+            _run=$(hand "run $1")
+            _key=$(xen_says W "that was all" |
+                sed -n "s/.*d$hand_id device 0: \(table pages.*\)/\1/p" | tr -d '\r')
+            let_go >&2
+            echo "$_run, $_key, then $(hand "after $1")"
+            ;;
     esac
 }
 
@@ -99,6 +108,7 @@ expected() {
         held) echo "$2, then $3" ;;
         shared) echo "mapped, $2, then $3" ;;
         tried) echo "$2, refused, then $3" ;;
+        keyed) echo "$2, table pages 1, written to 0, then $3" ;;
     esac
 }
 
@@ -130,6 +140,7 @@ log "failures, tables copied, in place, restored: $now"
 check "all tables in place were restored" \
     [ "$(echo "$now" | cut -d' ' -f3)" -eq "$(echo "$now" | cut -d' ' -f4)" ]
 check "no page is mapped at rest" wait_until 20 shadow_idle hand
-check "Xen says what was wrong" sh -c "xl dmesg | grep -q 'virtio-shadow: d$hand_id device'"
+check "Xen says what was wrong" sh -c \
+    "xl dmesg | cat - $RESULTS/xl-dmesg-early.log | grep -q 'virtio-shadow: d$hand_id device'"
 check "Xen is alive" xen_alive
 exit 0

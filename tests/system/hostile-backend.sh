@@ -31,7 +31,7 @@ check "kernel driver lets go of the second disk" guest_run guest 20 \
 guest_start guest "hand-peer 0x2000200"
 driver=$GUEST_SEQ
 attacks guest 1 hostile 60 \
-    "hostile-backend $(domid guest) 1 used memory exact hypercalls mailbox life"
+    "hostile-backend $(domid guest) 1 ${ATTACKS:-used memory exact hypercalls mailbox life}"
 check "driver ends well" guest_finish guest 60 "$driver"
 
 check "no page is mapped at rest" wait_until 20 shadow_idle guest

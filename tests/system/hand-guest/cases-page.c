@@ -12,7 +12,7 @@ typedef struct svq_desc table_page[PAGE / 16] ALIGNED;
 
 unsigned int backend_domain;
 
-static table_page written, shut, shared, granted, ballooned, registered;
+static table_page written, shut, addressed, taken_back, shared, granted, ballooned, registered;
 
 /* The table is in place as soon as the kick is over. */
 static void leave_in_flight(struct svq_desc *t)
@@ -54,6 +54,30 @@ static const char *write_after_return(void)
     leave_in_flight(written);
     said = comes_back();
     return write_u16(&written[1].flags, 0) ? said : "page is not writable";
+}
+
+/* The device process, which is stopped, has both requests; it gets to them when they are gone. */
+static const char *device_reset_in_flight(void)
+{
+    leave_in_flight(taken_back);
+    read_desc(3, 1);
+    offer(3);
+    kick();
+    wr(SVQ_MMIO_STATUS, 0);
+    if (!wait_status(0, 0xff))
+        return "not reset";
+    return write_u16(&taken_back[1].flags, 0) ? "reset, page is writable"
+                                              : "reset, page is not writable";
+}
+
+static const char *device_reset_is_over(void)
+{
+    if (!start(INDIRECT | PAGES))
+        return "does not work again";
+    for (unsigned int i = 0; i < 2; i++)
+        if (buf[i][STATUS_OFF] != 0xff || buf[i][DATA_OFF + 511])
+            return "a buffer was written to";
+    return "works again";
 }
 
 /* ---- Xen, on behalf of the guest ---- */
@@ -98,6 +122,12 @@ static const char *balloon_in_flight(void)
 {
     leave_in_flight(ballooned);
     return balloon_out(ballooned) == 1 ? "given back" : "refused";
+}
+
+static const char *leave_addressed(void)
+{
+    leave_in_flight(addressed);
+    return "in flight";
 }
 
 /* ---- another domain ---- */
@@ -146,8 +176,12 @@ static const struct hand_case pages[] = {
      write_after_return, 0},
     {"table in flight is written to by its vCPU", 0, HERE, HELD, "aborted, needs reset",
      "works again, page is writable", 1, 0, 1, 0, write_in_flight, works_again},
+    {"device is reset with requests in flight", 0, HERE, HELD, "reset, page is writable",
+     "works again", 0, 0, 1, 0, device_reset_in_flight, device_reset_is_over},
     {"table in flight is written to by Xen", 0, HERE, HELD, "shut", "served", 0, 0, 1, 0,
      other_ways, ways_are_open_again},
+    {"table in flight is written to by guest-physical address", 0, HERE, KEYED, "in flight",
+     "served", 0, 0, 1, 0, leave_addressed, comes_back},
     {"table in flight is given back to Xen", 0, HERE, HELD, "given back", "served", 0, 0, 1, 0,
      balloon_in_flight, comes_back},
     {"table in a page that another domain has mapped", 0, HERE, SHARED, "served", "served", 0, 1, 1,

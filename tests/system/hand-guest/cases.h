@@ -20,6 +20,7 @@ enum around {
     HELD,   /* the device process is stopped between run() and after() */
     SHARED, /* what before() has granted is mapped by the backend VM until after() */
     TRIED,  /* HELD, and the backend VM tries to map what before() has granted: in vain */
+    KEYED,  /* HELD, and Xen's debug key has Xen try to write to tables */
 };
 
 struct hand_case {
@@ -41,7 +42,7 @@ struct case_list {
 };
 
 extern const struct case_list ring_cases, setup_cases, table_cases, page_cases, packed_cases,
-    feature_cases;
+    feature_cases, race_cases;
 
 #define LIST(c)                                                                                    \
     {                                                                                              \

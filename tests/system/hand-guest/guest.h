@@ -40,6 +40,7 @@ void grant(unsigned int ref, unsigned int domain, const void *page);
 bool grant_end(unsigned int ref);
 int grant_copy_to(const void *from, void *to); /* by the guest, within itself */
 int register_vcpu_info(unsigned int vcpu, const void *page);
+int version_to(void *to, unsigned int which); /* one of two strings, of up to 1024 bytes */
 int event_fifo_at(const void *page);
 int balloon_out(const void *page);
 

@@ -15,7 +15,8 @@
 #include "pages.h"
 
 static const struct case_list *const lists[] = {&ring_cases,   &setup_cases,   &table_cases,
-                                                &packed_cases, &feature_cases, &page_cases};
+                                                &packed_cases, &feature_cases, &page_cases,
+                                                &race_cases};
 
 static const struct hand_case *find(unsigned int n)
 {
@@ -35,7 +36,7 @@ static void counter(const char *name, int by)
 
 static int list(void)
 {
-    static const char *const around[] = {"alone", "held", "shared", "tried"};
+    static const char *const around[] = {"alone", "held", "shared", "tried", "keyed"};
 
     for (unsigned int n = 0; find(n); n++) {
         const struct hand_case *c = find(n);

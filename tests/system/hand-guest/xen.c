@@ -3,6 +3,7 @@
 #include "guest.h"
 
 #define HYPERCALL_MEMORY 12
+#define HYPERCALL_VERSION 17
 #define HYPERCALL_GRANT 20
 #define HYPERCALL_VCPU 24
 #define HYPERCALL_EVENT 32
@@ -104,6 +105,15 @@ int register_vcpu_info(unsigned int vcpu, const void *page)
 
     return (int)hypercall(HYPERCALL_VCPU, VCPU_REGISTER_VCPU_INFO, vcpu, (unsigned long)&info, 0,
                           0);
+}
+
+#define VERSION_EXTRAVERSION 1
+#define VERSION_CAPABILITIES 3
+
+int version_to(void *to, unsigned int which)
+{
+    return (int)hypercall(HYPERCALL_VERSION, which ? VERSION_CAPABILITIES : VERSION_EXTRAVERSION,
+                          (unsigned long)to, 0, 0, 0);
 }
 
 #define EVENT_INIT_CONTROL 11
