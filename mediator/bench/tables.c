@@ -34,7 +34,8 @@ static void try_device(struct vsh_device *s)
             written++;
     }
 
-    printk("virtio-shadow-bench: %pd device %u: table pages %u, written to %u\n",
+    printk("virtio-shadow-bench: %pd device %u: "
+           "table pages %u, written to %u\n",
            s->frontend, s->id, tables, written);
 }
 
