@@ -60,13 +60,19 @@ device_features() {
         sed -n 's/.*features \(0x[0-9a-f]*\).*/\1/p' | tail -n 1
 }
 
-# fio_verify GUEST FILE OPTIONS...: writes at random, reads back and compares; prints fio's status.
+# fio_command FILE OPTIONS...: what writes at random, reads back and compares.
+fio_command() {
+    _file=$1
+    shift
+    echo "fio --name=verify --filename=$_file --direct=1 --ioengine=libaio --rw=randwrite \
+--verify=crc32c --verify_fatal=1 $* 2>&1"
+}
+
+# fio_verify GUEST FILE OPTIONS...: prints fio's status.
 fio_verify() {
     _on=$1
-    _file=$2
-    shift 2
-    guest_run "$_on" 120 "fio --name=verify --filename=$_file --direct=1 --ioengine=libaio \
---rw=randwrite --verify=crc32c --verify_fatal=1 $* 2>&1" >/run/testbed/fio.out
+    shift
+    guest_run "$_on" 120 "$(fio_command "$@")" >/run/testbed/fio.out
     _rc=$?
     [ "$_rc" -eq 0 ] || cat /run/testbed/fio.out >&2
     echo "$_rc"

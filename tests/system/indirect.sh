@@ -12,12 +12,21 @@ feature() {
     guest_run "$1" 20 'cut -c '"$(($2 + 1))"' /sys/block/vda/device/features' | grep -q '^1'
 }
 
-# big_blocks GUEST DEVICE: requests of 128 KiB and of 1 MiB, past the page cache.
+# with_disk GUEST COMMAND: with the second partition mounted, and empty: every scenario's guests have it.
+with_disk() {
+    guest_run "$1" 30 "mount /dev/vda2 /mnt && rm -f /mnt/data" || return
+    guest_run "$1" 120 "$2"
+    _rc=$?
+    guest_run "$1" 60 "rm -f /mnt/test; umount /mnt"
+    return "$_rc"
+}
+
+# big_blocks GUEST: requests of 128 KiB and of 1 MiB, past the page cache.
 big_blocks() {
-    guest_run "$1" 60 "dd if=/dev/urandom of=/tmp/a bs=128k count=64" &&
-        guest_run "$1" 60 "dd if=/tmp/a of=$2 bs=128k oflag=direct" &&
-        guest_run "$1" 60 "dd if=$2 of=/tmp/b bs=1M count=8 iflag=direct" &&
-        guest_run "$1" 60 "sha256sum /tmp/a /tmp/b | cut -d' ' -f1 | uniq | wc -l | grep -qx 1"
+    with_disk "$1" 'dd if=/dev/urandom of=/tmp/a bs=128k count=64 &&
+        dd if=/tmp/a of=/mnt/test bs=128k oflag=direct &&
+        dd if=/mnt/test of=/tmp/b bs=1M count=8 iflag=direct &&
+        sha256sum /tmp/a /tmp/b | cut -d" " -f1 | uniq | wc -l | grep -qx 1'
 }
 
 log_tables() {
@@ -25,12 +34,9 @@ log_tables() {
         "$(shadow_sum "$1" tables_remapped), restored $(shadow_sum "$1" tables_restored)"
 }
 
-# deep_fio GUEST: as many big requests at a time as a queue may be expected to hold. To a file, as the
-# disk is every scenario's.
+# deep_fio GUEST: as many big requests at a time as a queue may be expected to hold.
 deep_fio() {
-    guest_run "$1" 30 "mount /dev/vda2 /mnt; rm -f /mnt/data" >&2
-    _fio=$(fio_verify "$1" /mnt/fio "--bs=128k --iodepth=32 --size=64m")
-    guest_run "$1" 60 "rm /mnt/fio; umount /mnt" >&2
+    with_disk "$1" "$(fio_command /mnt/test "--bs=128k --iodepth=32 --size=64m")" >&2 && _fio=0 || _fio=$?
     echo "$(negotiated "$1" 0)fio=$_fio $(tables "$1" 0) $(at_rest "$1" 0)"
 }
 
@@ -44,7 +50,7 @@ check "guest is up" wait_up guest 60 || exit 1
 check "remap: driver has INDIRECT_PAGES" feature guest 44
 job_start guest 64
 check "remap: 64 MiB are equal after unmounting and mounting again" job_finish guest 64
-check "remap: big blocks are equal" big_blocks guest /dev/vda2
+check "remap: big blocks are equal" big_blocks guest
 outcome "128 KiB x 32, kernel with INDIRECT_PAGES, device with it" \
     "packed=0 event_idx=1 indirect=1 pages=1 fio=0 copied=none in_place=some restored=all rejected=0 failures=0 mapped=0" \
     "$(deep_fio guest)"
@@ -67,7 +73,7 @@ grep -a '^#' /run/testbed/relay.out
 log_tables guest
 check "by hand: all that were used in place were restored" \
     [ "$(shadow_sum guest tables_remapped)" -eq "$(shadow_sum guest tables_restored)" ]
-check "by hand: the first disk still works" big_blocks guest /dev/vda2
+check "by hand: the first disk still works" big_blocks guest
 check "by hand: kernel driver takes the second disk back" guest_run guest 30 \
     'echo 2000200.virtio >/sys/bus/platform/drivers/virtio-mmio/bind && dd if=/dev/vdb of=/dev/null bs=64k count=16'
 check "by hand: no page is mapped at rest" wait_until 20 shadow_idle guest
@@ -79,7 +85,7 @@ for policy in auto copy off; do
         "root=/dev/vda1 rw" "$(mediated_disk backend xvda /dev/xvdb shadow_policy=grant,shadow_indirect=$policy)")" ||
         exit 1
     check "$policy: guest is up" wait_up guest 60 || exit 1
-    check "$policy: big blocks are equal" big_blocks guest /dev/vda2
+    check "$policy: big blocks are equal" big_blocks guest
     log_tables guest
     case $policy in
         auto)
@@ -113,7 +119,7 @@ check "guest with Debian's kernel is up" wait_up debian 120 || exit 1
 outcome "128 KiB x 32, Debian's kernel, device with INDIRECT_PAGES" \
     "packed=0 event_idx=1 indirect=1 pages=0 fio=0 copied=some in_place=none restored=all rejected=0 failures=0 mapped=0" \
     "$(deep_fio debian)"
-check "Debian: big blocks are equal" big_blocks debian /dev/vda2
+check "Debian: big blocks are equal" big_blocks debian
 log_tables debian
 check "Debian: tables were copied" [ "$(shadow_sum debian tables_copied)" -gt 0 ]
 check "Debian: none was used in place" [ "$(shadow_sum debian tables_remapped)" -eq 0 ]
