@@ -12,10 +12,13 @@
  *
  *   isolation-probe FRONTEND-DOMID DEVICE PASSES
  *
- * prints one JSON object; in it bytes_beside are those of pages that a request in
- * flight holds in part, which it does not hold, and canaries what the program
- * canary has put into the guest's memory. Exit 0: scanned; 1: an uncovered page was readable;
- * 2: could not probe.
+ * prints one JSON object. In it bytes_beside are those of pages that a request in
+ * flight holds in part, which it does not hold; canaries are words that the program
+ * canary keeps in the guest's memory and in no request. What that has in its
+ * requests is in the window, for those that are copied: window_in_flight bytes of
+ * requests in flight, window_returned bytes of those that were returned, whose
+ * room nobody has needed since. Exit 0: scanned; 1: an uncovered page was
+ * readable; 2: could not probe.
  */
 #include <err.h>
 #include <setjmp.h>
@@ -254,17 +257,13 @@ static bool covered(uint64_t gpa)
     return false;
 }
 
-/*
- * Bytes of a page that no request in flight holds, although one holds others of
- * it: what comes along with a buffer when its page is shown.
- */
-static unsigned int beside(uint64_t gpa)
+/* Which bytes of a page of the aperture or the window requests in flight hold; how many not. */
+static unsigned int not_held(uint64_t das, bool held[PAGE])
 {
-    static uint8_t held[PAGE];
     uint64_t now = now_ns();
     unsigned int nr = PAGE;
 
-    memset(held, 0, sizeof(held));
+    memset(held, 0, PAGE * sizeof(*held));
     for (unsigned int n = 0; n < nr_queues; n++) {
         for (unsigned int i = 0; i < queue[n].size; i++) {
             const struct chain *c = &queue[n].chain[i];
@@ -274,16 +273,27 @@ static unsigned int beside(uint64_t gpa)
             for (unsigned int b = 0; b < c->nr; b++) {
                 uint64_t from = c->buffer[b].addr, to = from + c->buffer[b].len;
 
-                from = from < gpa ? gpa : from;
-                to = to > gpa + PAGE ? gpa + PAGE : to;
+                from = from < das ? das : from;
+                to = to > das + PAGE ? das + PAGE : to;
                 for (; from < to; from++) {
-                    nr -= !held[from - gpa];
-                    held[from - gpa] = 1;
+                    nr -= !held[from - das];
+                    held[from - das] = true;
                 }
             }
         }
     }
     return nr;
+}
+
+/*
+ * Bytes of a page that no request in flight holds, although one holds others of
+ * it: what comes along with a buffer when its page is shown.
+ */
+static unsigned int beside(uint64_t gpa)
+{
+    static bool held[PAGE];
+
+    return not_held(gpa, held);
 }
 
 /*
@@ -362,7 +372,8 @@ static void find_queues(void)
 
 /* What was seen. */
 static struct {
-    uint64_t pages, scanned, in_flight, uncovered, beside, canaries, window_canaries;
+    uint64_t pages, scanned, in_flight, uncovered, beside, canaries;
+    uint64_t window_canaries, window_in_flight, window_returned;
 } found;
 
 /* Words of a page that a program in the guest has put there, and nowhere into a request. */
@@ -379,6 +390,11 @@ static unsigned int canaries(const volatile uint8_t *page)
     return nr;
 }
 
+static const uint8_t *page_of(const uint8_t *p)
+{
+    return (const uint8_t *)((uintptr_t)p & ~(uintptr_t)(PAGE - 1));
+}
+
 static void scan_page(uint64_t gpa, const uint8_t *page)
 {
     const uint8_t *other;
@@ -387,7 +403,10 @@ static void scan_page(uint64_t gpa, const uint8_t *page)
     other = in_flight_page();
     if (other) {
         found.pages++;
-        found.in_flight += readable(other);
+        if (readable(other)) {
+            found.in_flight++;
+            found.canaries += canaries(page_of(other));
+        }
     }
     found.pages++;
     if (!readable(page))
@@ -402,6 +421,38 @@ static void scan_page(uint64_t gpa, const uint8_t *page)
                 (unsigned long long)gpa);
     } else if (covered(gpa) && readable(page)) {
         found.beside += beside(gpa);
+    }
+}
+
+/* Copies need not lie as the guest's memory does: canaries are looked for at every byte. */
+static void scan_window_page(uint64_t das, const volatile uint8_t *page)
+{
+    static bool held[PAGE];
+    uint64_t word[PAGE / sizeof(uint64_t)], at;
+    bool payload = false;
+
+    if (!readable(page))
+        return;
+    follow();
+    for (unsigned int i = 0; i < PAGE / sizeof(*word); i++) {
+        word[i] = ((const volatile uint64_t *)page)[i];
+        payload |= word[i] == PAYLOAD;
+    }
+    for (unsigned int i = 0; i <= PAGE - sizeof(at); i++) {
+        memcpy(&at, (const uint8_t *)word + i, sizeof(at));
+        found.window_canaries += at == CANARY;
+    }
+    if (!payload)
+        return;
+    follow();
+    not_held(das, held);
+    for (unsigned int i = 0; i < PAGE / sizeof(*word); i++) {
+        if (word[i] != PAYLOAD)
+            continue;
+        if (held[i * sizeof(*word)])
+            found.window_in_flight += sizeof(*word);
+        else
+            found.window_returned += sizeof(*word);
     }
 }
 
@@ -425,19 +476,20 @@ int main(int argc, char **argv)
             for (uint64_t off = 0; off < dev.bank[b].size; off += PAGE)
                 scan_page(dev.bank[b].das + off, dev.bank[b].va + off);
         for (uint64_t off = 0; off < dev.window.size; off += PAGE)
-            found.window_canaries += canaries(dev.window.va + off);
+            scan_window_page(dev.window.das + off, dev.window.va + off);
     }
 
     printf("{\"frontend\": %s, \"device\": %s, \"queues\": %u, \"passes\": %u, "
            "\"probe_pages\": %llu, "
            "\"readable\": %llu, \"readable_scan\": %llu, \"uncovered\": %llu, "
            "\"bytes_beside\": %llu, \"canaries\": %llu, \"window_canaries\": %llu, "
-           "\"ring_overruns\": %llu, "
+           "\"window_in_flight\": %llu, \"window_returned\": %llu, \"ring_overruns\": %llu, "
            "\"milliseconds\": %llu}\n",
            argv[1], argv[2], nr_queues, passes, (unsigned long long)found.pages,
            (unsigned long long)(found.scanned + found.in_flight), (unsigned long long)found.scanned,
            (unsigned long long)found.uncovered, (unsigned long long)found.beside,
            (unsigned long long)found.canaries, (unsigned long long)found.window_canaries,
+           (unsigned long long)found.window_in_flight, (unsigned long long)found.window_returned,
            (unsigned long long)lost, (unsigned long long)((now_ns() - start) / 1000000));
     return found.uncovered ? 1 : 0;
 }
