@@ -123,11 +123,12 @@ def counts_part(results, policies):
     out = ["<h2>Counted per request</h2>",
            "<p>Instructions that Xen executes, by the emulator's count, for a fixed number of requests to "
            "a device that does nothing. What is executed while waiting for a lock is apart: it depends on "
-           "the computer that emulates. The rest repeats within a few percent.</p>"]
+           "the computer that emulates. The rest repeats within a few percent. Scales are logarithmic.</p>"]
     out += [plots.bars(f"{kind}: instructions in Xen per request", "instructions",
-                       [w for w in workloads if w.endswith(kind)],
+                       [w.removeprefix("null-").removesuffix(f"-{kind}") for w in workloads
+                        if w.endswith(kind)],
                        {p: [v[i] for i, w in enumerate(workloads) if w.endswith(kind)]
-                        for p, v in series.items()})
+                        for p, v in series.items()}, orders=True)
             for kind in ("qd1", "qd32") if any(w.endswith(kind) for w in workloads)]
     out += ["<details><summary>All counts</summary>",
             table(["workload", "policy", "instructions", "waiting", "share of Xen", "returns to guests",

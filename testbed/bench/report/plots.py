@@ -37,13 +37,14 @@ def data_block(name, rows):
     return lines + ["EOD"]
 
 
-def bars(title, ylabel, groups, series, line=None):
-    """Grouped bars: series is name -> values, one per group; None where there is none."""
+def bars(title, ylabel, groups, series, line=None, orders=False):
+    """Grouped bars: series is name -> values, one per group; None where there is none. With values of
+    very different orders, on a logarithmic scale."""
     rows = [[group] + [values[i] for values in series.values()] for i, group in enumerate(groups)]
     script = head(title, ylabel) + data_block("d", rows)
     script += ["set datafile separator '\\t'", "set style data histograms",
                "set style histogram clustered gap 1", "set style fill solid 0.9 noborder",
-               "set yrange [0:*]"]
+               "set logscale y\nset yrange [100:*]" if orders else "set yrange [0:*]"]
     parts = [f"$d using {i + 2}:xtic(1) title {quote(name)} lc rgb "
              f"{quote(COLOURS.get(name, '#17becf'))}" for i, name in enumerate(series)]
     if line is not None:
@@ -57,7 +58,7 @@ def stacked(title, ylabel, groups, series):
     script = head(title, ylabel) + data_block("d", rows)
     script += ["set datafile separator '\\t'", "set style data histograms",
                "set style histogram rowstacked", "set style fill solid 0.9 noborder",
-               "set boxwidth 0.6", "set yrange [0:*]"]
+               "set boxwidth 0.6", "set yrange [0:*]", "set xtics rotate by -20"]
     script.append("plot " + ", ".join(f"$d using {i + 2}:xtic(1) title {quote(name)}"
                                       for i, name in enumerate(series)))
     return run("\n".join(script) + "\n", title)
