@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Writes settings, and the plans that bench-drive follows in the emulated machine: plan.py FOLDER SIZE
+"""Writes settings, and the plans that bench-drive follows in the emulated machine:
+plan.py FOLDER SIZE
 
-SIZE is full, brief (all that a full run does, once and for next to no time) or quick (a little of it).
+SIZE is full, brief (all that a full run does, once and for next to no time) or quick (a little of
+it).
 
 Policies take turns within a workload, so that the ratio of two is between neighbours in time, and
 the order turns from round to round, so that none is always the first after a change of workload.
@@ -31,7 +33,7 @@ def rotated(items, by):
 
 
 def in_domain(policy, workload, number, domain, seconds, command):
-    """A line for a program in a domain, which is stopped there first: dom0 could only give it up."""
+    """A line for a program in a domain, which is stopped there: dom0 could only give it up."""
     return "\t".join([f"{policy} {workload} {number}", domain, str(seconds + 15),
                       f"timeout -s KILL {seconds} {command}"])
 
@@ -111,7 +113,7 @@ def scaled(requests, memory, devices, queues, guests, pages):
         # Programs that run at the same time do not mark: what they are counted by are the lines.
         names = ",".join(f"m{mib}" for mib in memory[:number])
         yield line("guests", number, names, f"-n {requests}", depth=4, marks="")
-    # One request at a time, of the devices in turn: with more of them, several on one would be fewer.
+    # One request at a time, of the devices in turn: what more devices shared would be less for each.
     for number in devices:
         disks = " ".join(f"/dev/bench/{i + 1}" for i in range(number))
         yield line("devices", number, "many", f"-n {requests}", disks)

@@ -125,7 +125,8 @@ def make_cells(part, lines):
             startup.setdefault(policy, []).append(record)
     cells = []
     for workload, policy in dict.fromkeys((w, p) for p, w, _ in keys if w != STARTUP):
-        rounds = [n for p, w, n in keys if (p, w) == (policy, workload) and (p, w, n) in part.values]
+        rounds = [n for p, w, n in keys
+                  if (p, w) == (policy, workload) and (p, w, n) in part.values]
         if rounds:
             cells.append(one_cell(part, workload, policy, rounds, startup.get(policy)))
     return cells, failed

@@ -24,7 +24,8 @@ class Checks:
         self.bad = 0
 
     def that(self, name, fine, why=""):
-        print(f"{'ok' if fine else 'not ok'} bench: {name}" + ("" if fine or not why else f" ({why})"))
+        print(f"{'ok' if fine else 'not ok'} bench: {name}" +
+              ("" if fine or not why else f" ({why})"))
         self.bad += not fine
 
 
@@ -38,10 +39,12 @@ def check_cells(checks, results, folder):
     for name in ("block", "net"):
         left_out = {s["policy"].split(" ")[0] for s in results["skipped"]
                     if s["policy"].endswith(f"({name})")}
-        wanted = {(w, p) for p, w, _ in plan_of(folder, name) if w != "startup" and p not in left_out}
+        wanted = {(w, p) for p, w, _ in plan_of(folder, name)
+                  if w != "startup" and p not in left_out}
         checks.that(f"{name}: there is a plan", len(wanted) > 0)
         lost = sorted(wanted - set(table) - without)
-        checks.that(f"{name}: each planned cell is there, or why it is not", not lost, str(lost[:5]))
+        checks.that(f"{name}: each planned cell is there, or why it is not", not lost,
+                    str(lost[:5]))
         gone = sorted(wanted - set(table))
         checks.that(f"{name}: each planned cell was measured", not gone, str(gone[:5]))
     wrong = [c for c in results["cells"]
@@ -49,7 +52,8 @@ def check_cells(checks, results, folder):
              or c["median"] <= 0]
     checks.that("cells have numbers for all keys", not wrong, str(wrong[:2]))
     checks.that("trusted is compared with itself",
-                all(c["ratio_to_trusted"] == 1 for c in results["cells"] if c["policy"] == "trusted"))
+                all(c["ratio_to_trusted"] == 1 for c in results["cells"]
+                    if c["policy"] == "trusted"))
 
 
 def check_micro(checks, results):
@@ -63,7 +67,8 @@ def check_micro(checks, results):
     missing = [f"{c['workload']} {c['policy']}" for c in results["cells"]
                if c["policy"] in MEDIATED and f"{c['workload']} {c['policy']}" not in flushes]
     checks.that("micro: flushes_per_request of all mediated cells", not missing, str(missing[:5]))
-    checks.that("micro: crossover, by its parts", bool(micro["crossover"]["bytes_by_requests_per_flush"]))
+    checks.that("micro: crossover, by its parts",
+                bool(micro["crossover"]["bytes_by_requests_per_flush"]))
     checks.that("micro: the core, split and packed",
                 {c["ring"] for c in micro.get("core", [])} == {"split", "packed"})
 
@@ -82,7 +87,8 @@ def check_page(checks, results, folder):
     path = folder / "report.html"
     text = path.read_text() if path.exists() else ""
     checks.that("report.html is whole", text.rstrip().endswith("</html>"))
-    outside = re.findall(r"""(?:src|href)\s*=\s*["'](?!data:|#)[^"']*|@import|url\((?!data:)""", text)
+    outside = re.findall(r"""(?:src|href)\s*=\s*["'](?!data:|#)[^"']*|@import|url\((?!data:)""",
+                         text)
     checks.that("report.html needs no other file", not outside, str(outside[:3]))
     checks.that("report.html has plots", text.count("data:image/svg+xml") >= 5
                 and "gnuplot failed" not in text)
@@ -102,7 +108,8 @@ def main():
         check_counts(checks, results, folder)
         check_page(checks, results, folder)
         for f in results["failed"]:
-            checks.that(f"{f['workload']}, {f['policy']}, round {f['round']}", False, f["why"][-200:])
+            checks.that(f"{f['workload']}, {f['policy']}, round {f['round']}", False,
+                        f["why"][-200:])
     sys.exit(1 if checks.bad else 0)
 
 

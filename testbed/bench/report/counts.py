@@ -16,8 +16,8 @@ def requests_of(record):
 def interval_of(record, intervals):
     """What was counted while a line of the plan ran.
 
-    A program marks its begin and its end. Those that run at the same time do not: then it is all that
-    happened while the line was run.
+    A program marks its begin and its end. Those that run at the same time do not: then it is all
+    that happened while the line was run.
     """
     if any(record.status.values()):
         return None
@@ -65,7 +65,8 @@ def idle_of(intervals, symbols):
     if not interval:
         return None
     _, waiting = symbols.profile(interval)
-    return {"per_second": interval.counts["xen"] - waiting, "events_per_second": events_of(interval)}
+    return {"per_second": interval.counts["xen"] - waiting,
+            "events_per_second": events_of(interval)}
 
 
 def read_counts(boots, lines, xen_syms):

@@ -5,8 +5,8 @@ from cells import BYTES
 
 
 def by_parts(xen):
-    """By what the parts cost in Xen: copied, a page costs its bytes; granted, its entries, and a flush
-    that it shares with all that return at the same time. Bytes, by how many share a flush."""
+    """By what the parts cost in Xen: copied, a page costs its bytes; granted, its entries, and a
+    flush that it shares with all that return at the same time. Bytes, by how many share a flush."""
     try:
         copied = xen["memcpy_4096"]
         granted = (xen["grant_256"] + xen["revoke_256"]) / 256
@@ -15,7 +15,8 @@ def by_parts(xen):
         return {}
     if copied <= granted:
         return {}
-    return {str(sharing): round(flush / sharing / (copied - granted) * 4096) for sharing in (1, 2, 4, 8)}
+    return {str(sharing): round(flush / sharing / (copied - granted) * 4096)
+            for sharing in (1, 2, 4, 8)}
 
 
 def by_cells(cells):

@@ -15,8 +15,8 @@ def quote(text):
 
 
 def run(script, alt):
-    """The picture as an element for a page: embedded, so that names in it cannot clash. A page without
-    one is better than no page."""
+    """The picture as an element for a page: embedded, so that names in it cannot clash. A page
+    without one is better than no page."""
     result = subprocess.run(["gnuplot"], input=script, capture_output=True, text=True, check=False)
     if result.returncode or not result.stdout.lstrip().startswith("<?xml"):
         return f"<p>gnuplot failed on {html.escape(alt + ': ' + result.stderr[-500:])}</p>"
@@ -38,8 +38,8 @@ def data_block(name, rows):
 
 
 def bars(title, ylabel, groups, series, line=None, orders=False):
-    """Grouped bars: series is name -> values, one per group; None where there is none. With values of
-    very different orders, on a logarithmic scale."""
+    """Grouped bars: series is name -> values, one per group; None where there is none. With values
+    of very different orders, on a logarithmic scale."""
     rows = [[group] + [values[i] for values in series.values()] for i, group in enumerate(groups)]
     script = head(title, ylabel) + data_block("d", rows)
     script += ["set datafile separator '\\t'", "set style data histograms",

@@ -25,7 +25,8 @@ class Record:
         """What came out of whatever did not do what it was to do."""
         for domain, status in self.status.items():
             if status:
-                return f"{domain}: status {status}: {self.text(domain)[-300:].strip() or 'no output'}"
+                said = self.text(domain)[-300:].strip() or "no output"
+                return f"{domain}: status {status}: {said}"
         return "; ".join(f"{domain}: {self.text(domain)[-300:].strip() or 'no output'}"
                          for domain in self.status)
 

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Makes results.json and report.html of what the benchmarks left: report.py FOLDER BUILD SIZE
 
-FOLDER has a folder per part (block, counts, ...) with its plan and a folder per boot, and core.json;
-BUILD has hypervisor-release. Whatever is missing, a report is made of what is there.
+FOLDER has a folder per part (block, counts, ...) with its plan and a folder per boot, and
+core.json; BUILD has hypervisor-release. Whatever is missing, a report is made of what is there.
 """
 
 import collections
@@ -73,7 +73,8 @@ def read_parts(folder, xen_syms):
             read_counts(boots["counts"], plans["counts"], xen_syms)
         results["failed"] += [{**f, "workload": f"{f['workload']} (counted)"} for f in failed]
     if boots["scaling"]:
-        results["scaling"], failed = scaling.read_scaling(boots["scaling"], plans["scaling"], xen_syms)
+        results["scaling"], failed = \
+            scaling.read_scaling(boots["scaling"], plans["scaling"], xen_syms)
         results["failed"] += [{**f, "workload": f"{f['workload']} (scaling)"} for f in failed]
     xen = xen_micro(boots["block"])
     if plans["block"] and not xen:
