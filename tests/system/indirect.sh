@@ -23,10 +23,9 @@ with_disk() {
 
 # big_blocks GUEST: requests of 128 KiB and of 1 MiB, past the page cache.
 big_blocks() {
-    with_disk "$1" 'dd if=/dev/urandom of=/tmp/a bs=128k count=64 &&
-        dd if=/tmp/a of=/mnt/test bs=128k oflag=direct &&
-        dd if=/mnt/test of=/tmp/b bs=1M count=8 iflag=direct &&
-        sha256sum /tmp/a /tmp/b | cut -d" " -f1 | uniq | wc -l | grep -qx 1'
+    with_disk "$1" "dd if=/dev/urandom of=/tmp/a bs=128k count=64 && \
+dd if=/tmp/a of=/mnt/test bs=128k oflag=direct && dd if=/mnt/test of=/tmp/b bs=1M count=8 iflag=direct && \
+sha256sum /tmp/a /tmp/b | cut -d' ' -f1 | uniq | wc -l | grep -qx 1"
 }
 
 log_tables() {
