@@ -12,6 +12,14 @@ BY_HAND="xen_privcmd.unrestricted=1"
 # Whole pages are granted however short the request, and who goes is gone.
 HOSTILE="shadow_policy=hybrid,shadow_threshold=1,shadow_restart_timeout=0"
 
+# second_disk_is STATE: by Xen's word.
+second_disk_is() {
+    xl virtio-shadow-list -j guest | awk -v wanted="\"$1\"" '
+        $1 == "\"state\":" { state = $2 }
+        $1 == "\"id\":" && $2 + 0 == 1 { found = index(state, wanted) == 1 }
+        END { exit !found }'
+}
+
 check "backend VM is up" start_backend backend "$(pv_disk guest1 xvdb rw)" || exit 1
 # With a vCPU that is never started: nothing is set up for it yet.
 check "hostile backend VM is created" create "$(write_config hostile "$TRIMMED" 256 3 \
@@ -34,6 +42,13 @@ attacks guest 1 hostile 60 \
     "hostile-backend $(domid guest) 1 ${ATTACKS:-used memory exact hypercalls mailbox life}"
 check "driver ends well" guest_finish guest 60 "$driver"
 
+# A driver that comes before the daemon has described the device finds one without features, and does
+# not look again.
+guest_run hostile 20 'virtio-shadowd >/run/virtio-shadow/daemon.log 2>&1 &'
+check "a good backend takes the device over" wait_until 60 second_disk_is ready ||
+    guest_run hostile 20 'cat /run/virtio-shadow/daemon.log'
+check "kernel driver takes the second disk back" guest_run guest 60 \
+    'echo 2000200.virtio >/sys/bus/platform/drivers/virtio-mmio/bind; n=0; until [ -b /dev/vdb ] || [ $n -ge 100 ]; do n=$((n + 1)); sleep 0.1; done; dd if=/dev/vdb of=/dev/null bs=64k count=16'
 check "no page is mapped at rest" wait_until 20 shadow_idle guest
 check "guest shuts down" shut_down guest
 check "Xen is alive" xen_alive
