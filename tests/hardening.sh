@@ -55,7 +55,9 @@ take_out() {
         patch -s -R -p1 --no-backup-if-mismatch -d "$work/b" <"$dir/xen-patches/$patch" ||
             die "$patch does not come out of the tree by itself"
     done
-    (cd "$work" && diff -ru a b) >"$dir/xen-patches/9999-revert.patch" || true
+    # Without times, by which it would be another patch whenever it is made.
+    (cd "$work" && diff -ru a b) | sed -E 's/^((---|\+\+\+) [^\t]*)\t.*/\1/' \
+        >"$dir/xen-patches/9999-revert.patch" || true
     echo 9999-revert.patch >>"$dir/xen-patches/series"
 }
 

@@ -16,8 +16,9 @@
 static void try_device(struct vsh_device *s)
 {
     const struct svq_pages *p = &s->dev.pages;
+    struct domain *d = s->frontend;
     unsigned int i, tables = 0, written = 0;
-    uint64_t word;
+    uint64_t w;
 
     for ( i = 0; i < p->nr; i++ )
     {
@@ -27,16 +28,14 @@ static void try_device(struct vsh_device *s)
             continue;
 
         tables++;
-        if ( !access_guest_memory_by_gpa(s->frontend, addr, &word, sizeof(word),
-                                         false) &&
-             !access_guest_memory_by_gpa(s->frontend, addr, &word, sizeof(word),
-                                         true) )
+        if ( !access_guest_memory_by_gpa(d, addr, &w, sizeof(w), false) &&
+             !access_guest_memory_by_gpa(d, addr, &w, sizeof(w), true) )
             written++;
     }
 
     printk("virtio-shadow-bench: %pd device %u: "
            "table pages %u, written to %u\n",
-           s->frontend, s->id, tables, written);
+           d, s->id, tables, written);
 }
 
 static void cf_check run(unsigned char key)

@@ -7,8 +7,9 @@
  *   -plugin file=libstall.so,get=ADDRESS,in=BEGIN-END[,in=BEGIN-END]
  *
  * get is where get_page() is, in where functions are that are to stop as they call it. A guest says
- * when: "hint #113" begins, "hint #114" ends it (NOPs to the processor). The number of stops is the
- * last line on standard error.
+ * when: "hint #113" before a hypercall, "hint #114" after it (NOPs to the processor), and for no
+ * more stops than one takes: other domains, of which there is always something to be done, would
+ * not get on. The number of stops is the last line on standard error.
  */
 #include <inttypes.h>
 #include <stdatomic.h>
@@ -27,26 +28,29 @@
 
 #define FIRST_US 2000
 #define SECOND_US 20000
+#define STOPS 4
 
 PLUGIN_EXPORT int qemu_plugin_version = PLUGIN_INTERFACE_VERSION;
 
 static uint64_t get, begin[MAX_RANGES], end[MAX_RANGES];
 static unsigned int ranges;
-static atomic_bool on;
 static atomic_uint stops;
-static bool stopping[MAX_CPUS]; /* each CPU's own */
+/* Each CPU's own: how often it is still to stop, and that it is about to for the second time. */
+static unsigned int left[MAX_CPUS];
+static bool stopping[MAX_CPUS];
 
-static void switch_on(unsigned int cpu, void *data)
+static void at_hint(unsigned int cpu, void *data)
 {
-    (void)cpu;
-    on = data != NULL;
+    if (cpu < MAX_CPUS)
+        left[cpu] = data ? STOPS : 0;
 }
 
 static void at_call(unsigned int cpu, void *data)
 {
     (void)data;
-    if (!on || cpu >= MAX_CPUS)
+    if (cpu >= MAX_CPUS || !left[cpu])
         return;
+    left[cpu]--;
     stops++;
     stopping[cpu] = true;
     usleep(FIRST_US);
@@ -90,8 +94,8 @@ static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 
         memcpy(&insn, qemu_plugin_insn_data(in), sizeof(insn));
         if (insn == BEGIN || insn == END) {
-            cb = switch_on;
-            data = insn == BEGIN ? &on : NULL;
+            cb = at_hint;
+            data = insn == BEGIN ? left : NULL;
         } else if (address == get) {
             cb = at_get;
         } else if (in_range(address) && target_of(address, insn) == get) {

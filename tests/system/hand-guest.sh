@@ -140,7 +140,7 @@ log "failures, tables copied, in place, restored: $now"
 check "all tables in place were restored" \
     [ "$(echo "$now" | cut -d' ' -f3)" -eq "$(echo "$now" | cut -d' ' -f4)" ]
 check "no page is mapped at rest" wait_until 20 shadow_idle hand
-check "Xen says what was wrong" sh -c \
+[ -n "${ONLY:-}" ] || check "Xen says what was wrong" sh -c \
     "xl dmesg | cat - $RESULTS/xl-dmesg-early.log | grep -q 'virtio-shadow: d$hand_id device'"
 check "Xen is alive" xen_alive
 exit 0

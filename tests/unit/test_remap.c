@@ -257,7 +257,7 @@ static void look_ahead_sees_the_strangest_things(void)
 
 static void short_tables_are_copied_if_that_costs_less(void)
 {
-    up_as(SVQ_INDIRECT_AUTO, 256, 0);
+    up_as(SVQ_INDIRECT_AUTO, SVQ_QUEUE_MAX, 0);
     submit(0, SVQ_REMAP_ENTRIES - 1);
     was_copied();
     submit(1, SVQ_REMAP_ENTRIES);
@@ -328,7 +328,7 @@ static void table_of_a_packed_queue_is_copied(void)
     struct svq_packed_desc d = {TABLE(0), 16 * SVQ_REMAP_ENTRIES, 5, IND | SVQ_PACKED_F_AVAIL};
     unsigned int i;
 
-    up_as(SVQ_INDIRECT_AUTO, 128, BIT(SVQ_F_RING_PACKED));
+    up_as(SVQ_INDIRECT_AUTO, SVQ_QUEUE_MAX, BIT(SVQ_F_RING_PACKED));
     for (i = 0; i < SVQ_REMAP_ENTRIES; i++)
         env_write(TABLE(0) + 16 * i, &t, sizeof(t));
     env_write(drv_queue[0].desc, &d, sizeof(d));
