@@ -40,7 +40,7 @@ for indirect in off copy remap; do
     [ "$fio" -eq 0 ] || cat /run/testbed/fio.out
     guest=$(guest_run guest 30 "dd if=/dev/vda bs=1M iflag=direct 2>/dev/null | sha256sum")
     backend=$(guest_run backend 30 "sha256sum </tmp/disk")
-    queues requests
+    log "requests of each queue:$(queues requests)"
     outcome "4 queues of 1024, 2 vCPUs, indirect $indirect" \
         "sizes= 1024 1024 used=2 fio=0 contents=equal rejected=0 failures=0 mapped=0" \
         "sizes=$(queues size | cut -d' ' -f1-3) used=$(used) fio=$fio contents=$([ "$guest" = "$backend" ] && echo equal || echo different) $(at_rest guest 0)"
