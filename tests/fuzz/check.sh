@@ -5,6 +5,7 @@
 #
 # They begin with corpus/TARGET, and keep what else is worth keeping in BUILD/corpus.
 set -euo pipefail
+source "$(dirname "$0")/../lib/jobs.sh"
 
 build=$1
 shift
@@ -44,28 +45,4 @@ run_one()
     return 1
 }
 
-passed=0
-failed=0
-running=0
-
-reap()
-{
-    if wait -n; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-    fi
-    running=$((running - 1))
-}
-
-for target in "$@"; do
-    [ "$running" -lt "$jobs" ] || reap
-    run_one "$target" &
-    running=$((running + 1))
-done
-while [ "$running" -gt 0 ]; do
-    reap
-done
-
-printf '%d passed, %d failed\n' "$passed" "$failed"
-[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+run_jobs "$jobs" run_one "$@"

@@ -7,6 +7,7 @@
 # mutants: with the core broken as NAME/mutant.sed says, the proof fails.
 set -euo pipefail
 cd "$(dirname "$0")"
+source ../lib/jobs.sh
 
 what=prove
 case ${1:-} in
@@ -80,28 +81,4 @@ if [ $# -eq 0 ]; then
     done
 fi
 
-passed=0
-failed=0
-running=0
-
-reap()
-{
-    if wait -n; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-    fi
-    running=$((running - 1))
-}
-
-for name in "${names[@]}"; do
-    [ "$running" -lt "$jobs" ] || reap
-    "$what" "$name" &
-    running=$((running + 1))
-done
-while [ "$running" -gt 0 ]; do
-    reap
-done
-
-printf '%d passed, %d failed\n' "$passed" "$failed"
-[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+run_jobs "$jobs" "$what" "${names[@]}"

@@ -10,6 +10,7 @@
 #include "backend.h"
 #include "driver.h"
 #include "ring.h"
+#include "rnd.h"
 
 #define SEEDS 48u
 #define STEPS 400u
@@ -36,22 +37,8 @@ struct seed {
 
 static struct request request[SIZE];
 static unsigned int slot_of[SIZE]; /* by the driver's id */
-static uint64_t rng;
 static uint32_t next_number;
 static unsigned int granted_all, copied_all, waited_all, divided_all;
-
-static uint32_t rnd(uint32_t below)
-{
-    rng ^= rng << 13;
-    rng ^= rng >> 7;
-    rng ^= rng << 17;
-    return (uint32_t)(rng >> 32) % below;
-}
-
-static bool one_in(uint32_t n)
-{
-    return rnd(n) == 0;
-}
 
 /* Byte i of what somebody says in request number. */
 static uint8_t word_of(uint32_t number, uint32_t i, bool device)

@@ -12,6 +12,7 @@
 #include "backend.h"
 #include "driver.h"
 #include "ring.h"
+#include "rnd.h"
 
 #define SEEDS 6u
 #define STEPS 1500u
@@ -22,21 +23,6 @@
 #define MAX_LOG (8 * STEPS)
 
 #define BIT(n) (1ULL << (n))
-
-static uint64_t rng;
-
-static uint32_t rnd(uint32_t below)
-{
-    rng ^= rng << 13;
-    rng ^= rng >> 7;
-    rng ^= rng << 17;
-    return (uint32_t)(rng >> 32) % below;
-}
-
-static bool one_in(uint32_t n)
-{
-    return rnd(n) == 0;
-}
 
 /* ---- The model ---- */
 

@@ -12,6 +12,7 @@
 
 #include "backend.h"
 #include "driver.h"
+#include "rnd.h"
 
 #define SEEDS 40u
 #define STEPS 4000u
@@ -30,21 +31,6 @@ struct seed {
     enum kind kind;
     char name[32];
 };
-
-static uint64_t rng;
-
-static uint32_t rnd(uint32_t below)
-{
-    rng ^= rng << 13;
-    rng ^= rng >> 7;
-    rng ^= rng << 17;
-    return (uint32_t)(rng >> 32) % below;
-}
-
-static bool one_in(uint32_t n)
-{
-    return rnd(n) == 0;
-}
 
 /* What the driver and the backend know. */
 static bool offered[QUEUES][SIZE];

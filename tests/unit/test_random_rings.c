@@ -10,6 +10,7 @@
 #include "backend.h"
 #include "driver.h"
 #include "ring.h"
+#include "rnd.h"
 
 #define SEEDS 60u
 #define STEPS 3000u
@@ -29,23 +30,9 @@ struct seed {
     char name[32];
 };
 
-static uint64_t rng;
 static uint64_t errors_seen;
 static bool remap;
 static unsigned int resets_seen, completed_all, remapped_all, refused_all;
-
-static uint32_t rnd(uint32_t below)
-{
-    rng ^= rng << 13;
-    rng ^= rng >> 7;
-    rng ^= rng << 17;
-    return (uint32_t)(rng >> 32) % below;
-}
-
-static bool one_in(uint32_t n)
-{
-    return rnd(n) == 0;
-}
 
 static void random_features(void)
 {
