@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "moment.h"
 #include "rig.h"
 
 #define RESTART_S 10
@@ -372,25 +373,9 @@ static void driver_resets_while_the_backend_is_dead(void **state)
 }
 
 /*
- * One thing happens on this CPU, another at a moment of its own on another CPU:
- * the moments are those when no lock is held.  Whatever it was, nothing is left
- * behind, and a device that is still there can be brought to work.
+ * One thing happens here, another elsewhere (moment.h).  Whatever it was, nothing is
+ * left behind, and a device that is still there can be brought to work.
  */
-static struct rig world;
-static unsigned int at;
-static bool happened;
-static void (*what)(struct rig *r);
-
-static void elsewhere(unsigned int occasion)
-{
-    if (occasion == at) {
-        happened = true;
-        world.cpu = 1;
-        what(&world);
-        world.cpu = 0;
-    }
-}
-
 static bool can_ask(struct rig *r)
 {
     return !r->fe->is_dying && !r->be->is_dying && rig_vsh(r)->open && !rig_vsh(r)->closing &&
@@ -429,20 +414,6 @@ static void attaches(struct rig *r)
     ask(r, VSH_REQ_ATTACH);
 }
 
-static void kill_frontend(struct rig *r)
-{
-    if (!r->fe->model->freed) {
-        model_kill_wholly(r->fe);
-    }
-}
-
-static void kill_backend(struct rig *r)
-{
-    if (!r->be->model->freed) {
-        model_kill_wholly(r->be);
-    }
-}
-
 static void time_passes(struct rig *r)
 {
     (void)r;
@@ -453,13 +424,6 @@ static void driver_kicks(struct rig *r)
 {
     if (!r->fe->is_dying) {
         rig_kick(r, 0);
-    }
-}
-
-static void driver_resets(struct rig *r)
-{
-    if (!r->fe->is_dying) {
-        rig_write(r, SVQ_MMIO_STATUS, 0);
     }
 }
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "moment.h"
 #include "rig.h"
 
 enum state_of {
@@ -157,38 +158,7 @@ static void step_by_step(void **state)
     }
 }
 
-/*
- * One thing happens on this CPU, another at a moment of its own on another CPU:
- * the moments are those when no lock is held.
- */
-static struct rig world;
-static unsigned int at;
-static bool happened;
-static void (*what)(struct rig *r);
-
-static void elsewhere(unsigned int occasion)
-{
-    if (occasion == at) {
-        happened = true;
-        world.cpu = 1;
-        what(&world);
-        world.cpu = 0;
-    }
-}
-
-static void kill_frontend(struct rig *r)
-{
-    if (!r->fe->model->freed) {
-        model_kill_wholly(r->fe);
-    }
-}
-
-static void kill_backend(struct rig *r)
-{
-    if (!r->be->model->freed) {
-        model_kill_wholly(r->be);
-    }
-}
+/* One thing happens here, another elsewhere: moment.h. */
 
 static void mark_frontend(struct rig *r)
 {
@@ -219,13 +189,6 @@ static void driver_kicks(struct rig *r)
     if (!r->fe->is_dying) {
         rig_add(r, 0, RIG_BUFFER(900), 4 * PAGE_SIZE, true);
         rig_kick(r, 0);
-    }
-}
-
-static void driver_resets(struct rig *r)
-{
-    if (!r->fe->is_dying) {
-        rig_write(r, SVQ_MMIO_STATUS, 0);
     }
 }
 
