@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
 # seconds: 180
-# Measures what indirect tables cost in place and by copy (docs/indirect-tables.md). Not a test:
+# Measures what indirect tables cost in place and by copy (docs/indirect-tables.md), with a Xen that
+# has no debug checks. Not a test:
+#   testbed/build.sh && testbed/build.sh hypervisor-release
 #   make -C testbed/bench/plugin BUILD="$PWD/out/plugin"
 #   VIRTIO_SHADOW_QEMU_ARGS="-plugin file=out/plugin/libxen-instructions.so,out=out/marks" \
-#       testbed/boot.sh out/tables-cost testbed/scenarios/tables-cost.sh
-# Of the marks, each second one is about a line that is printed, in their order: what Xen did for 64
-# times as many requests as come at a time.
+#       testbed/boot.sh -k hypervisor-release out/tables-cost testbed/scenarios/tables-cost.sh
+#   testbed/bench/tables-cost.py out/build/hypervisor-release/xen-syms out/marks \
+#       out/tables-cost/results/tables-cost
 . /testbed/dom0/lib.sh
 . /testbed/dom0/mediated.sh
 
