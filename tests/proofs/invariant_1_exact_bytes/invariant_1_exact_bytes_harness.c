@@ -47,8 +47,8 @@ void free_contract(struct svq_bounce *b, uint32_t off, uint32_t len)
     nr_freed++;
 }
 
-int svq_env_copy(struct svq_dev *d, uint64_t addr, uint8_t *const page[], uint32_t off,
-                 uint32_t len, bool to_guest)
+enum svq_error svq_guest_copy(struct svq_dev *d, uint64_t addr, uint8_t *const page[],
+                              uint32_t off, uint32_t len, bool to_guest)
 {
     PROVE(d == &dev && to_guest && seg.bounced && seg.write, "only what the device has written");
     PROVE(page == q->bounce[1].page && addr == seg.addr && off == seg.off,
@@ -56,7 +56,7 @@ int svq_env_copy(struct svq_dev *d, uint64_t addr, uint8_t *const page[], uint32
     PROVE(len && len <= seg.len && !nr_freed, "no further than the buffer, which still has it");
     copied = len;
 
-    return nondet_bool() ? -1 : 0;
+    return nondet_bool() ? SVQ_ERR_PAGE : SVQ_ERR_NONE;
 }
 
 void svq_pages_put(struct svq_pages *p, uint64_t gfn, bool write)
