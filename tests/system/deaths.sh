@@ -61,6 +61,14 @@ first=$(free_kib)
 once "second round" || exit 1
 second=$(free_kib)
 log "free: $first KiB after the first round, $second KiB after the second"
+# Xen's allocator of small objects may happen to need a page more than before. What is lost in a round
+# is lost in every one.
+if [ "$second" -lt "$first" ]; then
+    once "third round" || exit 1
+    first=$second
+    second=$(free_kib)
+    log "free: $second KiB after a third"
+fi
 check "Xen has as much memory as before" [ "$second" -ge "$first" ]
 check "Xen is alive" xen_alive
 exit 0

@@ -261,10 +261,12 @@ static const char *until_it_faults(const struct hostile_attack *a, struct reques
 static unsigned int guards_in(volatile uint8_t *page)
 {
     unsigned int seen = 0, row = 0;
-    uint8_t val;
+    uint8_t copy[HPAGE];
 
-    for (unsigned int k = 0; k < HPAGE && h_can_read(page + k, &val); k++) {
-        row = val == PEER_GUARD ? row + 1 : 0;
+    if (!h_can_copy(copy, page, sizeof(copy)))
+        return 0;
+    for (unsigned int k = 0; k < HPAGE; k++) {
+        row = copy[k] == PEER_GUARD ? row + 1 : 0;
         seen += row == 8 ? 8 : row > 8;
     }
     return seen;

@@ -83,6 +83,7 @@ bool h_mark(const struct request *r);
 
 /* Accesses that may be refused. */
 bool h_can_read(const volatile uint8_t *p, uint8_t *val);
+bool h_can_copy(void *to, const volatile uint8_t *from, size_t len);
 bool h_can_write(volatile uint8_t *p, uint8_t val);
 
 /*
