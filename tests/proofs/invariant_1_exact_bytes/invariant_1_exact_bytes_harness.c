@@ -47,8 +47,8 @@ void free_contract(struct svq_bounce *b, uint32_t off, uint32_t len)
     nr_freed++;
 }
 
-enum svq_error svq_guest_copy(struct svq_dev *d, uint64_t addr, uint8_t *const page[],
-                              uint32_t off, uint32_t len, bool to_guest)
+enum svq_error svq_guest_copy(struct svq_dev *d, uint64_t addr, uint8_t *const page[], uint32_t off,
+                              uint32_t len, bool to_guest)
 {
     PROVE(d == &dev && to_guest && seg.bounced && seg.write, "only what the device has written");
     PROVE(page == q->bounce[1].page && addr == seg.addr && off == seg.off,
