@@ -24,6 +24,8 @@
 #define FILE_SECTORS 8192u
 /* The longest request: some are copied, of some the whole pages are granted. */
 #define MAX_SECTORS 256u
+/* Others are to get at the CPU, too. */
+#define PAUSE_US 3000
 
 static void fill(uint64_t *word, size_t bytes, uint64_t val)
 {
@@ -95,6 +97,8 @@ int main(int argc, char **argv)
     if (fd < 0)
         for (;;)
             pause();
-    for (bool write = false;; write = !write)
+    for (bool write = false;; write = !write) {
         one(fd, memory, bytes, write);
+        usleep(PAUSE_US);
+    }
 }
