@@ -19,6 +19,8 @@ exec 4>&1
 round=0
 
 BACKEND_DISK="$(pv_disk guest1 xvdb rw)"
+# Guests go on with another backend VM.
+BACKEND_ARGS=shadowd.writethrough=auto
 backend_paused=
 guest_paused=
 

@@ -12,6 +12,8 @@ KILLS=10
 KINDS="process daemon process daemon vm"
 
 BACKEND_DISK="$(pv_disk guest1 xvdb rw)"
+# The daemon's default, which the testbed's configuration is not.
+BACKEND_ARGS=shadowd.writethrough=auto
 backend=backend
 vms=0
 
@@ -39,7 +41,7 @@ kill_process() {
 }
 
 kill_daemon() {
-    guest_run "$backend" 60 'kill -9 $(pidof virtio-shadowd); /usr/sbin/virtio-shadowd >>/run/virtio-shadow/daemon.log 2>&1 &'
+    guest_run "$backend" 60 'kill -9 $(pidof virtio-shadowd); /usr/sbin/virtio-shadowd --writethrough auto >>/run/virtio-shadow/daemon.log 2>&1 &'
 }
 
 # is_writing: writes are under way, so others have just returned. Those are what a VM takes along that
