@@ -22,7 +22,7 @@ RAM_DISK_MIB = 64
 BYTES = {"4k": 4096, "16k": 16384, "64k": 65536, "128k": 131072, "1m": 1048576}
 
 # How long each part may take, in seconds, whatever happens.
-LIMITS = {"full": {"block": 1320, "net": 240, "counts": 360, "scaling": 400},
+LIMITS = {"full": {"block": 1300, "net": 220, "counts": 360, "scaling": 440},
           "brief": {"block": 900, "net": 300, "counts": 420, "scaling": 480},
           "quick": {"block": 240, "net": 180, "counts": 180, "scaling": 240}}
 
@@ -98,10 +98,15 @@ def counted(requests, workloads):
                                 lambda p, o=options: f"/mnt/bench-io {o} /dev/bench/null-{p}")
 
 
-def scaled(requests, memory, devices, queues, guests, pages):
+def scaled(rounds, requests, sizes):
     """Lines for bench-io in the guests of the scaling scenario, with the default policy."""
+    for number in range(1, rounds + 1):
+        yield from scaled_once(number, requests, *sizes)
+
+
+def scaled_once(turn, requests, memory, devices, queues, guests, pages):
     def line(what, number, guest, options, disks="/dev/bench/1", depth=1, marks="-m "):
-        return in_domain("hybrid", f"{what}-{number}", 1, guest, 60,
+        return in_domain("hybrid", f"{what}-{number}", turn, guest, 60,
                          f"/mnt/bench-io {marks}-r -q {depth} {options} {disks}")
 
     first = f"m{memory[0]}"
@@ -113,7 +118,7 @@ def scaled(requests, memory, devices, queues, guests, pages):
         # Programs that run at the same time do not mark: what they are counted by are the lines.
         names = ",".join(f"m{mib}" for mib in memory[:number])
         yield line("guests", number, names, f"-n {requests}", depth=4, marks="")
-    # One request at a time, of the devices in turn: what more devices shared would be less for each.
+    # One request at a time, of the devices in turn: what more devices share is less for each.
     for number in devices:
         disks = " ".join(f"/dev/bench/{i + 1}" for i in range(number))
         yield line("devices", number, "many", f"-n {requests}", disks)
@@ -135,7 +140,7 @@ def plans_of(size):
             "block": block(1, 200, 100, cells),
             "net": net(1, 0),
             "counts": counted(64, [("randread", "4k", 32)]),
-            "scaling": scaled(64, memory, devices, queues, [1, 2], [1, 16]),
+            "scaling": scaled(1, 64, [memory, devices, queues, [1, 2], [1, 16]]),
         }
     else:
         full = size == "full"
@@ -145,8 +150,9 @@ def plans_of(size):
                      block(1, 50, 10, everything + null),
             "net": net(3, 1000) if full else net(1, 0),
             "counts": counted(800 if full else 64, counts),
-            "scaling": scaled(800 if full else 64, memory, devices, queues, [1, 2, 3, 4],
-                              [1, 2, 4, 8, 16, 32, 64, 120]),
+            "scaling": scaled(2 if full else 1, 800 if full else 64,
+                              [memory, devices, queues, [1, 2, 3, 4],
+                               [1, 2, 4, 8, 16, 32, 64, 120]]),
         }
     settings = {"POLICIES": " ".join(POLICIES), "RAM_DISK_MIB": RAM_DISK_MIB,
                 "SCALING_MEMORY": " ".join(map(str, memory)), "SCALING_DEVICES": devices[-1],

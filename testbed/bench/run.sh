@@ -42,7 +42,10 @@ one_boot() {
     tr -d '\0' <"$out/records.raw" >"$dir/records"
     rm -rf "$out/records.raw" "$out/share"
     mv "$out/why" "$dir/why"
-    [[ ! -e $out/marks ]] || mv "$out/marks" "$dir/marks"
+    if [[ -e $out/marks ]]; then
+        mv "$out/marks" "$dir/marks"
+        nm -n --defined-only "$REPO/out/build/hypervisor-release/xen-syms" >"$dir/symbols"
+    fi
     # The console has the checks too, when the machine did not get as far as handing them over.
     [[ -s $dir/results/checks ]] ||
         grep -aoE "^(not )?ok $part: .*" "$dir/xen.log" >"$dir/checks" || true
@@ -118,7 +121,7 @@ begin=$SECONDS
 for part in "${parts[@]}"; do
     run_part "$part"
     # After each part, so that there is one if the rest comes to nothing.
-    python3 "$BENCHDIR/report/report.py" "$out" "$REPO/out/build" "$size" >"$out/targets" ||
+    python3 "$BENCHDIR/report/report.py" "$out" "$size" >"$out/targets" ||
         fail "the report (after $part)"
     say "$part is done, $((SECONDS - begin)) s so far"
 done

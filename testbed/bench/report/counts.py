@@ -27,14 +27,15 @@ def interval_of(record, intervals):
 
 
 def counted(boots):
-    """Per (policy, workload, round) what was counted; for the others, it was not."""
+    """Per (policy, workload, round) what was counted, with Xen's symbols."""
     result = {}
     for boot in boots:
+        symbols = Symbols(boot.folder / "symbols")
         records = [r for r in boot.records if "dom0" not in r.status]
         for record, intervals in zip(records, read_marks(boot.folder / "marks")):
             interval = interval_of(record, intervals)
             if interval:
-                result[record.policy, record.workload, record.number] = interval
+                result[record.policy, record.workload, record.number] = interval, symbols
     return result
 
 
@@ -59,9 +60,9 @@ def one_count(run, interval, symbols, counters):
     }
 
 
-def idle_of(intervals, symbols):
+def idle_of(intervals):
     """What Xen executes in a second in which nobody does anything."""
-    interval = intervals.get(("idle", "idle", "1"))
+    interval, symbols = intervals.get(("idle", "idle", "1"), (None, None))
     if not interval:
         return None
     _, waiting = symbols.profile(interval)
@@ -69,22 +70,21 @@ def idle_of(intervals, symbols):
             "events_per_second": events_of(interval)}
 
 
-def read_counts(boots, lines, xen_syms):
+def read_counts(boots, lines):
     """Per workload and policy: instructions and events per request, and where they went; what was
     planned but could not be counted; and what happens without any request."""
-    symbols = Symbols(xen_syms)
     part = Part(boots, lambda record: requests_of(record) or None)
     intervals = counted(boots)
     counts, failed = [], []
     for key in planned(lines):
         policy, workload, number = key
         if key in part.values and key in intervals:
-            counts.append(one_count(part.runs[key], intervals[key], symbols,
+            counts.append(one_count(part.runs[key], *intervals[key],
                                     part.counters.get((policy, workload))))
         elif policy not in part.skipped:
             why = "its marks are not there" if key in part.values else part.reason(key)
             failed.append({"workload": workload, "policy": policy, "round": number, "why": why})
-    return counts, failed, idle_of(intervals, symbols)
+    return counts, failed, idle_of(intervals)
 
 
 def instructions_by_policy(counts, workload):

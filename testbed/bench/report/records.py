@@ -4,7 +4,6 @@
 import bisect
 import collections
 import json
-import subprocess
 
 
 class Record:
@@ -170,13 +169,11 @@ def read_marks(path):
 
 
 class Symbols:
-    """Xen's functions by address."""
+    """Xen's functions by address, of what nm says of the Xen that was booted."""
 
     def __init__(self, path):
-        output = subprocess.run(["nm", "-n", "--defined-only", str(path)], check=True,
-                                capture_output=True, text=True).stdout
         self.entries = []
-        for line in output.splitlines():
+        for line in lines_of(path):
             address, kind, name = line.split(" ", 2)
             if kind in "tT" and not name.startswith("$"):
                 self.entries.append((int(address, 16), name))
@@ -201,7 +198,7 @@ class Symbols:
                 entered[name] += executions
         for address, instructions, executions in interval.blocks:
             _, name = self.find(address)
-            if "spin_lock" in name or "_lock" == name[-5:]:
+            if "spin_lock" in name or name.endswith(("_lock", "lock_slowpath")):
                 once = min(executions, entered[name])
                 waiting += instructions * (executions - once)
                 executions = once

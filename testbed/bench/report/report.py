@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Makes results.json and report.html of what the benchmarks left: report.py FOLDER BUILD SIZE
+"""Makes results.json and report.html of what the benchmarks left: report.py FOLDER SIZE
 
 FOLDER has a folder per part (block, counts, ...) with its plan and a folder per boot, and
-core.json; BUILD has hypervisor-release. Whatever is missing, a report is made of what is there.
+core.json. Whatever is missing, a report is made of what is there.
 """
 
 import collections
@@ -55,7 +55,7 @@ def machine():
     }
 
 
-def read_parts(folder, xen_syms):
+def read_parts(folder):
     """Everything that the boots recorded."""
     results = {"cells": [], "counts": [], "idle": None, "scaling": {}, "skipped": [], "failed": []}
     boots = {name: boots_of(folder / name) for name in ("block", "net", "counts", "scaling")}
@@ -69,12 +69,10 @@ def read_parts(folder, xen_syms):
             results["skipped"] += [{"policy": f"{policy} ({name})", "why": why}
                                    for policy, why in part.skipped.items()]
     if boots["counts"]:
-        results["counts"], failed, results["idle"] = \
-            read_counts(boots["counts"], plans["counts"], xen_syms)
+        results["counts"], failed, results["idle"] = read_counts(boots["counts"], plans["counts"])
         results["failed"] += [{**f, "workload": f"{f['workload']} (counted)"} for f in failed]
     if boots["scaling"]:
-        results["scaling"], failed = \
-            scaling.read_scaling(boots["scaling"], plans["scaling"], xen_syms)
+        results["scaling"], failed = scaling.read_scaling(boots["scaling"], plans["scaling"])
         results["failed"] += [{**f, "workload": f"{f['workload']} (scaling)"} for f in failed]
     xen = xen_micro(boots["block"])
     if plans["block"] and not xen:
@@ -86,8 +84,8 @@ def read_parts(folder, xen_syms):
 
 
 def main():
-    folder, build, size = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), sys.argv[3]
-    results, xen = read_parts(folder, build / "hypervisor-release/xen-syms")
+    folder, size = pathlib.Path(sys.argv[1]), sys.argv[2]
+    results, xen = read_parts(folder)
     cells, counts = results["cells"], results["counts"]
     micro = {"xen": xen}
     for key in ("grant_revoke_over_memcpy4k", "grant_revoke_flush256_over_memcpy4k"):
