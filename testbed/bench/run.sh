@@ -44,7 +44,7 @@ one_boot() {
     mv "$out/why" "$dir/why"
     if [[ -e $out/marks ]]; then
         mv "$out/marks" "$dir/marks"
-        nm -n --defined-only "$REPO/out/build/hypervisor-release/xen-syms" >"$dir/symbols"
+        "${CROSS}nm" -n --defined-only "$REPO/out/build/hypervisor-release/xen-syms" >"$dir/symbols"
     fi
     # The console has the checks too, when the machine did not get as far as handing them over.
     [[ -s $dir/results/checks ]] ||

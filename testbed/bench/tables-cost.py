@@ -57,7 +57,7 @@ def read_marks(path):
         for line in f:
             word = line.split()
             if word[0] == "mark":
-                events = dict(e.split("=") for e in word[2:])
+                events = dict(e.split("=") for e in word[1:])
                 marks.append(({k: int(v) for k, v in events.items()}, []))
             else:
                 marks[-1][1].append((int(word[1], 16), int(word[2]), int(word[3])))
