@@ -17,7 +17,7 @@ prove | mutants)
     ;;
 esac
 jobs=${PROOF_JOBS:-$(nproc)}
-limit=${PROOF_SECONDS:-600}
+limit=${PROOF_SECONDS:-900}
 CBMC_PROGRAM=$(./cbmc.sh --where)
 export CBMC_PROGRAM
 mkdir -p build/log
