@@ -24,7 +24,7 @@ BYTES = {"4k": 4096, "16k": 16384, "64k": 65536, "128k": 131072, "1m": 1048576}
 # How long each part may take, in seconds, whatever happens.
 LIMITS = {"full": {"block": 1300, "net": 220, "counts": 360, "scaling": 440},
           "brief": {"block": 900, "net": 300, "counts": 420, "scaling": 480},
-          "quick": {"block": 240, "net": 180, "counts": 180, "scaling": 240}}
+          "quick": {"block": 400, "net": 300, "counts": 300, "scaling": 400}}
 
 
 def rotated(items, by):
