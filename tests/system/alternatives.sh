@@ -47,8 +47,8 @@ check "swiotlb: the guest has a virtio disk" \
     guest_run guest 10 "readlink /sys/block/vdb/device/driver | grep virtio_blk"
 # Below swiotlb/ for drivers that come late, not for those that are built in.
 check "swiotlb: its driver uses the pool" guest_run guest 20 \
-    'cat /sys/kernel/debug/virtio-pool-*/io_tlb_used /sys/kernel/debug/swiotlb/virtio-pool-*/io_tlb_used \
-        2>/dev/null | grep "^[1-9]"'
+    "cd /sys/kernel/debug; cat virtio-pool-*/io_tlb_used swiotlb/virtio-pool-*/io_tlb_used 2>&1 | \
+grep '^[1-9]'"
 check "swiotlb: what it writes is read back and is there" verified /dev/vdb /dev/ram3
 # The default is 64 MiB.
 check "swiotlb: the backend VM sees the pool and no more" [ "$(shadow_sum guest pages_mapped)" -eq 16384 ]
