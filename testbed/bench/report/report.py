@@ -46,7 +46,7 @@ def machine():
     qemu = subprocess.run(["qemu-system-aarch64", "--version"], capture_output=True, text=True,
                           check=True).stdout.splitlines()[0]
     return {
-        "host": f"{model}, {len(os.sched_getaffinity(0))} CPUs, Linux {platform.release()}",
+        "host": f"{model}, {len(os.sched_getaffinity(0))} CPUs, Linux {platform.release().split('-')[0]}",
         "emulator": f"{qemu}, TCG (software emulation), Cortex-A57, 2 CPUs",
         "placing": "backend VM and dom0 on emulated CPU 0, guest on CPU 1",
         "guest": "1 vCPU, 384 MiB, Linux 6.12", "backend VM": "1 vCPU, 512 MiB, Linux 6.12",
