@@ -130,7 +130,7 @@ def plans_of(size):
     """Plans by name, and what the scenarios have to know."""
     everything = [("ram", *rest) for rest in itertools.product(PATTERNS, SIZES, DEPTHS)]
     null = [("null", *rest) for rest in itertools.product(["randread", "randwrite"],
-                                                          ["4k", "64k", "1m"], DEPTHS)]
+                                                          ["4k", "64k"], DEPTHS)]
     # The small ones first: they are what most targets are about.
     counts = [(pattern, size, depth) for size in ["4k", "64k", "1m"]
               for pattern in ["randread", "randwrite"] for depth in DEPTHS]
@@ -148,7 +148,7 @@ def plans_of(size):
         full = size == "full"
         memory, devices, queues = [256, 512, 1024, 2048], [1, 2, 4, 8, 16, 32], [1, 2, 4, 8]
         plans = {
-            "block": block(3, 400, 150, everything + null) if full else
+            "block": block(3, 400, 100, everything + null) if full else
                      block(1, 50, 10, everything + null),
             "net": net(3, 1000) if full else net(1, 0),
             "counts": counted(400 if full else 64, counts),
