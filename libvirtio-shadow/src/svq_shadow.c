@@ -292,7 +292,11 @@ void svq_shadow_called(struct svq_queue *q)
 
 void svq_shadow_late(struct svq_queue *q)
 {
-    q->patience = 0;
+    /* Wraps if it has been collected past the event, which is not set anew yet. */
+    uint16_t asked = (uint16_t)(q->call_event - q->last_shadow_used);
+
+    /* Half of it, it may manage; more is tried after some calls in time. */
+    q->patience = (uint8_t)((asked < q->patience ? asked : q->patience) / 2);
     q->eager = SVQ_EAGER;
 }
 
