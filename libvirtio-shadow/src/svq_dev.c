@@ -448,15 +448,38 @@ bool svq_dev_poll(struct svq_dev *dev, bool late)
     {
         struct svq_queue *q = &dev->queue[i];
 
-        if ( !svq_shadow_is_delayed(q) )
-            continue;
+        if ( svq_shadow_is_delayed(q) )
+        {
+            if ( late )
+                svq_shadow_late(q);
 
-        if ( late )
-            svq_shadow_late(q);
+            /* Late, it is asked to call for less, and that is looked after, too. */
+            if ( late || svq_shadow_has_returns(q) )
+                q->collect = found = true;
+        }
 
-        /* Late, it is asked to call for the next, and that is looked after, too. */
-        if ( late || svq_shadow_has_returns(q) )
-            q->collect = found = true;
+        if ( svq_queue_is_quiet(q) )
+        {
+            q->slow |= late;
+            if ( late || svq_queue_has_news(q) )
+                q->fetch = found = true;
+        }
+    }
+
+    return found;
+}
+
+bool svq_dev_poll_driver(struct svq_dev *dev)
+{
+    unsigned int i;
+    bool found = false;
+
+    for ( i = 0; i < dev->nr_queues && dev->state == VSH_STATE_RUNNING; i++ )
+    {
+        struct svq_queue *q = &dev->queue[i];
+
+        if ( svq_queue_has_news(q) )
+            q->fetch = found = true;
     }
 
     return found;
@@ -619,12 +642,14 @@ bool svq_dev_run(struct svq_dev *dev)
         return true;
 
     dev->delayed = false;
+    dev->quiet = false;
     for ( i = 0; i < dev->nr_queues; i++ )
     {
         const struct svq_queue *q = &dev->queue[i];
 
         more |= q->collect || (q->fetch && !q->stalled) || svq_queue_reset_busy(q);
         dev->delayed |= svq_shadow_is_delayed(q);
+        dev->quiet |= svq_queue_is_quiet(q);
     }
 
     return more && dev->state == VSH_STATE_RUNNING;

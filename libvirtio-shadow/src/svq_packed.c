@@ -130,11 +130,15 @@ void svq_packed_advance(struct svq_queue *q, const struct svq_chain *c)
     advance(q, &q->last_avail, &q->avail_wrap, c->ring_descs);
 }
 
-bool svq_packed_enable_kicks(struct svq_queue *q)
+bool svq_packed_enable_kicks(struct svq_queue *q, unsigned int ahead)
 {
-    uint16_t event = (uint16_t)(q->last_avail | (q->avail_wrap ? 1U << 15 : 0));
+    uint16_t event = q->last_avail;
+    bool wrap = q->avail_wrap;
     uint16_t *off_wrap = svq_mem_at(&q->used, SVQ_EVENT_OFF_WRAP);
     uint16_t *flags = svq_mem_at(&q->used, SVQ_EVENT_FLAGS);
+
+    advance(q, &event, &wrap, ahead);
+    event = (uint16_t)(event | (wrap ? 1U << 15 : 0));
 
     if ( q->kick_event_valid && q->kick_event == event )
         return false;

@@ -125,6 +125,7 @@ void svq_queue_start(struct svq_dev *dev, struct svq_queue *q)
     q->fetch = true;
     q->collect = false;
     q->stalled = false;
+    q->slow = false;
     q->reset = SVQ_RESET_NONE;
 }
 
@@ -202,6 +203,25 @@ static enum svq_error fetch_one(struct svq_dev *dev, struct svq_queue *q, unsign
     return err;
 }
 
+/*
+ * Chains that need no kick of their own: while the device has work, they can be
+ * fetched together.  With fewer in flight than it had then, it is looked again.
+ */
+static unsigned int chains_ahead(const struct svq_queue *q)
+{
+    return q->slow || q->in_flight < SVQ_PATIENCE_FROM ? 0 : q->in_flight / 2U - 1U;
+}
+
+bool svq_queue_is_quiet(const struct svq_queue *q)
+{
+    return q->live && !q->stalled && svq_ring_is_quiet(q);
+}
+
+bool svq_queue_has_news(struct svq_queue *q)
+{
+    return svq_queue_is_quiet(q) && svq_ring_has_news(q);
+}
+
 enum svq_error svq_queue_fetch(struct svq_dev *dev, struct svq_queue *q, unsigned int *budget)
 {
     uint16_t first = q->shadow_avail_idx;
@@ -225,7 +245,7 @@ enum svq_error svq_queue_fetch(struct svq_dev *dev, struct svq_queue *q, unsigne
 
         if ( svq_ring_avail(q) )
             err = fetch_one(dev, q, budget);
-        else if ( svq_ring_enable_kicks(q) )
+        else if ( svq_ring_enable_kicks(q, chains_ahead(q)) )
             err = svq_ring_look(q);
         else
             break;
@@ -384,7 +404,12 @@ enum svq_error svq_queue_collect(struct svq_dev *dev, struct svq_queue *q, unsig
     }
 
     if ( q->last_shadow_used != first )
+    {
+        q->slow = false;
+        /* The device has less to do now than what this was good for. */
+        q->fetch |= svq_queue_is_quiet(q);
         svq_queue_wake(dev);
+    }
 
     return err != SVQ_ERR_NONE ? err : commit_err;
 }

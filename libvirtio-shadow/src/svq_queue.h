@@ -36,6 +36,10 @@ void svq_queue_stop(struct svq_queue *q);
  */
 enum svq_error svq_queue_fetch(struct svq_dev *dev, struct svq_queue *q, unsigned int *budget);
 
+/* May the driver have offered chains that it has not kicked for, and has it? */
+bool svq_queue_is_quiet(const struct svq_queue *q);
+bool svq_queue_has_news(struct svq_queue *q);
+
 /* The way back.  Sets q->collect if there is more to do. */
 enum svq_error svq_queue_collect(struct svq_dev *dev, struct svq_queue *q, unsigned int *budget);
 

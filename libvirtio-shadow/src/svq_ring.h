@@ -44,13 +44,13 @@ void svq_split_advance(struct svq_queue *q);
  * it will be read again.  False if there is none.
  */
 bool svq_split_peek(struct svq_queue *q, unsigned int n, struct svq_desc *d);
-bool svq_split_enable_kicks(struct svq_queue *q);
+bool svq_split_enable_kicks(struct svq_queue *q, unsigned int ahead);
 bool svq_split_use(struct svq_queue *q, unsigned int nr);
 
 bool svq_packed_avail(struct svq_queue *q);
 enum svq_error svq_packed_read(struct svq_dev *dev, struct svq_queue *q, struct svq_chain *c);
 void svq_packed_advance(struct svq_queue *q, const struct svq_chain *c);
-bool svq_packed_enable_kicks(struct svq_queue *q);
+bool svq_packed_enable_kicks(struct svq_queue *q, unsigned int ahead);
 bool svq_packed_use(struct svq_queue *q, unsigned int nr);
 
 /* Look how far the driver has got.  What comes later needs its own kick. */
@@ -86,16 +86,34 @@ static inline void svq_ring_advance(struct svq_queue *q, const struct svq_chain 
 }
 
 /*
- * Nothing is there: have the driver kick for what comes next, if that takes
- * saying so (VIRTIO_F_EVENT_IDX).  True if it was said just now: then look
- * again, as the driver may have been faster.
+ * Nothing is there: have the driver kick for what comes next, but for the first
+ * ahead < q->size entries (packed: descriptors) of it, if that takes saying so
+ * (VIRTIO_F_EVENT_IDX; without it, it kicks for each).  True if it was said just
+ * now: then look again, as the driver may have been faster.
  */
-static inline bool svq_ring_enable_kicks(struct svq_queue *q)
+static inline bool svq_ring_enable_kicks(struct svq_queue *q, unsigned int ahead)
 {
     if ( !q->event_idx )
         return false;
 
-    return q->packed ? svq_packed_enable_kicks(q) : svq_split_enable_kicks(q);
+    return q->packed ? svq_packed_enable_kicks(q, ahead) : svq_split_enable_kicks(q, ahead);
+}
+
+/* May there be chains that it does not kick for? */
+static inline bool svq_ring_is_quiet(const struct svq_queue *q)
+{
+    uint16_t next = (uint16_t)(q->last_avail | (q->packed && q->avail_wrap ? 1U << 15 : 0));
+
+    return q->event_idx && q->kick_event_valid && q->kick_event != next;
+}
+
+/* Are there, as far as one look can tell? */
+static inline bool svq_ring_has_news(struct svq_queue *q)
+{
+    if ( q->packed )
+        return svq_packed_avail(q);
+
+    return svq_read_once(*(uint16_t *)svq_mem_at(&q->avail, SVQ_AVAIL_IDX)) != q->last_avail;
 }
 
 /* Return the nr > 0 chains in q->done.  True if the driver wants to be interrupted. */

@@ -123,14 +123,15 @@ void svq_split_advance(struct svq_queue *q)
     q->last_avail++;
 }
 
-bool svq_split_enable_kicks(struct svq_queue *q)
+bool svq_split_enable_kicks(struct svq_queue *q, unsigned int ahead)
 {
     uint16_t *event = svq_mem_at(&q->used, SVQ_USED_AVAIL_EVENT(q->size));
+    uint16_t at = (uint16_t)(q->last_avail + ahead);
 
-    if ( q->kick_event_valid && q->kick_event == q->last_avail )
+    if ( q->kick_event_valid && q->kick_event == at )
         return false;
 
-    q->kick_event = q->last_avail;
+    q->kick_event = at;
     q->kick_event_valid = true;
     svq_write_once(*event, q->kick_event);
 

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Chains that the backend returns without a call.
+ * Chains that the backend returns without a call, and that the driver offers
+ * without a kick.
  *
  * A backend with many chains calls once for several of them: they share the
  * flush, the interrupt and the call.  What it has returned is not to lie there
  * when it has no more to return, or takes its time: it is collected when a vCPU
  * of the backend goes idle, and otherwise by a timer.
+ *
+ * In the same way, a driver whose device has work kicks once for several
+ * chains.  The others are fetched when a vCPU of the frontend goes idle, or of
+ * the backend, together with what comes back, and otherwise by the timer.
  */
 #include <xen/time.h>
 
@@ -39,13 +44,18 @@ static void note_pace(struct vsh_delay *d, unsigned int returned, s_time_t now)
     d->deadline = now + delay;
 }
 
+static bool is_waiting(const struct vsh_device *s)
+{
+    return s->dev.delayed || s->dev.quiet;
+}
+
 /* Chains were collected, perhaps.  The device's lock is held. */
 void vsh_delay_update(struct vsh_device *s)
 {
     struct vsh_delay *d = &s->delay;
     unsigned int returned = s->dev.returned - d->returned;
 
-    if ( !s->dev.delayed || !s->backend )
+    if ( !is_waiting(s) || !s->backend )
         return;
 
     if ( returned )
@@ -63,6 +73,8 @@ void vsh_delay_update(struct vsh_device *s)
 
     if ( !read_atomic(&s->backend->virtio_shadow->delayed) )
         write_atomic(&s->backend->virtio_shadow->delayed, true);
+    if ( s->dev.quiet && !read_atomic(&s->frontend->virtio_shadow->quiet) )
+        write_atomic(&s->frontend->virtio_shadow->quiet, true);
 }
 
 static void cf_check expired(void *data)
@@ -72,7 +84,7 @@ static void cf_check expired(void *data)
 
     spin_lock(&s->lock);
 
-    if ( !vsh_usable(s) || !s->dev.delayed )
+    if ( !vsh_usable(s) || !is_waiting(s) )
         d->timing = false;
     else if ( d->timing && NOW() < d->deadline )
         set_timer(&d->timer, d->deadline);
@@ -84,6 +96,7 @@ static void cf_check expired(void *data)
         /* On whatever vCPU this is: it has nothing to do with the device. */
         s->more = svq_dev_run(&s->dev);
         vsh_wait_update(s);
+        vsh_delay_update(s);
         if ( s->more )
             vsh_hand_over(s->frontend);
     }
@@ -113,9 +126,8 @@ void vsh_delay_stop(struct vsh_device *s)
 }
 
 /*
- * The first device of the list with chains that may have been returned without
- * a call, moved to the list's end, with a reference on its frontend; *nr is how
- * many there are.
+ * The first device of the list with chains that are to be looked for, moved to
+ * the list's end, with a reference on its frontend; *nr is how many there are.
  */
 static struct vsh_device *next_delayed(struct virtio_shadow *vs,
                                        unsigned int *nr)
@@ -128,7 +140,7 @@ static struct vsh_device *next_delayed(struct virtio_shadow *vs,
 
     list_for_each_entry ( s, &vs->served, served )
     {
-        if ( !ACCESS_ONCE(s->dev.delayed) )
+        if ( !ACCESS_ONCE(s->dev.delayed) && !ACCESS_ONCE(s->dev.quiet) )
             continue;
 
         if ( !found )
@@ -147,14 +159,12 @@ static struct vsh_device *next_delayed(struct virtio_shadow *vs,
     return found;
 }
 
-void virtio_shadow_idle(struct vcpu *v)
+/* What the domain's devices have returned, and what is there for them to do. */
+static void look_as_backend(struct domain *d)
 {
-    struct virtio_shadow *vs = v->domain->virtio_shadow;
+    struct virtio_shadow *vs = d->virtio_shadow;
     unsigned int done, nr, left = 1;
     bool delayed = false;
-
-    if ( !vs || !read_atomic(&vs->delayed) )
-        return;
 
     write_atomic(&vs->delayed, false);
     smp_mb();
@@ -173,11 +183,11 @@ void virtio_shadow_idle(struct vcpu *v)
         frontend = s->frontend;
         spin_lock(&s->lock);
 
-        if ( vsh_usable(s) && s->backend == v->domain )
+        if ( vsh_usable(s) && s->backend == d )
         {
             if ( svq_dev_poll(&s->dev, false) )
                 vsh_run(s);
-            delayed |= s->dev.delayed;
+            delayed |= is_waiting(s);
         }
 
         spin_unlock(&s->lock);
@@ -186,6 +196,56 @@ void virtio_shadow_idle(struct vcpu *v)
 
     if ( delayed )
         write_atomic(&vs->delayed, true);
+}
+
+/* What the domain's drivers have offered. */
+static void look_as_frontend(struct domain *d)
+{
+    struct virtio_shadow *vs = d->virtio_shadow;
+    bool quiet = false;
+    unsigned int i;
+
+    write_atomic(&vs->quiet, false);
+    smp_mb();
+
+    for ( i = 0; i < ARRAY_SIZE(vs->device); i++ )
+    {
+        struct vsh_device *s = ACCESS_ONCE(vs->device[i]);
+
+        if ( !s || !ACCESS_ONCE(s->dev.quiet) )
+            continue;
+
+        spin_lock(&s->lock);
+
+        if ( vsh_usable(s) )
+        {
+            if ( svq_dev_poll_driver(&s->dev) )
+                vsh_run(s);
+            quiet |= s->dev.quiet;
+        }
+
+        spin_unlock(&s->lock);
+    }
+
+    if ( quiet )
+        write_atomic(&vs->quiet, true);
+}
+
+bool virtio_shadow_idle(struct vcpu *v)
+{
+    struct virtio_shadow *vs = v->domain->virtio_shadow;
+
+    ASSERT(v == current);
+
+    if ( !vs )
+        return true;
+
+    if ( read_atomic(&vs->quiet) )
+        look_as_frontend(v->domain);
+    if ( read_atomic(&vs->delayed) )
+        look_as_backend(v->domain);
+
+    return !read_atomic(&v->virtio_shadow_pending);
 }
 
 /*

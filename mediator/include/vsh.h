@@ -54,7 +54,7 @@ struct vsh_range {
  */
 #define VSH_RUN_MAX MILLISECS(2)
 
-/* Chains that the backend may return without a call: delay.c. */
+/* Chains returned without a call, or offered without a kick: delay.c. */
 struct vsh_delay {
     struct timer timer;
     s_time_t deadline;
@@ -115,10 +115,11 @@ struct virtio_shadow {
     bool forget;            /* its memory has changed: see work.c */
 
     /* As frontend.  Entries appear, filled in, and stay. */
+    bool quiet;                 /* some of them may be: see delay.c */
     struct vsh_device *device[XEN_VIRTIO_SHADOW_MAX_DEVICES];
 
     /* As backend. */
-    bool delayed;               /* some of these devices may be: see delay.c */
+    bool delayed;               /* these may have something to be looked for */
     struct list_head served;
     struct page_info *dummy;    /* stands in for pages that are taken away */
 };

@@ -449,7 +449,12 @@ static void trouble(struct input *in, unsigned int q)
         svq_dev_wait_over(&env->dev);
         break;
     default:
-        svq_dev_forget(&env->dev);
+        if (what / 12 % 4 == 1)
+            svq_dev_poll(&env->dev, what & 0x80);
+        else if (what / 12 % 4 == 3)
+            svq_dev_poll_driver(&env->dev);
+        else
+            svq_dev_forget(&env->dev);
         break;
     }
     env_check();

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Chains that the backend returns without a call: who looks for them, and when. */
+/*
+ * Chains that the backend returns without a call, and that the driver offers without a kick: who
+ * looks for them, and when.
+ */
 #include <xen/time.h>
 
 #include "rig.h"
@@ -30,15 +33,22 @@ static void running(struct rig *r)
     assert_true(rig_vsh(r)->dev.delayed);
 }
 
-static void idle(struct rig *r)
+static void idle_one(struct vcpu *v)
 {
     struct vcpu *before = current;
 
-    current = r->be->vcpu[0];
-    virtio_shadow_idle(current);
+    current = v;
+    while (!virtio_shadow_idle(v)) {
+        rig_settle(v);
+    }
     assert_false(model_locked());
+    assert_false(v->virtio_shadow_pending);
     current = before;
-    rig_settle(r->be->vcpu[0]);
+}
+
+static void idle(struct rig *r)
+{
+    idle_one(r->be->vcpu[0]);
 }
 
 static void found_when_the_backend_is_idle(void **state)
@@ -67,6 +77,7 @@ static void found_when_the_backend_is_idle(void **state)
 
 static void found_in_time(void **state)
 {
+    unsigned int i;
     struct rig r;
 
     (void)state;
@@ -75,13 +86,100 @@ static void found_in_time(void **state)
     assert_int_equal(model_timers_active(), 1);
     model_time_passes(MILLISECS(10));
     assert_int_equal(rig_used(&r, 0), 5);
-    /* From now on it calls each time, and nobody has to look. */
-    assert_false(rig_vsh(&r)->dev.delayed);
+    /* It is asked for less, and in the end to call each time: then nobody has to look. */
+    for (i = 0; rig_vsh(&r)->dev.delayed || rig_vsh(&r)->dev.quiet; i++) {
+        assert_true(i < 8);
+        assert_int_equal(model_timers_active(), 1);
+        model_time_passes(MILLISECS(10));
+    }
     assert_int_equal(model_timers_active(), 0);
     rig_return(&r, 0, 1, PAGE_SIZE);
     rig_call(&r, 0);
     assert_int_equal(rig_used(&r, 0), 1);
     assert_int_equal(model_timers_active(), 0);
+    model_end();
+}
+
+/* Some that the driver has not kicked for, as the device has work. */
+static void offer(struct rig *r, unsigned int nr)
+{
+    unsigned int before = rig_available(r, 0);
+
+    while (nr--) {
+        rig_add(r, 0, RIG_BUFFER(nr), PAGE_SIZE, true);
+    }
+    assert_int_equal(rig_available(r, 0), before);
+    assert_true(rig_vsh(r)->dev.quiet);
+}
+
+static void offers_are_found_when_the_frontend_is_idle(void **state)
+{
+    unsigned int before;
+    struct rig r;
+
+    (void)state;
+    running(&r);
+    before = rig_available(&r, 0);
+    offer(&r, 2);
+    idle_one(r.fe->vcpu[0]);
+    assert_int_equal(rig_available(&r, 0), before + 2);
+    /* Again, as it was for more than one. */
+    offer(&r, 1);
+    idle_one(r.fe->vcpu[0]);
+    assert_int_equal(rig_available(&r, 0), before + 3);
+    model_end();
+}
+
+static void offers_are_found_when_the_backend_is_idle(void **state)
+{
+    unsigned int before;
+    struct rig r;
+
+    (void)state;
+    running(&r);
+    before = rig_available(&r, 0);
+    offer(&r, 2);
+    idle(&r);
+    assert_int_equal(rig_available(&r, 0), before + 2);
+    model_end();
+}
+
+static void offers_are_found_in_time(void **state)
+{
+    unsigned int before;
+    struct rig r;
+
+    (void)state;
+    running(&r);
+    before = rig_available(&r, 0);
+    offer(&r, 2);
+    assert_int_equal(model_timers_active(), 1);
+    model_time_passes(MILLISECS(10));
+    assert_int_equal(rig_available(&r, 0), before + 2);
+    assert_false(rig_vsh(&r)->dev.quiet);
+    model_end();
+}
+
+/* More than what is done at a time: a vCPU that goes to sleep has to do all of it first. */
+static void work_is_done_before_a_vcpu_sleeps(void **state)
+{
+    struct vcpu *v;
+    unsigned int n;
+    struct rig r;
+
+    (void)state;
+    running(&r);
+    for (n = 0; n < 3; n++) {
+        rig_add(&r, 0, RIG_BUFFER(0), 300 * PAGE_SIZE, true);
+    }
+    v = r.fe->vcpu[0];
+    current = v;
+    n = rig_vsh(&r)->dev.queue[0].in_flight;
+    assert_false(virtio_shadow_idle(v));
+    assert_true(rig_vsh(&r)->dev.queue[0].in_flight < n + 3);
+    rig_settle(v);
+    assert_true(virtio_shadow_idle(v));
+    assert_int_equal(rig_vsh(&r)->dev.queue[0].in_flight, n + 3);
     model_end();
 }
 
@@ -117,7 +215,7 @@ static void only_devices_of_that_backend(void **state)
     virtio_shadow_idle(current);
     current = r.fe->vcpu[0];
     rig_return(&r, 0, 5, PAGE_SIZE);
-    virtio_shadow_idle(current);
+    idle_one(r.fe->vcpu[0]);
     assert_int_equal(rig_used(&r, 0), 0);
     idle(&r);
     assert_int_equal(rig_used(&r, 0), 5);
@@ -197,6 +295,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         rig_test(found_when_the_backend_is_idle),
         rig_test(found_in_time),
+        rig_test(offers_are_found_when_the_frontend_is_idle),
+        rig_test(offers_are_found_when_the_backend_is_idle),
+        rig_test(offers_are_found_in_time),
+        rig_test(work_is_done_before_a_vcpu_sleeps),
         rig_test(timer_follows),
         rig_test(only_devices_of_that_backend),
         rig_test(several_devices),

@@ -80,7 +80,9 @@
 
 /*
  * With so many chains at the backend it is asked to call for several returns at a
- * time, at most half of them: what is revoked for all of them takes one flush.
+ * time, at most half of them: what is revoked for all of them takes one flush.  In
+ * the same way the driver is asked to kick for several: they take one trap, and what
+ * they need is granted together.
  */
 #define SVQ_PATIENCE_FROM   8u
 #define SVQ_PATIENCE_MAX    127u
@@ -449,6 +451,7 @@ struct svq_queue {
     bool fetch;                 /* the driver's available ring may hold news */
     bool collect;               /* the shadow used ring may */
     bool stalled;               /* waits for page records, or for room */
+    bool slow;                  /* the device has returned nothing for some time */
     uint32_t need_pages, need_entries, need_slots;  /* of the chain that waits */
     uint32_t need_granules[2];
 
@@ -521,6 +524,7 @@ struct svq_dev {
 
     uint32_t next_queue;                /* to be served first */
     bool delayed;                       /* the backend may return chains without a call */
+    bool quiet;                         /* the driver may offer chains without a kick */
     uint32_t returned;                  /* chains so far: how fast is the device? */
     struct svq_page_op op[SVQ_PAGE_BATCH];
     struct svq_table_page ahead[SVQ_REMAP_PAGES];   /* protected for chains that come next ... */
@@ -572,10 +576,14 @@ void svq_dev_control(struct svq_dev *dev);
 
 /*
  * The backend is about to do nothing, or has been given the time that may pass
- * (late): if it has returned chains without a call, they are collected.  Only
- * notes it; of use only while dev->delayed.  Returns true if there are some.
+ * (late): if it has returned chains without a call, they are collected, and what
+ * the driver has offered without a kick is fetched.  Only notes it; of use only
+ * while dev->delayed or dev->quiet.  Returns true if there is something.
  */
 bool svq_dev_poll(struct svq_dev *dev, bool late);
+
+/* The driver is about to do nothing: the same for what it has offered. */
+bool svq_dev_poll_driver(struct svq_dev *dev);
 
 /*
  * Do up to SVQ_BUDGET units of the work that is noted.  Returns true if some

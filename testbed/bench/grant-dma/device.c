@@ -303,7 +303,7 @@ static enum svq_error serve(void)
 
         if (nr)
             return_requests(nr);
-        else if (error != SVQ_ERR_NONE || !svq_ring_enable_kicks(QUEUE))
+        else if (error != SVQ_ERR_NONE || !svq_ring_enable_kicks(QUEUE, 0))
             break;
         if (error == SVQ_ERR_NONE)
             error = svq_ring_look(QUEUE);
