@@ -23,10 +23,10 @@ static uint32_t hash(const struct svq_pages *p, uint64_t gfn)
     return (uint32_t)((gfn * p->multiplier) >> 32) & (p->nr - 1);
 }
 
-/* What the backend is to have. */
-static enum svq_access want(const struct svq_page *pg)
+/* What the backend is to have, now that one of the counts has changed. */
+static void count(struct svq_page *pg)
 {
-    return pg->writers ? SVQ_RW : pg->readers ? SVQ_RO : pg->held ? SVQ_DUMMY : SVQ_NONE;
+    pg->want = pg->writers ? SVQ_RW : pg->readers ? SVQ_RO : pg->held ? SVQ_DUMMY : SVQ_NONE;
 }
 
 static bool is_visible(enum svq_access access)
@@ -190,6 +190,7 @@ static struct svq_page *add(struct svq_pages *p, uint64_t gfn)
     pg->writers = 0;
     pg->held = 0;
     pg->have = SVQ_NONE;
+    pg->want = SVQ_NONE;
     pg->in_use = true;
     pg->dirty = false;
     pg->table = false;
@@ -230,8 +231,9 @@ bool svq_pages_take(struct svq_pages *p, uint64_t gfn, bool write)
         pg->writers++;
     else
         pg->readers++;
+    count(pg);
 
-    if ( pg->have != want(pg) )
+    if ( pg->have != pg->want )
         mark(p, pg);
 
     return true;
@@ -260,6 +262,7 @@ void svq_pages_take_table(struct svq_pages *p, const struct svq_table_page *t, u
     struct svq_page *pg = add(p, t->gfn);
 
     pg->readers = 1;
+    count(pg);
     pg->frame = t->frame;
     pg->table = true;
     pg->table_first = first;
@@ -286,10 +289,11 @@ void svq_pages_put(struct svq_pages *p, uint64_t gfn, bool write)
         pg->writers--;
     else
         pg->readers--;
+    count(pg);
 
     p->loss = true;
     p->holding |= pg->held != 0;
-    if ( pg->have != want(pg) || want(pg) == SVQ_NONE )
+    if ( pg->have != pg->want || pg->want == SVQ_NONE )
         mark(p, pg);
 }
 
@@ -313,31 +317,39 @@ void svq_pages_unhold(struct svq_pages *p, uint64_t gfn)
         return;
 
     pg->held--;
+    count(pg);
     p->loss = true;
-    if ( pg->have != want(pg) || want(pg) == SVQ_NONE )
+    if ( pg->have != pg->want || pg->want == SVQ_NONE )
         mark(p, pg);
 }
 
-static void fill(const struct svq_dev *dev, struct svq_page_op *op, const struct svq_page *pg,
-                 enum svq_access from, enum svq_access to)
+/* Where the backend finds gfn, which is in one of the banks. */
+static uint64_t backend_gfn(const struct svq_dev *dev, uint64_t gfn)
 {
     unsigned int b;
 
+    for ( b = 0; b < dev->nr_banks; b++ )
+    {
+        uint64_t n = gfn - (dev->bank[b].base >> SVQ_PAGE_SHIFT);
+
+        /* Wraps if it is below. */
+        if ( n < dev->bank[b].size >> SVQ_PAGE_SHIFT )
+            return dev->aperture_gfn[b] + n;
+    }
+
+    return 0;
+}
+
+static inline void fill(const struct svq_dev *dev, struct svq_page_op *op,
+                        const struct svq_page *pg, enum svq_access from, enum svq_access to)
+{
     op->gfn = pg->gfn;
     op->frame = pg->gone ? SVQ_NO_FRAME : pg->frame;
-    op->backend_gfn = 0;
+    op->backend_gfn = backend_gfn(dev, pg->gfn);
     op->from = (uint8_t)from;
     op->to = (uint8_t)to;
     op->held = false;
     op->record = (uint32_t)(pg - dev->pages.page);
-
-    for ( b = 0; b < dev->nr_banks; b++ )
-    {
-        uint64_t first = dev->bank[b].base >> SVQ_PAGE_SHIFT;
-
-        if ( pg->gfn >= first && pg->gfn - first < dev->bank[b].size >> SVQ_PAGE_SHIFT )
-            op->backend_gfn = dev->aperture_gfn[b] + (pg->gfn - first);
-    }
 }
 
 /* Pages of tables become writable again: nobody but the driver can see them any more. */
@@ -459,7 +471,7 @@ static void fill_grant(struct svq_dev *dev, struct svq_page_op *op, struct svq_p
         pg->generation = generation;
     }
 
-    fill(dev, op, pg, fresh ? SVQ_NONE : pg->have, want(pg));
+    fill(dev, op, pg, fresh ? SVQ_NONE : pg->have, pg->want);
     op->held = fresh && !pg->table && pg->frame != SVQ_NO_FRAME;
 }
 
@@ -474,7 +486,7 @@ static void revoke_dirty(struct svq_dev *dev, struct svq_queue *q)
     for ( i = p->dirty; i != NONE; i = p->page[i].dirty_next )
     {
         struct svq_page *pg = &p->page[i];
-        enum svq_access to = want(pg);
+        enum svq_access to = pg->want;
 
         if ( to == SVQ_DUMMY ||
              !(is_loss(pg->have, to) || (pg->have == SVQ_DUMMY && to == SVQ_NONE)) )
@@ -506,7 +518,7 @@ static void hold_dirty(struct svq_dev *dev, struct svq_queue *q)
     {
         struct svq_page *pg = &p->page[i];
 
-        if ( want(pg) != SVQ_DUMMY || !is_visible(pg->have) )
+        if ( pg->want != SVQ_DUMMY || !is_visible(pg->have) )
             continue;
 
         fill(dev, &dev->op[n++], pg, pg->have, SVQ_DUMMY);
@@ -534,7 +546,7 @@ static void release_dirty(struct svq_dev *dev, struct svq_queue *q)
     for ( i = p->dirty; i != NONE; i = next )
     {
         struct svq_page *pg = &p->page[i];
-        enum svq_access to = want(pg);
+        enum svq_access to = pg->want;
 
         next = pg->dirty_next;
 
@@ -711,6 +723,7 @@ static unsigned int scan(struct svq_dev *dev, enum svq_access lo, enum svq_acces
         pg->readers = 0;
         pg->writers = 0;
         pg->held = 0;
+        count(pg);
 
         if ( pg->have == SVQ_NONE )
         {
@@ -842,7 +855,7 @@ bool svq_pages_resume(struct svq_dev *dev, enum svq_error *err)
     {
         struct svq_page *pg = &p->page[p->scan];
 
-        if ( pg->in_use && pg->have != want(pg) )
+        if ( pg->in_use && pg->have != pg->want )
         {
             mark(p, pg);
             n++;

@@ -117,9 +117,10 @@ static inline uint32_t svq_bounce_frames(uint32_t policy, uint32_t queue_size)
 
 /*
  * VSH_POLICY_HYBRID: requests of at most so many bytes in all are copied, if the
- * environment does not know better.
+ * environment does not know better: 64 KiB, and what goes with them.  Measured:
+ * docs/benchmarks.md.
  */
-#define SVQ_THRESHOLD           32768u
+#define SVQ_THRESHOLD           (65536u + SVQ_PAGE_SIZE)
 
 /*
  * The window (abi.h): frames of the parts of queue q, for queues of queue_size
@@ -283,7 +284,7 @@ static inline void *svq_mem_at(const struct svq_mem *m, uint32_t off)
     return m->page[off >> SVQ_PAGE_SHIFT] + (off & SVQ_PAGE_MASK);
 }
 
-/* What a page table record knows: one frontend page that is in flight. */
+/* One frontend page that is in flight, or whose frame is known from an earlier flight. */
 struct svq_page {
     uint64_t gfn;
     uint64_t frame;
@@ -291,6 +292,7 @@ struct svq_page {
     uint16_t writers;           /* ... and that it writes */
     uint16_t held;              /* buffers of queues being reset that a device may still use */
     uint8_t have;               /* enum svq_access in force */
+    uint8_t want;               /* ... that the counts ask for */
     bool dirty : 1;             /* on the dirty list */
     bool in_use : 1;            /* not on the free list */
     bool kept : 1;              /* in no flight, but frame is known, and a reference held */
