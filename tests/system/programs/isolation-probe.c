@@ -12,9 +12,10 @@
  *
  *   isolation-probe FRONTEND-DOMID DEVICE PASSES
  *
- * prints one JSON object. In it bytes_beside are those of pages that a request in
- * flight holds in part, which it does not hold; canaries are words that the program
- * canary keeps in the guest's memory and in no request. What that has in its
+ * prints one JSON object. In it scan_pages are those that it has tried on its way through
+ * all of them, probe_pages are these and those in flight; bytes_beside are those of pages
+ * that a request in flight holds in part, which it does not hold; canaries are words that
+ * the program canary keeps in the guest's memory and in no request. What that has in its
  * requests is in the window, for those that are copied: window_in_flight bytes of
  * requests in flight, window_returned bytes of those that were returned, whose
  * room nobody has needed since. Exit 0: scanned; 1: an uncovered page was
@@ -51,8 +52,8 @@
  */
 #define PATIENCE_NS 10000000000ULL
 
-/* Of so many looks at pages that are in flight one is at all of the page. */
-#define IN_FLIGHT_LOOKS 4
+/* A look is to end, whatever it finds: these wait and are named, others are counted at once. */
+#define PATIENT_PAGES 4
 
 struct buffer {
     uint64_t addr;
@@ -79,6 +80,12 @@ static struct queue queue[VSH_MAX_QUEUES];
 static unsigned int nr_queues;
 static uint64_t lost;
 static bool shared;
+
+/* What was seen. */
+static struct {
+    uint64_t pages, tried, scanned, in_flight, uncovered, beside, canaries;
+    uint64_t window_pages, window_canaries, window_in_flight, window_returned;
+} found;
 
 /* Nothing is blocked while a signal is handled: there is no mask to be put back. */
 static sigjmp_buf fault_env;
@@ -171,6 +178,33 @@ static void note_chain(struct queue *q, uint16_t head)
     c->in_flight = c->known = true;
 }
 
+/*
+ * What is in flight already: a device that returns requests in order leaves it
+ * in the last entries of the available ring. Where it does not, those before
+ * them are covered for a while, too.
+ */
+static void start_queue(struct queue *q)
+{
+    uint64_t now = now_ns();
+    uint16_t in_flight;
+
+    q->used_seen = load16(q->used + SVQ_USED_IDX);
+    __sync_synchronize();
+    q->avail_seen = load16(q->avail + SVQ_AVAIL_IDX);
+    __sync_synchronize();
+    in_flight = (uint16_t)(q->avail_seen - q->used_seen);
+    for (uint16_t i = q->size; i > 0; i--) {
+        uint16_t at = (uint16_t)(q->avail_seen - i);
+        uint16_t head = load16(q->avail + SVQ_AVAIL_RING(at % q->size));
+
+        note_chain(q, head);
+        if (i > in_flight) {
+            q->chain[head % q->size].in_flight = false;
+            q->chain[head % q->size].returned_ns = now;
+        }
+    }
+}
+
 /* Follow the shadow rings of all queues. */
 static void follow(void)
 {
@@ -187,15 +221,15 @@ static void follow(void)
 
         if ((uint16_t)(avail - q->avail_seen) > q->size ||
             (uint16_t)(used - q->used_seen) > q->size) {
-            /* Too many at once to follow: what was seen last stays covered for a while. */
+            /* Too many at once to follow: what was in flight last stays covered for a while. */
             lost++;
             for (unsigned int i = 0; i < q->size; i++)
                 if (q->chain[i].in_flight) {
                     q->chain[i].in_flight = false;
                     q->chain[i].returned_ns = now;
                 }
-            q->avail_seen = (uint16_t)(avail - q->size);
-            q->used_seen = used;
+            start_queue(q);
+            continue;
         }
         for (; q->avail_seen != avail; q->avail_seen++)
             note_chain(q, load16(q->avail + SVQ_AVAIL_RING(q->avail_seen % q->size)));
@@ -306,41 +340,14 @@ static unsigned int beside(uint64_t gpa)
  */
 static bool stays_uncovered(uint64_t gpa, const uint8_t *page)
 {
-    uint64_t start = now_ns();
+    uint64_t start = now_ns(), patience = found.uncovered < PATIENT_PAGES ? PATIENCE_NS : 0;
 
     do {
         follow();
         if (covered(gpa) || !readable(page))
             return false;
-    } while (now_ns() - start < PATIENCE_NS);
+    } while (now_ns() - start < patience);
     return true;
-}
-
-/*
- * What is in flight already: a device that returns requests in order leaves it
- * in the last entries of the available ring. Where it does not, those before
- * them are covered for a while, too.
- */
-static void start_queue(struct queue *q)
-{
-    uint64_t now = now_ns();
-    uint16_t in_flight;
-
-    q->used_seen = load16(q->used + SVQ_USED_IDX);
-    __sync_synchronize();
-    q->avail_seen = load16(q->avail + SVQ_AVAIL_IDX);
-    __sync_synchronize();
-    in_flight = (uint16_t)(q->avail_seen - q->used_seen);
-    for (uint16_t i = q->size; i > 0; i--) {
-        uint16_t at = (uint16_t)(q->avail_seen - i);
-        uint16_t head = load16(q->avail + SVQ_AVAIL_RING(at % q->size));
-
-        note_chain(q, head);
-        if (i > in_flight) {
-            q->chain[head % q->size].in_flight = false;
-            q->chain[head % q->size].returned_ns = now;
-        }
-    }
 }
 
 /* None, if the driver has not started the device: then nothing is covered. */
@@ -374,12 +381,6 @@ static void find_queues(void)
     }
 }
 
-/* What was seen. */
-static struct {
-    uint64_t pages, scanned, in_flight, uncovered, beside, canaries;
-    uint64_t window_canaries, window_in_flight, window_returned;
-} found;
-
 /* Words of a page that a program in the guest has put there, and nowhere into a request. */
 static unsigned int canaries(const volatile uint8_t *page)
 {
@@ -409,12 +410,11 @@ static void scan_page(uint64_t gpa, const uint8_t *page)
         found.pages++;
         if (readable(other)) {
             found.in_flight++;
-            /* All of it takes long where it is revoked in the middle of that. */
-            if (found.in_flight % IN_FLIGHT_LOOKS == 0)
-                found.canaries += canaries(page_of(other));
+            found.canaries += canaries(page_of(other));
         }
     }
     found.pages++;
+    found.tried++;
     if (!readable(page))
         return;
     found.scanned++;
@@ -422,9 +422,9 @@ static void scan_page(uint64_t gpa, const uint8_t *page)
     if (shared)
         return;
     if (stays_uncovered(gpa, page)) {
-        found.uncovered++;
-        fprintf(stderr, "isolation-probe: page %#llx is readable and not in flight\n",
-                (unsigned long long)gpa);
+        if (found.uncovered++ < PATIENT_PAGES)
+            fprintf(stderr, "isolation-probe: page %#llx is readable and not in flight\n",
+                    (unsigned long long)gpa);
     } else if (covered(gpa) && readable(page)) {
         found.beside += beside(gpa);
     }
@@ -439,6 +439,7 @@ static void scan_window_page(uint64_t das, const volatile uint8_t *page)
 
     if (!readable(page))
         return;
+    found.window_pages++;
     follow();
     for (unsigned int i = 0; i < PAGE / sizeof(*word); i++) {
         word[i] = ((const volatile uint64_t *)page)[i];
@@ -460,6 +461,11 @@ static void scan_window_page(uint64_t das, const volatile uint8_t *page)
         else
             found.window_returned += sizeof(*word);
     }
+}
+
+static void tell(const char *key, uint64_t number)
+{
+    printf(", \"%s\": %llu", key, (unsigned long long)number);
 }
 
 int main(int argc, char **argv)
@@ -485,17 +491,21 @@ int main(int argc, char **argv)
             scan_window_page(dev.window.das + off, dev.window.va + off);
     }
 
-    printf("{\"frontend\": %s, \"device\": %s, \"queues\": %u, \"passes\": %u, "
-           "\"probe_pages\": %llu, "
-           "\"readable\": %llu, \"readable_scan\": %llu, \"uncovered\": %llu, "
-           "\"bytes_beside\": %llu, \"canaries\": %llu, \"window_canaries\": %llu, "
-           "\"window_in_flight\": %llu, \"window_returned\": %llu, \"ring_overruns\": %llu, "
-           "\"milliseconds\": %llu}\n",
-           argv[1], argv[2], nr_queues, passes, (unsigned long long)found.pages,
-           (unsigned long long)(found.scanned + found.in_flight), (unsigned long long)found.scanned,
-           (unsigned long long)found.uncovered, (unsigned long long)found.beside,
-           (unsigned long long)found.canaries, (unsigned long long)found.window_canaries,
-           (unsigned long long)found.window_in_flight, (unsigned long long)found.window_returned,
-           (unsigned long long)lost, (unsigned long long)((now_ns() - start) / 1000000));
+    printf("{\"frontend\": %s, \"device\": %s, \"queues\": %u, \"passes\": %u", argv[1], argv[2],
+           nr_queues, passes);
+    tell("probe_pages", found.pages);
+    tell("scan_pages", found.tried);
+    tell("readable", found.scanned + found.in_flight);
+    tell("readable_scan", found.scanned);
+    tell("uncovered", found.uncovered);
+    tell("bytes_beside", found.beside);
+    tell("canaries", found.canaries);
+    tell("window_pages", found.window_pages);
+    tell("window_canaries", found.window_canaries);
+    tell("window_in_flight", found.window_in_flight);
+    tell("window_returned", found.window_returned);
+    tell("ring_overruns", lost);
+    tell("milliseconds", (now_ns() - start) / 1000000);
+    printf("}\n");
     return found.uncovered ? 1 : 0;
 }
