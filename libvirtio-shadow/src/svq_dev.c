@@ -540,12 +540,17 @@ bool svq_dev_release(struct svq_dev *dev)
         dev->attached = false;
         dev->waiting = false;
         dev->reset_pending = false;
-        dev->clearing = false;
         svq_dev_set_state(dev, VSH_STATE_GONE);
     }
 
-    if ( take_away(dev) )
+    if ( dev->taking_away && take_away(dev) )
         return true;
+    dev->taking_away = false;
+
+    /* Dummies stay for who may still be at work on them, and for nobody else. */
+    if ( dev->clearing && clear(dev) )
+        return true;
+    dev->clearing = false;
 
     for ( i = 0; i < dev->nr_queues; i++ )
         svq_queue_reset(dev, &dev->queue[i]);

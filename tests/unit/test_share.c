@@ -299,6 +299,45 @@ static void frontend_that_goes_takes_all_with_it(void)
     assert_true(env_visible() > 0);
 }
 
+/* How many pages of the first bank have the dummy in their place. */
+static unsigned int dummies(void)
+{
+    unsigned int i, nr = 0;
+
+    for (i = 0; i < env->dev.bank[0].size / PAGE; i++)
+        nr += env_entry(BANK0 + i * PAGE) == SVQ_DUMMY;
+    return nr;
+}
+
+static void dummies_go_with_a_backend_that_has_let_go(void)
+{
+    unsigned int steps;
+
+    for (steps = 0; steps < 40; steps += 3) {
+        unsigned int i;
+
+        go(&trusted);
+        assert_int_equal(be_request_only(VSH_REQ_DETACH), VSH_ERR_NONE);
+        for (i = 0; i < steps && svq_dev_run(&env->dev); i++)
+            ;
+        env_release();
+        assert_int_equal(dummies(), 0);
+        env_destroy();
+    }
+    /* In all of the steps that it takes: the guest went in the middle of both. */
+    assert_true(steps > 2 * SMALL_PAGES / SVQ_PAGE_BATCH);
+    go(&trusted);
+}
+
+static void dummies_stay_for_a_backend_that_has_not(void)
+{
+    go(&trusted);
+    env_release();
+    assert_int_equal(dummies(), 2 * MIB / PAGE);
+    env_destroy();
+    go(&trusted);
+}
+
 static void bad_rings_are_refused(void)
 {
     env_create(&trusted);
@@ -399,6 +438,8 @@ static const struct CMUnitTest tests[] = {
     TEST(revocation_takes_all_of_it),
     TEST(backend_that_goes_leaves_nothing),
     TEST(frontend_that_goes_takes_all_with_it),
+    TEST(dummies_go_with_a_backend_that_has_let_go),
+    TEST(dummies_stay_for_a_backend_that_has_not),
     TEST(bad_rings_are_refused),
     TEST(only_the_pool_is_visible),
     TEST(pool_in_the_middle_of_the_second_bank),
