@@ -4,7 +4,7 @@
 from cells import Part, per_request, planned
 from records import Symbols, parse_pairs, read_marks
 
-PROFILE_LINES = 12
+PROFILE_LINES = 16
 
 
 def requests_of(record):

@@ -6,7 +6,7 @@ import json
 import pathlib
 import sys
 
-PROFILED = ["null-randread-4k-qd1", "null-randread-4k-qd32"]
+PROFILED = ["null-randread-4k-qd1", "null-randread-4k-qd32", "null-randread-1m-qd32"]
 
 
 def table(header, rows):
