@@ -192,7 +192,7 @@ while [ "$round" -lt "$ROUNDS" ]; do
 done
 # In hundreds of rounds it may be cut up further: less than a page in 20 rounds is no leak.
 check "Xen has as much memory as after half of the rounds" \
-    [ "$after" -ge $((memory - ROUNDS / 40 * 4)) ]
+    [ "$after" -ge $((memory - ROUNDS * 4 / 40)) ]
 after=$(dom0_ports)
 log "dom0's event channels: $ports before, $after after"
 check "dom0 has as many event channels as before" [ "$after" -le "$ports" ]
