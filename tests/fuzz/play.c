@@ -270,8 +270,8 @@ static void write_buffers(unsigned int q, unsigned int head)
     struct svq_desc chain[4 * REF_SIZE];
     unsigned int nr, i;
 
-    /* Somebody else may have returned it. */
-    if (!env->flight[q][head] || env->dev.queue[q].slot[head].done)
+    /* Somebody else may have returned it, or it is being taken away, page by page. */
+    if (!env->flight[q][head] || env->dev.queue[q].slot[head].done || !env->dev.queue[q].live)
         return;
     nr = be_chain(q, head, chain);
     for (i = 0; i < nr; i++)
