@@ -25,9 +25,16 @@
 #define DELAY_MIN   MICROSECS(100)
 #define DELAY_MAX   MILLISECS(10)
 
+static s_time_t allowance(const struct vsh_delay *d)
+{
+    s_time_t delay = d->pace * RETURNS;
+
+    return delay > DELAY_MAX ? DELAY_MAX : delay < DELAY_MIN ? DELAY_MIN : delay;
+}
+
 static void note_pace(struct vsh_delay *d, unsigned int returned, s_time_t now)
 {
-    s_time_t pace = (now - d->last) / returned, delay;
+    s_time_t pace = (now - d->last) / returned;
 
     /* As after a pause: it says nothing. */
     if ( pace > DELAY_MAX )
@@ -35,13 +42,7 @@ static void note_pace(struct vsh_delay *d, unsigned int returned, s_time_t now)
 
     d->pace += (pace - d->pace) / 4;
     d->last = now;
-
-    delay = d->pace * RETURNS;
-    if ( delay > DELAY_MAX )
-        delay = DELAY_MAX;
-    if ( delay < DELAY_MIN )
-        delay = DELAY_MIN;
-    d->deadline = now + delay;
+    d->deadline = now + allowance(d);
 }
 
 static bool is_waiting(const struct vsh_device *s)
@@ -54,6 +55,7 @@ void vsh_delay_update(struct vsh_device *s)
 {
     struct vsh_delay *d = &s->delay;
     unsigned int returned = s->dev.returned - d->returned;
+    s_time_t now;
 
     if ( !is_waiting(s) || !s->backend )
         return;
@@ -67,6 +69,11 @@ void vsh_delay_update(struct vsh_device *s)
     /* One that expires too early is set again: cheaper than to set it now. */
     if ( !d->timing )
     {
+        now = NOW();
+        /* It was late, or had nothing to do: from now on it has time again. */
+        if ( d->deadline <= now )
+            d->deadline = now + allowance(d);
+
         d->timing = true;
         set_timer(&d->timer, d->deadline);
     }

@@ -87,6 +87,7 @@ static void found_in_time(void **state)
     model_time_passes(MILLISECS(10));
     assert_int_equal(rig_used(&r, 0), 5);
     /* It is asked for less, and in the end to call each time: then nobody has to look. */
+    assert_true(rig_vsh(&r)->dev.delayed);
     for (i = 0; rig_vsh(&r)->dev.delayed || rig_vsh(&r)->dev.quiet; i++) {
         assert_true(i < 8);
         assert_int_equal(model_timers_active(), 1);
@@ -97,6 +98,34 @@ static void found_in_time(void **state)
     rig_call(&r, 0);
     assert_int_equal(rig_used(&r, 0), 1);
     assert_int_equal(model_timers_active(), 0);
+    model_end();
+}
+
+/* How many it may return without a call. */
+static unsigned int ahead(struct rig *r)
+{
+    const struct svq_queue *q = &rig_vsh(r)->dev.queue[0];
+
+    return (uint16_t)(q->call_event - q->last_shadow_used);
+}
+
+/* Each time it is late it has as long again, even if it has returned nothing. */
+static void late_with_nothing(void **state)
+{
+    unsigned int before;
+    struct rig r;
+
+    (void)state;
+    running(&r);
+    for (before = ahead(&r); before; before /= 2) {
+        assert_int_equal(ahead(&r), before);
+        assert_int_equal(model_timers_active(), 1);
+        /* No time was passing while it was at work: it has the least there is. */
+        model_time_passes(MICROSECS(50));
+        assert_int_equal(ahead(&r), before);
+        model_time_passes(MICROSECS(51));
+    }
+    assert_int_equal(ahead(&r), 0);
     model_end();
 }
 
@@ -295,6 +324,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         rig_test(found_when_the_backend_is_idle),
         rig_test(found_in_time),
+        rig_test(late_with_nothing),
         rig_test(offers_are_found_when_the_frontend_is_idle),
         rig_test(offers_are_found_when_the_backend_is_idle),
         rig_test(offers_are_found_in_time),
