@@ -19,10 +19,10 @@ blocks() {
         guest_run "$1" 60 "rm /mnt/a && umount /mnt"
 }
 
-# odd_memory GUEST: requests of 64 KiB from memory that begins in the middle of a page.
+# odd_memory GUEST: requests of 256 KiB from memory that begins in the middle of a page.
 odd_memory() {
     guest_run "$1" 20 "mount /dev/vda2 /mnt" || return
-    guest_run "$1" 120 "fio --name=odd --filename=/mnt/odd --size=8m --rw=randwrite --bs=64k \
+    guest_run "$1" 120 "fio --name=odd --filename=/mnt/odd --size=16m --rw=randwrite --bs=256k \
 --direct=1 --ioengine=psync --mem=malloc --iomem_align=512 --verify=crc32c --output=/tmp/fio.out"
     _rc=$?
     guest_run "$1" 20 "rm -f /mnt/odd; umount /mnt"
