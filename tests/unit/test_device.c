@@ -26,6 +26,25 @@ static void works(void)
     assert_int_equal(env_entry(BUF(102)), SVQ_NONE);
 }
 
+static void works_once_started(void)
+{
+    drv_start(0);
+    be_begin();
+    works();
+}
+
+static void works_once_attached(void)
+{
+    assert_int_equal(be_attach(), VSH_ERR_NONE);
+    works_once_started();
+}
+
+static void is_ready_once_acked(void)
+{
+    assert_int_equal(be_ack(), VSH_ERR_NONE);
+    assert_int_equal(state(), VSH_STATE_READY);
+}
+
 /* Running, with requests in flight, some of them returned but not collected. */
 static void up_busy(void)
 {
@@ -52,9 +71,7 @@ static void attach_makes_the_device_ready(void)
     assert_int_equal(be_attach(), VSH_ERR_NONE);
     assert_int_equal(state(), VSH_STATE_READY);
     assert_int_equal(be_info()->generation, 0);
-    drv_start(0);
-    be_begin();
-    works();
+    works_once_started();
 }
 
 static void refused(int32_t err)
@@ -153,9 +170,7 @@ static void aperture_lies_in_52_bits_and_banks_do_not_overlap(void)
             refused(t[i].err);
         else {
             assert_int_equal(be_request(VSH_REQ_ATTACH), VSH_ERR_NONE);
-            drv_start(0);
-            be_begin();
-            works();
+            works_once_started();
         }
         env_release();
         env_destroy();
@@ -184,9 +199,7 @@ static void attach_again_before_the_driver_came_replaces_the_description(void)
     assert_int_equal(drv_read(SVQ_MMIO_DEVICE_ID), 26);
     /* Nothing of the longer one shows behind it. */
     assert_int_equal(svq_mmio_read(&env->dev, SVQ_MMIO_CONFIG, 8), 0x04030299);
-    drv_start(0);
-    be_begin();
-    works();
+    works_once_started();
 }
 
 static void attach_that_is_refused_leaves_no_device(void)
@@ -208,10 +221,7 @@ static void attach_under_a_running_driver_fails_the_device_first(void)
     assert_int_equal(be_attach(), VSH_ERR_STATE);
     drv_reset();
     assert_int_equal(state(), VSH_STATE_IDLE);
-    assert_int_equal(be_attach(), VSH_ERR_NONE);
-    drv_start(0);
-    be_begin();
-    works();
+    works_once_attached();
 }
 
 static void attach_after_a_driver_that_only_negotiated_fails_the_device_first(void)
@@ -222,10 +232,7 @@ static void attach_after_a_driver_that_only_negotiated_fails_the_device_first(vo
     assert_int_equal(be_attach(), VSH_ERR_STATE);
     drv_assert_failed(SVQ_ERR_BACKEND_GONE, -1);
     drv_reset();
-    assert_int_equal(be_attach(), VSH_ERR_NONE);
-    drv_start(0);
-    be_begin();
-    works();
+    works_once_attached();
 }
 
 static void attach_waits_until_the_old_dummies_are_gone(void)
@@ -238,10 +245,7 @@ static void attach_waits_until_the_old_dummies_are_gone(void)
     env_run();
     assert_int_equal(state(), VSH_STATE_IDLE);
     assert_int_equal(env->dev.pages.nr_dummy, 0);
-    assert_int_equal(be_attach(), VSH_ERR_NONE);
-    drv_start(0);
-    be_begin();
-    works();
+    works_once_attached();
 }
 
 /* ---- Start ---- */
@@ -332,12 +336,9 @@ static void reset_under_io_takes_everything_back_and_waits_for_the_ack(void)
     /* What the backend had put into its used ring is not returned any more. */
     assert_int_equal(drv_used_idx(0), 0);
 
-    assert_int_equal(be_ack(), VSH_ERR_NONE);
-    assert_int_equal(state(), VSH_STATE_READY);
+    is_ready_once_acked();
     assert_int_equal(env->dev.pages.nr_free, env->dev.pages.nr);
-    drv_start(0);
-    be_begin();
-    works();
+    works_once_started();
     drv_assert_alive();
 }
 
@@ -398,11 +399,8 @@ static void reset_while_resetting_asks_for_no_second_ack(void)
     drv_reset();
     assert_int_equal(state(), VSH_STATE_RESETTING);
     assert_int_equal(be_info()->generation, 1);
-    assert_int_equal(be_ack(), VSH_ERR_NONE);
-    assert_int_equal(state(), VSH_STATE_READY);
-    drv_start(0);
-    be_begin();
-    works();
+    is_ready_once_acked();
+    works_once_started();
 }
 
 static void reset_is_cheap_over_and_over(void)
@@ -432,11 +430,8 @@ static void failure_recovers_by_a_driver_reset(void)
     drv_reset();
     assert_int_equal(state(), VSH_STATE_RESETTING);
     assert_int_equal(drv_read(SVQ_MMIO_INT_STATUS), 0);
-    assert_int_equal(be_ack(), VSH_ERR_NONE);
-    assert_int_equal(state(), VSH_STATE_READY);
-    drv_start(0);
-    be_begin();
-    works();
+    is_ready_once_acked();
+    works_once_started();
 }
 
 static void failure_acked_before_the_reset_is_ready_with_it(void)
@@ -449,9 +444,7 @@ static void failure_acked_before_the_reset_is_ready_with_it(void)
     assert_true(drv_read(SVQ_MMIO_STATUS) & SVQ_STATUS_NEEDS_RESET);
     drv_reset();
     assert_int_equal(state(), VSH_STATE_READY);
-    drv_start(0);
-    be_begin();
-    works();
+    works_once_started();
 }
 
 static void failed_device_does_nothing_more(void)
@@ -503,9 +496,7 @@ static void failure_while_resetting_keeps_asking_for_the_first_ack(void)
     drv_reset();
     assert_int_equal(state(), VSH_STATE_RESETTING);
     assert_int_equal(be_ack(), VSH_ERR_NONE);
-    drv_start(0);
-    be_begin();
-    works();
+    works_once_started();
 }
 
 static void failure_before_driver_ok_raises_no_interrupt(void)
@@ -520,9 +511,7 @@ static void failure_before_driver_ok_raises_no_interrupt(void)
     drv_reset();
     /* The device never ran: there is nothing to acknowledge. */
     assert_int_equal(state(), VSH_STATE_READY);
-    drv_start(0);
-    be_begin();
-    works();
+    works_once_started();
 }
 
 static void revocation_on_request_fails_the_device(void)
@@ -556,9 +545,7 @@ static void revocation_at_every_state_recovers(void)
         if (at > 1)
             assert_int_equal(be_ack(), VSH_ERR_NONE);
         assert_int_equal(state(), VSH_STATE_READY);
-        drv_start(0);
-        be_begin();
-        works();
+        works_once_started();
         env_release();
         env_destroy();
     }
@@ -572,10 +559,7 @@ static void revocation_of_an_idle_device_does_not_keep_backends_out(void)
     env_run();
     assert_int_equal(state(), VSH_STATE_IDLE);
     assert_int_equal(drv_read(SVQ_MMIO_STATUS), 0);
-    assert_int_equal(be_attach(), VSH_ERR_NONE);
-    drv_start(0);
-    be_begin();
-    works();
+    works_once_attached();
 }
 
 static void failure_during_a_reset_ends_in_the_reset(void)
@@ -586,11 +570,8 @@ static void failure_during_a_reset_ends_in_the_reset(void)
     env_run();
     assert_int_equal(drv_read(SVQ_MMIO_STATUS), 0);
     assert_int_equal(state(), VSH_STATE_RESETTING);
-    assert_int_equal(be_ack(), VSH_ERR_NONE);
-    assert_int_equal(state(), VSH_STATE_READY);
-    drv_start(0);
-    be_begin();
-    works();
+    is_ready_once_acked();
+    works_once_started();
 }
 
 static void statistics_survive_a_reset(void)
@@ -619,10 +600,7 @@ static void detach_before_the_driver_came_makes_the_device_idle(void)
     assert_int_equal(drv_offered(), 0);
     assert_int_equal(drv_read(SVQ_MMIO_QUEUE_SIZE_MAX), 0);
     assert_int_equal(be_request(VSH_REQ_CONFIG), VSH_ERR_STATE);
-    assert_int_equal(be_attach(), VSH_ERR_NONE);
-    drv_start(0);
-    be_begin();
-    works();
+    works_once_attached();
 }
 
 static void detach_under_io_fails_the_device(void)
@@ -638,10 +616,7 @@ static void detach_under_io_fails_the_device(void)
     drv_probe();
     assert_false(drv_read(SVQ_MMIO_STATUS) & SVQ_STATUS_FEATURES_OK);
     drv_reset();
-    assert_int_equal(be_attach(), VSH_ERR_NONE);
-    drv_start(0);
-    be_begin();
-    works();
+    works_once_attached();
 }
 
 static void detach_without_an_attach_does_nothing(void)
@@ -723,10 +698,7 @@ static void backend_gone_at_every_state_can_come_back(void)
             env->backend_dead = false;
             drv_reset();
             assert_int_equal(state(), VSH_STATE_IDLE);
-            assert_int_equal(be_attach(), VSH_ERR_NONE);
-            drv_start(0);
-            be_begin();
-            works();
+            works_once_attached();
             env_check_records();
             env_release();
             env_destroy();
