@@ -51,6 +51,15 @@ void ring_begin(unsigned int q, unsigned int size);
 /* ring_begin() for every queue, of a device that drv_start() has started. */
 void ring_begin_all(void);
 
+/*
+ * A device with a queue of up to 64 descriptors that runs, and its driver with one of size, or of
+ * as many.  driver: features of the ring that it accepts; device: those that the device has.
+ */
+void ring_up(uint64_t driver, uint64_t device, unsigned int size);
+
+/* The test on a split ring, then on a packed one, of a driver with VIRTIO_F_EVENT_IDX. */
+void ring_each_kind(void (*test)(uint64_t driver));
+
 /* Make a request available, without a kick: its id, or -1 if there is no room. */
 int ring_add(unsigned int q, const struct ring_buf *buf, unsigned int nr, enum ring_how how);
 
@@ -65,5 +74,13 @@ void ring_enable_interrupt(unsigned int q);
 /* Ask for one after that many more (packed: descriptors), VIRTIO_F_EVENT_IDX only. */
 void ring_delay_interrupt(unsigned int q, unsigned int more);
 void ring_disable_interrupt(unsigned int q);
+
+/*
+ * A race: from here to ring_race_end(), the driver makes buf available on queue 0 just after the
+ * core has looked for more so many times; a test tries which of its looks is the last.
+ */
+void ring_race_begin(const struct ring_buf *buf, unsigned int looks);
+/* Has the driver done so?  *wanted: it would kick for it. */
+bool ring_race_end(bool *wanted);
 
 #endif /* UNIT_RING_H */

@@ -16,15 +16,8 @@ static const struct ring_buf buf = {BUF(0), 100, true};
 /* driver: ring features; device: EVENT_IDX or nothing. */
 static void up_with(uint64_t driver, uint64_t device, unsigned int size)
 {
-    be_features = BE_FEATURES | device;
-    drv_ring_features = driver;
-    env_create(&(struct env_opts){.size = 64});
-    assert_int_equal(be_attach(), VSH_ERR_NONE);
-    drv_start(size);
-    be_begin();
-    ring_begin_all();
+    ring_up(driver, device, size);
     ring_enable_interrupt(0);
-    drv_assert_alive();
 }
 
 static void add(void)
@@ -38,15 +31,6 @@ static bool get(void)
     uint32_t len;
 
     return ring_get(0, &id, &len);
-}
-
-/* For each kind of driver's ring. */
-static void each(void (*test)(uint64_t features))
-{
-    test(EVENT_IDX);
-    env_release();
-    env_destroy();
-    test(EVENT_IDX | PACKED);
 }
 
 /* ---- Kicks ---- */
@@ -77,24 +61,7 @@ static void kicks(uint64_t features)
 
 static void first_of_a_batch_is_kicked_for(void)
 {
-    each(kicks);
-}
-
-static unsigned int armed;
-static bool wanted;
-
-/* The driver makes something available just after the core has looked for the last time. */
-static void add_after_the_look(struct env_where w, void *p, size_t bytes)
-{
-    bool look = ring[0].packed ? w.area == ENV_DESC && w.off % 16 == 14
-                               : w.area == ENV_AVAIL && w.off == SVQ_AVAIL_IDX;
-
-    (void)p;
-    (void)bytes;
-    if (!look || !armed || --armed)
-        return;
-    add();
-    wanted = ring_wants_kick(0);
+    ring_each_kind(kicks);
 }
 
 static void race(uint64_t features)
@@ -105,16 +72,14 @@ static void race(uint64_t features)
     for (n = 0; n < 60; n++)
         for (k = 1; k < 4; k++) {
             unsigned int before;
+            bool wanted;
 
             add();
             ring_wants_kick(0);
             before = (unsigned int)env->dev.queue[0].stats.requests;
-            env->on_read = add_after_the_look;
-            armed = k;
-            wanted = false;
+            ring_race_begin(&buf, k);
             drv_kick(0);
-            env->on_read = NULL;
-            if (!armed) {
+            if (ring_race_end(&wanted)) {
                 /* Either it has been seen, or its kick will come. */
                 assert_true(wanted || env->dev.queue[0].stats.requests == before + 2);
                 if (wanted)
@@ -131,7 +96,7 @@ static void race(uint64_t features)
 
 static void no_kick_is_lost_to_a_race(void)
 {
-    each(race);
+    ring_each_kind(race);
 }
 
 static void without_the_feature_no_event_is_written(void)
@@ -180,7 +145,7 @@ static void interrupts(uint64_t features)
 
 static void interrupt_comes_with_the_buffer_that_is_asked_for(void)
 {
-    each(interrupts);
+    ring_each_kind(interrupts);
 }
 
 static void batches(uint64_t features)
@@ -214,7 +179,7 @@ static void batches(uint64_t features)
 
 static void interrupt_comes_if_a_batch_passes_the_event(void)
 {
-    each(batches);
+    ring_each_kind(batches);
 }
 
 static void interrupts_can_be_disabled_altogether(void)
@@ -317,13 +282,15 @@ static void backend_is_asked_for_the_next_call(void)
 }
 
 static unsigned int late_head;
+static bool late;
 
 static void return_after_the_look(struct env_where w, void *p, size_t bytes)
 {
     (void)p;
     (void)bytes;
-    if (w.area != ENV_SHADOW_USED || w.off != SVQ_USED_IDX || !armed || --armed)
+    if (w.area != ENV_SHADOW_USED || w.off != SVQ_USED_IDX || !late)
         return;
+    late = false;
     /* Its event is that of the last time, so it does not call. */
     be_put(0, late_head, 1);
 }
@@ -340,7 +307,7 @@ static void no_call_is_lost_to_a_race(void)
         head = be_take(0);
         late_head = be_take(0);
         be_put(0, head, 1);
-        armed = 1;
+        late = true;
         env->on_read = return_after_the_look;
         be_kick(0);
         env->on_read = NULL;
@@ -430,7 +397,7 @@ static void in_order(uint64_t features)
 
 static void returns_wait_for_those_before_them(void)
 {
-    each(in_order);
+    ring_each_kind(in_order);
     env_release();
     env_destroy();
     in_order(0);

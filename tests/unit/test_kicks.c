@@ -17,25 +17,9 @@ static unsigned int kicks;
 
 static void begin(uint64_t driver)
 {
-    be_features = BE_FEATURES;
-    drv_ring_features = driver;
-    env_create(&(struct env_opts){.size = SIZE});
-    assert_int_equal(be_attach(), VSH_ERR_NONE);
-    drv_start(driver & PACKED ? SIZE - 3 : SIZE);
-    be_begin();
-    ring_begin_all();
+    ring_up(driver, 0, driver & PACKED ? SIZE - 3 : SIZE);
     ring_enable_interrupt(0);
-    drv_assert_alive();
     kicks = 0;
-}
-
-/* For each kind of driver's ring. */
-static void each(void (*test)(uint64_t features))
-{
-    test(EVENT_IDX);
-    env_release();
-    env_destroy();
-    test(EVENT_IDX | PACKED);
 }
 
 static struct svq_queue *queue(void)
@@ -108,7 +92,7 @@ static void few(uint64_t features)
 
 static void few_in_flight_are_kicked_for_at_once(void)
 {
-    each(few);
+    ring_each_kind(few);
 }
 
 static void many(uint64_t features)
@@ -131,7 +115,7 @@ static void many(uint64_t features)
 
 static void many_in_flight_share_kicks(void)
 {
-    each(many);
+    ring_each_kind(many);
 }
 
 static void half(uint64_t features)
@@ -156,7 +140,7 @@ static void half(uint64_t features)
 
 static void no_more_wait_than_half_of_those_in_flight(void)
 {
-    each(half);
+    ring_each_kind(half);
 }
 
 static void driver_idle(uint64_t features)
@@ -172,7 +156,7 @@ static void driver_idle(uint64_t features)
 
 static void found_when_the_driver_is_idle(void)
 {
-    each(driver_idle);
+    ring_each_kind(driver_idle);
 }
 
 static void backend_idle(uint64_t features)
@@ -188,7 +172,7 @@ static void backend_idle(uint64_t features)
 
 static void found_when_the_backend_is_idle(void)
 {
-    each(backend_idle);
+    ring_each_kind(backend_idle);
 }
 
 static void with_returns(uint64_t features)
@@ -203,7 +187,7 @@ static void with_returns(uint64_t features)
 
 static void found_with_what_comes_back(void)
 {
-    each(with_returns);
+    ring_each_kind(with_returns);
 }
 
 /* The device does nothing for a long time: then it gets what comes, until it is alive again. */
@@ -233,24 +217,7 @@ static void in_time(uint64_t features)
 
 static void found_in_time(void)
 {
-    each(in_time);
-}
-
-static unsigned int armed;
-static bool wanted;
-
-/* The driver makes something available just after the core has looked for the last time. */
-static void add_after_the_look(struct env_where w, void *p, size_t bytes)
-{
-    bool look = ring[0].packed ? w.area == ENV_DESC && w.off % 16 == 14
-                               : w.area == ENV_AVAIL && w.off == SVQ_AVAIL_IDX;
-
-    (void)p;
-    (void)bytes;
-    if (!look || !armed || --armed)
-        return;
-    ring_add(0, &buf, 1, RING_DIRECT);
-    wanted = ring_wants_kick(0);
+    ring_each_kind(in_time);
 }
 
 /* There are fewer in flight than what the driver was told that goes for. */
@@ -260,19 +227,19 @@ static void race(uint64_t features)
 
     for (left = 1; left < 16; left++)
         for (when = 1; when < 4; when++) {
+            bool came, wanted;
+
             begin(features);
             fill(16);
             serve(16 - left);
-            env->on_read = add_after_the_look;
-            armed = when;
-            wanted = false;
+            ring_race_begin(&buf, when);
             be_serve(0, PAGE);
-            env->on_read = NULL;
+            came = ring_race_end(&wanted);
             if (wanted)
                 drv_kick(0);
-            if (!armed && env->dev.quiet && svq_dev_poll_driver(&env->dev))
+            if (came && env->dev.quiet && svq_dev_poll_driver(&env->dev))
                 env_run();
-            assert_int_equal(queue()->stats.requests, 16 + !armed);
+            assert_int_equal(queue()->stats.requests, 16 + came);
             /* Nobody has to look for it if the device may never say anything again. */
             assert_true(queue()->in_flight >= SVQ_PATIENCE_FROM || !env->dev.quiet);
             drv_assert_alive();
@@ -284,7 +251,7 @@ static void race(uint64_t features)
 
 static void nothing_is_lost_to_a_race(void)
 {
-    each(race);
+    ring_each_kind(race);
 }
 
 static void without(uint64_t features)
@@ -302,7 +269,7 @@ static void without(uint64_t features)
 
 static void without_the_feature_all_are_kicked_for(void)
 {
-    each(without);
+    ring_each_kind(without);
 }
 
 static void reset(uint64_t features)
@@ -319,7 +286,7 @@ static void reset(uint64_t features)
 
 static void begins_anew_after_a_reset(void)
 {
-    each(reset);
+    ring_each_kind(reset);
 }
 
 static const struct CMUnitTest tests[] = {

@@ -16,14 +16,7 @@
 
 static void up_with(unsigned int size, uint64_t more)
 {
-    be_features = BE_FEATURES | INDIRECT;
-    drv_ring_features = PACKED | more;
-    env_create(&(struct env_opts){.size = 64});
-    assert_int_equal(be_attach(), VSH_ERR_NONE);
-    drv_start(size);
-    be_begin();
-    ring_begin_all();
-    drv_assert_alive();
+    ring_up(PACKED | more, INDIRECT, size);
 }
 
 static void again(void)
