@@ -261,14 +261,6 @@ void rig_repair(void)
     uint64_t gfn;
 
     switch (env->dev.state) {
-    case VSH_STATE_FAILED:
-        drv_write_only(SVQ_MMIO_STATUS, 0);
-        break;
-    case VSH_STATE_RESETTING:
-        be_mailbox()->version = VSH_ABI_VERSION;
-        be_mailbox()->generation = be_info()->generation;
-        be_request_only(VSH_REQ_RESET_ACK);
-        break;
     case VSH_STATE_IDLE:
         /* What had been put into the aperture is gone, and pages are RAM again. */
         for (gfn = 0; gfn < (RIG_BANK0 + RIG_BANK1) / PAGE && rig.troubled; gfn++) {
@@ -279,13 +271,11 @@ void rig_repair(void)
             if (env_entry(at) == ENV_OTHER)
                 env_backend_removes(at);
         }
-        be_describe();
-        be_request_only(VSH_REQ_ATTACH);
+        up_step();
         break;
     case VSH_STATE_WAITING:
         rig_run();
-        be_describe();
-        if (be_request_only(VSH_REQ_ATTACH))
+        if (be_attach_only())
             svq_dev_wait_over(&env->dev);
         break;
     case VSH_STATE_READY:
@@ -293,12 +283,11 @@ void rig_repair(void)
         if (env->dev.attached && env->dev.dev_queue_size == REF_SIZE &&
             env->dev.dev_queues == env->dev.nr_queues)
             start();
-        else {
-            be_describe();
-            be_request_only(VSH_REQ_ATTACH);
-        }
+        else
+            be_attach_only();
         break;
     default:
+        up_step();
         break;
     }
     rig_watch();

@@ -131,25 +131,49 @@ int be_request(uint32_t request)
     return rc;
 }
 
-int be_attach(void)
+int be_attach_only(void)
 {
     be_describe();
-    return be_request(VSH_REQ_ATTACH);
+    return be_request_only(VSH_REQ_ATTACH);
+}
+
+int be_attach(void)
+{
+    int rc = be_attach_only();
+
+    env_run();
+    return rc;
+}
+
+int be_ack_only(void)
+{
+    be_mailbox()->version = VSH_ABI_VERSION;
+    be_mailbox()->generation = be_info()->generation;
+    return be_request_only(VSH_REQ_RESET_ACK);
 }
 
 int be_ack(void)
 {
-    be_mailbox()->version = VSH_ABI_VERSION;
-    be_mailbox()->generation = be_info()->generation;
-    return be_request(VSH_REQ_RESET_ACK);
+    int rc = be_ack_only();
+
+    env_run();
+    return rc;
 }
 
-int be_queue_ack(unsigned int q)
+int be_queue_ack_only(unsigned int q)
 {
     be_mailbox()->version = VSH_ABI_VERSION;
     be_mailbox()->queue = q;
     be_mailbox()->generation = be_info()->queue[q].generation;
-    return be_request(VSH_REQ_QUEUE_ACK);
+    return be_request_only(VSH_REQ_QUEUE_ACK);
+}
+
+int be_queue_ack(unsigned int q)
+{
+    int rc = be_queue_ack_only(q);
+
+    env_run();
+    return rc;
 }
 
 void be_begin_queue(unsigned int q)
@@ -301,4 +325,32 @@ void up_again(void)
     drv_start(0);
     be_begin();
     assert_int_equal(be_info()->state, VSH_STATE_RUNNING);
+}
+
+void up_step(void)
+{
+    switch (env->dev.state) {
+    case VSH_STATE_FAILED:
+        drv_write_only(SVQ_MMIO_STATUS, 0);
+        break;
+    case VSH_STATE_RESETTING:
+        be_ack_only();
+        break;
+    case VSH_STATE_IDLE:
+        be_attach_only();
+        break;
+    default:
+        break;
+    }
+}
+
+void up_by(void (*step)(void))
+{
+    unsigned int i;
+
+    for (i = 0; i < 20 && env->dev.state != VSH_STATE_RUNNING; i++) {
+        step();
+        env_run();
+    }
+    assert_int_equal(env->dev.state, VSH_STATE_RUNNING);
 }

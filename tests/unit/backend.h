@@ -36,6 +36,11 @@ int be_ack(void);    /* VSH_REQ_RESET_ACK of the generation that the info page s
 
 int be_queue_ack(unsigned int q); /* VSH_REQ_QUEUE_ACK, likewise */
 
+/* The same without svq_dev_run() after it. */
+int be_attach_only(void);
+int be_ack_only(void);
+int be_queue_ack_only(unsigned int q);
+
 /* Queues; be_begin() when the device has (re)started. */
 void be_begin(void);
 void be_begin_queue(unsigned int q);
@@ -63,5 +68,9 @@ void be_serve(unsigned int q, uint32_t len);
 void up(const struct env_opts *opts);
 /* Driver reset and ack after a failure, then start again. */
 void up_again(void);
+/* One step of both sides towards VSH_STATE_READY, without running what follows from it. */
+void up_step(void);
+/* Any device can be made to work: by this step, over and over. */
+void up_by(void (*step)(void));
 
 #endif /* UNIT_BACKEND_H */

@@ -215,8 +215,7 @@ static void attach_that_is_refused_leaves_no_device(void)
 static void attach_under_a_running_driver_fails_the_device_first(void)
 {
     up_busy();
-    be_describe();
-    assert_int_equal(be_request(VSH_REQ_ATTACH), VSH_ERR_STATE);
+    assert_int_equal(be_attach(), VSH_ERR_STATE);
     drv_assert_failed(SVQ_ERR_BACKEND_GONE, -1);
     assert_int_equal(be_attach(), VSH_ERR_STATE);
     drv_reset();
@@ -240,8 +239,7 @@ static void attach_waits_until_the_old_dummies_are_gone(void)
     up_busy();
     drv_reset();
     assert_int_equal(state(), VSH_STATE_RESETTING);
-    be_describe();
-    assert_int_equal(be_request_only(VSH_REQ_ATTACH), VSH_ERR_STATE);
+    assert_int_equal(be_attach_only(), VSH_ERR_STATE);
     env_run();
     assert_int_equal(state(), VSH_STATE_IDLE);
     assert_int_equal(env->dev.pages.nr_dummy, 0);
@@ -300,8 +298,7 @@ static void driver_ok_while_dummies_are_cleared_waits_for_that(void)
     drv_probe();
     drv_setup(0, 16);
     drv_setup(1, 16);
-    be_mailbox()->generation = be_info()->generation;
-    assert_int_equal(be_request_only(VSH_REQ_RESET_ACK), VSH_ERR_NONE);
+    assert_int_equal(be_ack_only(), VSH_ERR_NONE);
     assert_int_equal(state(), VSH_STATE_READY);
     drv_write_only(SVQ_MMIO_STATUS, DRV_OK);
     assert_int_equal(state(), VSH_STATE_READY);
@@ -656,10 +653,8 @@ static void go_to(unsigned int at)
         drv_reset();
     if (at == 8)
         drv_start(0);
-    if (at == 9) {
-        be_mailbox()->generation = be_info()->generation;
-        assert_int_equal(be_request_only(VSH_REQ_RESET_ACK), VSH_ERR_NONE);
-    }
+    if (at == 9)
+        assert_int_equal(be_ack_only(), VSH_ERR_NONE);
     if (at == 10)
         drv_write_only(SVQ_MMIO_STATUS, 0);
     if (at == 11)

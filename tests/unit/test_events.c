@@ -64,8 +64,7 @@ static void reset_queue(void)
 
 static void attach(void)
 {
-    be_describe();
-    be_request_only(VSH_REQ_ATTACH);
+    be_attach_only();
 }
 
 static void gone(void)

@@ -394,28 +394,15 @@ static void repair(void)
     }
 
     switch (env->dev.state) {
-    case VSH_STATE_FAILED:
-        drv_write_only(SVQ_MMIO_STATUS, 0);
-        break;
-    case VSH_STATE_RESETTING:
-        be_mailbox()->version = VSH_ABI_VERSION;
-        be_mailbox()->generation = be_info()->generation;
-        be_request_only(VSH_REQ_RESET_ACK);
-        break;
-    case VSH_STATE_IDLE:
-        be_describe();
-        be_request_only(VSH_REQ_ATTACH);
-        break;
     case VSH_STATE_READY:
         env_run();
         if (env->dev.attached && env->dev.dev_queues == QUEUES && env->dev.dev_queue_size == SIZE)
             start_driver();
-        else {
-            be_describe();
-            be_request_only(VSH_REQ_ATTACH);
-        }
+        else
+            be_attach_only();
         break;
     default:
+        up_step();
         break;
     }
     watch_start();
@@ -484,12 +471,8 @@ static void hostile(void)
     env_run();
     svq_dev_fail(&env->dev, -1, SVQ_ERR_REVOKED);
     env_run();
-    for (i = 0; i < 20 && env->dev.state != VSH_STATE_RUNNING; i++) {
-        repair();
-        env_run();
-    }
+    up_by(repair);
     watch_start();
-    assert_int_equal(env->dev.state, VSH_STATE_RUNNING);
     start_driver();
     be_ack();
     watch_start();

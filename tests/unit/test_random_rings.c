@@ -111,14 +111,6 @@ static void give_back(unsigned int q)
         be_kick_only(q);
 }
 
-static bool ack_queue(unsigned int q)
-{
-    be_mailbox()->version = VSH_ABI_VERSION;
-    be_mailbox()->queue = q;
-    be_mailbox()->generation = be_info()->queue[q].generation;
-    return be_request_only(VSH_REQ_QUEUE_ACK) == VSH_ERR_NONE;
-}
-
 static void start(unsigned int q)
 {
     unsigned int size = random_size();
@@ -183,7 +175,7 @@ static void honest_reset(unsigned int q)
         acked[q] = false;
     } else if (env->dev.queue[q].reset != SVQ_RESET_NONE) {
         if (!acked[q])
-            acked[q] = ack_queue(q);
+            acked[q] = be_queue_ack_only(q) == VSH_ERR_NONE;
     } else {
         start(q);
         be_start(q);
@@ -504,18 +496,9 @@ static void repair(void)
     env->grants_left = -1;
 
     switch (env->dev.state) {
-    case VSH_STATE_FAILED:
-        drv_write_only(SVQ_MMIO_STATUS, 0);
-        break;
-    case VSH_STATE_RESETTING:
-        be_mailbox()->version = VSH_ABI_VERSION;
-        be_mailbox()->generation = be_info()->generation;
-        be_request_only(VSH_REQ_RESET_ACK);
-        break;
     case VSH_STATE_IDLE:
         random_features();
-        be_describe();
-        be_request_only(VSH_REQ_ATTACH);
+        up_step();
         break;
     case VSH_STATE_READY:
         env_run();
@@ -531,6 +514,7 @@ static void repair(void)
         }
         break;
     default:
+        up_step();
         break;
     }
     watch();
@@ -544,7 +528,7 @@ static void revive(unsigned int q)
     if (env->dev.state != VSH_STATE_RUNNING || queue->live)
         return;
     if (queue->reset != SVQ_RESET_NONE)
-        ack_queue(q);
+        be_queue_ack_only(q);
     else if (!queue->ready && !env->dev.reset_pending) {
         unsigned int size = random_size();
 
@@ -608,11 +592,7 @@ static void hostile(void)
     env_run();
     svq_dev_fail(&env->dev, -1, SVQ_ERR_REVOKED);
     env_run();
-    for (i = 0; i < 20 && env->dev.state != VSH_STATE_RUNNING; i++) {
-        repair();
-        env_run();
-    }
-    assert_int_equal(env->dev.state, VSH_STATE_RUNNING);
+    up_by(repair);
     env->tampered = false;
     drv_ring_features = remap ? 0 : BIT(SVQ_F_RING_PACKED);
     start_all();

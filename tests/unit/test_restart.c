@@ -277,15 +277,13 @@ static void both_ways_can_be_interrupted(void)
     assert_int_equal(env_visible(), 1280);
     for (steps = 0; steps < 25; steps++) {
         goes_and_is_waited_for();
-        be_describe();
-        assert_int_equal(be_request_only(VSH_REQ_ATTACH), VSH_ERR_NONE);
+        assert_int_equal(be_attach_only(), VSH_ERR_NONE);
         for (n = 0; n < steps && svq_dev_run(&env->dev); n++)
             env_check();
         assert_int_equal(be_request_only(VSH_REQ_DETACH), VSH_ERR_NONE);
         for (n = 0; n < steps && svq_dev_run(&env->dev); n++)
             env_check();
-        be_describe();
-        n = (unsigned int)be_request(VSH_REQ_ATTACH);
+        n = (unsigned int)be_attach();
         assert_true(!n || be_info()->state == VSH_STATE_WAITING);
         if (n)
             another_comes();
@@ -307,8 +305,7 @@ static void one_that_comes_too_early_is_told_when_to_come(void)
     for (i = 0; i < 64; i++)
         drv_write_buffer(0, i, BUF(4 * i), 4 * SVQ_PAGE_SIZE);
     be_request_only(VSH_REQ_DETACH);
-    be_describe();
-    assert_int_equal(be_request_only(VSH_REQ_ATTACH), VSH_ERR_STATE);
+    assert_int_equal(be_attach_only(), VSH_ERR_STATE);
     told = env->notify_control;
     env_run();
     assert_true(env->notify_control > told);
@@ -347,8 +344,7 @@ static void waiting_ends(void)
     env_run();
     drv_assert_failed(SVQ_ERR_BACKEND_GONE, -1);
     assert_false(env->dev.waiting);
-    be_describe();
-    assert_int_equal(be_request(VSH_REQ_ATTACH), VSH_ERR_STATE);
+    assert_int_equal(be_attach(), VSH_ERR_STATE);
     drv_reset();
     assert_int_equal(be_info()->state, VSH_STATE_IDLE);
     another_comes();
@@ -382,8 +378,7 @@ static void waiting_ends_for_one_that_came_and_went(void)
     drv_reset();
     be_ack();
     goes();
-    be_describe();
-    assert_int_equal(be_request_only(VSH_REQ_ATTACH), VSH_ERR_NONE);
+    assert_int_equal(be_attach_only(), VSH_ERR_NONE);
     assert_int_equal(be_request_only(VSH_REQ_DETACH), VSH_ERR_NONE);
     svq_dev_wait_over(&env->dev);
     assert_int_equal(be_info()->state, VSH_STATE_IDLE);
@@ -454,8 +449,7 @@ static void driver_resets_between_two_steps(void)
             ;
         if (steps >= 6) {
             env_run();
-            be_describe();
-            be_request_only(VSH_REQ_ATTACH);
+            be_attach_only();
             for (n = 6; n < steps && svq_dev_run(&env->dev); n++)
                 ;
         }
@@ -531,8 +525,7 @@ static void backend_goes_after_it_has_failed(void)
     goes();
     drv_assert_failed(SVQ_ERR_USED_IDX, 0);
     assert_int_equal(env->dev.pages.nr_dummy, 0);
-    be_describe();
-    assert_int_equal(be_request(VSH_REQ_ATTACH), VSH_ERR_STATE);
+    assert_int_equal(be_attach(), VSH_ERR_STATE);
     drv_reset();
     assert_int_equal(be_info()->state, VSH_STATE_WAITING);
     another_comes();
@@ -865,8 +858,7 @@ static void guest_dies_while_it_leaves_or_resumes(void)
     for (i = 0; i < 64; i++)
         drv_write_buffer(0, i, BUF(4 * i), 4 * SVQ_PAGE_SIZE);
     goes_and_is_waited_for();
-    be_describe();
-    be_request_only(VSH_REQ_ATTACH);
+    be_attach_only();
     svq_dev_run(&env->dev);
 }
 
@@ -943,8 +935,7 @@ static void queue_reset_between_two_backends(void)
             drv_write_buffer(1, i, BUF(8 * i), 8 * SVQ_PAGE_SIZE);
         drv_write_buffer(0, 0, BUF(0), 512);
         goes_and_is_waited_for();
-        be_describe();
-        assert_int_equal(be_request_only(VSH_REQ_ATTACH), VSH_ERR_NONE);
+        assert_int_equal(be_attach_only(), VSH_ERR_NONE);
         for (n = 0; n < steps && svq_dev_run(&env->dev); n++)
             env_check();
         drv_write_only(SVQ_MMIO_QUEUE_SEL, 1);
