@@ -276,6 +276,12 @@ void rig_kick(struct rig *r, unsigned int q)
     rig_write(r, SVQ_MMIO_QUEUE_NOTIFY, q);
 }
 
+void rig_submit(struct rig *r, unsigned int q, paddr_t addr, uint32_t len, bool write)
+{
+    rig_add(r, q, addr, len, write);
+    rig_kick(r, q);
+}
+
 unsigned int rig_used(struct rig *r, unsigned int q)
 {
     uint16_t idx = *(uint16_t *)rig_ram(r, used(r, q) + SVQ_USED_IDX);
@@ -323,6 +329,12 @@ void rig_call(struct rig *r, unsigned int q)
 {
     model_send(r->be->vcpu[r->cpu], r->fe, rig_info(r)->queue[q].event_channel);
     rig_settle(r->be->vcpu[r->cpu]);
+}
+
+void rig_serve(struct rig *r, unsigned int q, unsigned int nr, uint32_t len)
+{
+    rig_return(r, q, nr, len);
+    rig_call(r, q);
 }
 
 unsigned int rig_settle(struct vcpu *v)

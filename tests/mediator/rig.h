@@ -72,6 +72,7 @@ void *rig_ram(struct rig *r, paddr_t addr);
 /* Make a buffer available; the queue's descriptors are used in turn. */
 void rig_add(struct rig *r, unsigned int q, paddr_t addr, uint32_t len, bool write);
 void rig_kick(struct rig *r, unsigned int q);
+void rig_submit(struct rig *r, unsigned int q, paddr_t addr, uint32_t len, bool write); /* both */
 /* Returned since the last time. */
 unsigned int rig_used(struct rig *r, unsigned int q);
 
@@ -79,6 +80,7 @@ unsigned int rig_used(struct rig *r, unsigned int q);
 unsigned int rig_available(struct rig *r, unsigned int q);
 void rig_return(struct rig *r, unsigned int q, unsigned int nr, uint32_t len);
 void rig_call(struct rig *r, unsigned int q);
+void rig_serve(struct rig *r, unsigned int q, unsigned int nr, uint32_t len); /* both */
 
 /* Have a vCPU do what it has left before it runs on; the number of rounds. */
 unsigned int rig_settle(struct vcpu *v);

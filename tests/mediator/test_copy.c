@@ -76,8 +76,7 @@ static void outgoing(void **state)
     (void)state;
     up(&r, XEN_VIRTIO_SHADOW_POLICY_COPY, 0);
     guest_fill(&r, RIG_BUFFER(10) + 1000, 20000, 3);
-    rig_add(&r, 0, RIG_BUFFER(10) + 1000, 20000, false);
-    rig_kick(&r, 0);
+    rig_submit(&r, 0, RIG_BUFFER(10) + 1000, 20000, false);
     assert_int_equal(rig_available(&r, 0), 1);
     expect_refs(&r);
 
@@ -92,8 +91,7 @@ static void outgoing(void **state)
     assert_null(device_at(&r, d.addr + d.len, true));
     assert_false(rig_sees(&r, RIG_BUFFER(11), false));
 
-    rig_return(&r, 0, 1, 0);
-    rig_call(&r, 0);
+    rig_serve(&r, 0, 1, 0);
     assert_int_equal(rig_used(&r, 0), 1);
     assert_int_equal(rig_stats(&r).queue[0].bytes_copied, 20000);
     assert_int_equal(rig_stats(&r).queue[0].grants, 0);
@@ -110,16 +108,14 @@ static void incoming(void **state)
     (void)state;
     up(&r, XEN_VIRTIO_SHADOW_POLICY_COPY, 0);
     guest_fill(&r, RIG_BUFFER(10), 40000, 0);
-    rig_add(&r, 0, RIG_BUFFER(10) + 1001, 30000, true);
-    rig_kick(&r, 0);
+    rig_submit(&r, 0, RIG_BUFFER(10) + 1001, 30000, true);
     d = desc(&r, 0);
     assert_int_equal(d.flags, SVQ_DESC_F_WRITE);
     for (i = 0; i < d.len; i++) {
         *device_at(&r, d.addr + i, true) = (uint8_t)(7 + i);
     }
     guest_expect(&r, RIG_BUFFER(10), 40000, 0);
-    rig_return(&r, 0, 1, 29000);
-    rig_call(&r, 0);
+    rig_serve(&r, 0, 1, 29000);
 
     guest_expect(&r, RIG_BUFFER(10), 1001, 0);
     guest_expect(&r, RIG_BUFFER(10) + 1001, 29000, 7);
@@ -141,16 +137,13 @@ static void hybrid(void **state)
     assert_int_equal(rig_stats(&r).threshold, 4096);
     flushes = r.be->model->flushes;
 
-    rig_add(&r, 0, RIG_BUFFER(10), 4096, true);
-    rig_kick(&r, 0);
+    rig_submit(&r, 0, RIG_BUFFER(10), 4096, true);
     assert_false(rig_sees(&r, RIG_BUFFER(10), false));
-    rig_return(&r, 0, 1, 4096);
-    rig_call(&r, 0);
+    rig_serve(&r, 0, 1, 4096);
     assert_int_equal(r.be->model->flushes, flushes);
 
     guest_fill(&r, RIG_BUFFER(9), 6 * 4096, 0);
-    rig_add(&r, 0, RIG_BUFFER(10) + 4000, 96 + 2 * 4096 + 10, true);
-    rig_kick(&r, 0);
+    rig_submit(&r, 0, RIG_BUFFER(10) + 4000, 96 + 2 * 4096 + 10, true);
     assert_false(rig_sees(&r, RIG_BUFFER(10), false));
     assert_true(rig_sees(&r, RIG_BUFFER(11), true));
     assert_true(rig_sees(&r, RIG_BUFFER(12), true));
@@ -160,8 +153,7 @@ static void hybrid(void **state)
     assert_int_equal(desc(&r, 2).len, 10);
     d = desc(&r, 2);
     *device_at(&r, d.addr + 9, true) = 0xee;
-    rig_return(&r, 0, 1, ~0U);
-    rig_call(&r, 0);
+    rig_serve(&r, 0, 1, ~0U);
     assert_int_equal(*(uint8_t *)rig_ram(&r, RIG_BUFFER(13) + 9), 0xee);
     assert_int_equal(*(uint8_t *)rig_ram(&r, RIG_BUFFER(13) + 10), (4 * 4096 + 10) & 0xff);
     expect_refs(&r);
@@ -190,8 +182,7 @@ static void long_buffers(void **state)
     (void)state;
     up(&r, XEN_VIRTIO_SHADOW_POLICY_COPY, 0);
     guest_fill(&r, RIG_BUFFER(10) + 123, 700000, 1);
-    rig_add(&r, 0, RIG_BUFFER(10) + 123, 700000, false);
-    rig_kick(&r, 0);
+    rig_submit(&r, 0, RIG_BUFFER(10) + 123, 700000, false);
     d = desc(&r, 0);
     for (i = 0; i < d.len; i += i + 4000 < d.len ? 997 : 1) {
         assert_int_equal(*device_at(&r, d.addr + i, false), (uint8_t)(1 + i));
@@ -209,8 +200,7 @@ static void pages_that_are_refused(void **state)
 
     /* In the middle; gone, at first or in the meantime. */
     model_remove(r.fe, PFN_DOWN(RIG_BUFFER(12)));
-    rig_add(&r, 0, RIG_BUFFER(10), 5 * PAGE_SIZE, false);
-    rig_kick(&r, 0);
+    rig_submit(&r, 0, RIG_BUFFER(10), 5 * PAGE_SIZE, false);
     assert_int_equal(rig_stats(&r).last_error, SVQ_ERR_PAGE);
     assert_int_equal(rig_available(&r, 0), 0);
 
@@ -218,11 +208,9 @@ static void pages_that_are_refused(void **state)
     assert_int_equal(rig_request(&r, VSH_REQ_RESET_ACK), VSH_ERR_NONE);
     rig_driver_up(&r);
     model_populate(r.fe, PFN_DOWN(RIG_BUFFER(12)));
-    rig_add(&r, 0, RIG_BUFFER(10), 5 * PAGE_SIZE, true);
-    rig_kick(&r, 0);
+    rig_submit(&r, 0, RIG_BUFFER(10), 5 * PAGE_SIZE, true);
     model_remove(r.fe, PFN_DOWN(RIG_BUFFER(12)));
-    rig_return(&r, 0, 1, 5 * PAGE_SIZE);
-    rig_call(&r, 0);
+    rig_serve(&r, 0, 1, 5 * PAGE_SIZE);
     assert_int_equal(rig_used(&r, 0), 0);
     assert_int_equal(rig_stats(&r).failures, 2);
     assert_int_equal(rig_stats(&r).last_error, SVQ_ERR_PAGE);
@@ -257,8 +245,7 @@ static void either_dies_first(void **state)
         model_start();
         up(&r, XEN_VIRTIO_SHADOW_POLICY_HYBRID, 4096);
         rig_add(&r, 0, RIG_BUFFER(10) + 8, 5 * PAGE_SIZE, true);
-        rig_add(&r, 0, RIG_BUFFER(20) + 8, 100, false);
-        rig_kick(&r, 0);
+        rig_submit(&r, 0, RIG_BUFFER(20) + 8, 100, false);
         model_kill_wholly(be_first ? r.be : r.fe);
         model_kill_wholly(be_first ? r.fe : r.be);
         assert_true(r.fe->model->freed);

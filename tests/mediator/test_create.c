@@ -442,8 +442,7 @@ static void nothing_is_allocated_later(void **state)
     assert_int_equal(rig_available(&r, 0), 64);
     assert_int_equal(model.xv_nr, nr);
     assert_int_equal(model.xen_pages, pages);
-    rig_return(&r, 0, 64, 0);
-    rig_call(&r, 0);
+    rig_serve(&r, 0, 64, 0);
     assert_int_equal(rig_used(&r, 0), 64);
     rig_write(&r, SVQ_MMIO_STATUS, 0);
     assert_int_equal(model.xv_nr, nr);

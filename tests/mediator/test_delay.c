@@ -22,11 +22,9 @@ static void running(struct rig *r)
     rig_driver_up(r);
 
     for (i = 0; i < 200; i++) {
-        rig_add(r, 0, RIG_BUFFER(i % 64), PAGE_SIZE, true);
-        rig_kick(r, 0);
+        rig_submit(r, 0, RIG_BUFFER(i % 64), PAGE_SIZE, true);
         if (i >= NR) {
-            rig_return(r, 0, 1, PAGE_SIZE);
-            rig_call(r, 0);
+            rig_serve(r, 0, 1, PAGE_SIZE);
         }
     }
     rig_used(r, 0);
@@ -94,8 +92,7 @@ static void found_in_time(void **state)
         model_time_passes(MILLISECS(10));
     }
     assert_int_equal(model_timers_active(), 0);
-    rig_return(&r, 0, 1, PAGE_SIZE);
-    rig_call(&r, 0);
+    rig_serve(&r, 0, 1, PAGE_SIZE);
     assert_int_equal(rig_used(&r, 0), 1);
     assert_int_equal(model_timers_active(), 0);
     model_end();
@@ -222,11 +219,9 @@ static void timer_follows(void **state)
     running(&r);
     for (i = 0; i < 100; i++) {
         model_time_passes(MICROSECS(90));
-        rig_return(&r, 0, 1, PAGE_SIZE);
-        rig_call(&r, 0);
+        rig_serve(&r, 0, 1, PAGE_SIZE);
         assert_int_equal(rig_used(&r, 0), 1);
-        rig_add(&r, 0, RIG_BUFFER(i % 64), PAGE_SIZE, true);
-        rig_kick(&r, 0);
+        rig_submit(&r, 0, RIG_BUFFER(i % 64), PAGE_SIZE, true);
         assert_true(rig_vsh(&r)->dev.delayed);
     }
     model_end();
@@ -268,11 +263,9 @@ static void several_devices(void **state)
         }
         rig_driver_up(&r[k]);
         for (i = 0; i < 60; i++) {
-            rig_add(&r[k], 0, RIG_BUFFER(64 + i), PAGE_SIZE, true);
-            rig_kick(&r[k], 0);
+            rig_submit(&r[k], 0, RIG_BUFFER(64 + i), PAGE_SIZE, true);
             if (i >= NR) {
-                rig_return(&r[k], 0, 1, PAGE_SIZE);
-                rig_call(&r[k], 0);
+                rig_serve(&r[k], 0, 1, PAGE_SIZE);
             }
         }
         rig_used(&r[k], 0);

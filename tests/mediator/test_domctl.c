@@ -73,8 +73,7 @@ static void counters(void **state)
     assert_int_equal(s.queue[2].size, 0);
 
     for (i = 0; i < 5; i++) {
-        rig_add(&r, 1, RIG_BUFFER(4 * i), 2 * PAGE_SIZE, true);
-        rig_kick(&r, 1);
+        rig_submit(&r, 1, RIG_BUFFER(4 * i), 2 * PAGE_SIZE, true);
     }
     s = rig_stats(&r);
     assert_int_equal(s.queue[1].kicks, 5);
@@ -85,8 +84,7 @@ static void counters(void **state)
     assert_int_equal(s.pages_mapped, 10);
     assert_int_equal(s.queue[0].kicks, 0);
 
-    rig_return(&r, 1, 5, 100);
-    rig_call(&r, 1);
+    rig_serve(&r, 1, 5, 100);
     s = rig_stats(&r);
     assert_int_equal(s.queue[1].in_flight, 0);
     assert_int_equal(s.queue[1].returned, 5);
@@ -97,8 +95,7 @@ static void counters(void **state)
     assert_int_equal(s.failures, 0);
 
     r.queue[1].given += 7;
-    rig_return(&r, 1, 0, 0);
-    rig_call(&r, 1);
+    rig_serve(&r, 1, 0, 0);
     s = rig_stats(&r);
     assert_int_equal(s.failures, 1);
     assert_int_equal(s.last_error, SVQ_ERR_USED_IDX);
@@ -120,8 +117,7 @@ static void revoked_in_parts(void **state)
 
     (void)state;
     rig_running(&r, 1, 16);
-    rig_add(&r, 0, RIG_BUFFER(0), 300 * PAGE_SIZE, true);
-    rig_kick(&r, 0);
+    rig_submit(&r, 0, RIG_BUFFER(0), 300 * PAGE_SIZE, true);
     model.preempt = always;
     while (rig_op(r.fe, XEN_DOMCTL_VIRTIO_SHADOW_REVOKE, 0) == -ERESTART) {
         mapped = rig_stats(&r).pages_mapped;

@@ -22,8 +22,7 @@ static void by_direction(void **state)
     rig_running(&r, 1, 16);
     flushes = r.be->model->flushes;
     rig_add(&r, 0, RIG_BUFFER(0) + 8, 2 * PAGE_SIZE, false);
-    rig_add(&r, 0, RIG_BUFFER(10), PAGE_SIZE, true);
-    rig_kick(&r, 0);
+    rig_submit(&r, 0, RIG_BUFFER(10), PAGE_SIZE, true);
 
     for (i = 0; i < 3; i++) {
         assert_true(rig_sees(&r, RIG_BUFFER(i), false));
@@ -35,8 +34,7 @@ static void by_direction(void **state)
     assert_int_equal(r.be->model->flushes, flushes); /* granting needs none */
     assert_int_equal(rig_stats(&r).pages_mapped, 4);
 
-    rig_return(&r, 0, 2, PAGE_SIZE);
-    rig_call(&r, 0);
+    rig_serve(&r, 0, 2, PAGE_SIZE);
     assert_int_equal(r.be->model->flushes, flushes + 1);
     for (i = 0; i < 11; i++) {
         assert_false(rig_sees(&r, RIG_BUFFER(i), false));
@@ -56,23 +54,19 @@ static void upgraded_and_back(void **state)
 
     (void)state;
     rig_running(&r, 1, 16);
-    rig_add(&r, 0, RIG_BUFFER(0), 512, false);
-    rig_kick(&r, 0);
+    rig_submit(&r, 0, RIG_BUFFER(0), 512, false);
     assert_false(rig_sees(&r, RIG_BUFFER(0), true));
-    rig_add(&r, 0, RIG_BUFFER(0) + 512, 512, true);
-    rig_kick(&r, 0);
+    rig_submit(&r, 0, RIG_BUFFER(0) + 512, 512, true);
     assert_true(rig_sees(&r, RIG_BUFFER(0), true));
     assert_int_equal(rig_page(r.fe, buffer_gfn(0))->refs, 2);
 
     /* The writer comes back first: read-only again. */
     r.queue[0].taken++;
-    rig_return(&r, 0, 1, 512);
-    rig_call(&r, 0);
+    rig_serve(&r, 0, 1, 512);
     assert_true(rig_sees(&r, RIG_BUFFER(0), false));
     assert_false(rig_sees(&r, RIG_BUFFER(0), true));
     r.queue[0].taken = 0;
-    rig_return(&r, 0, 1, 0);
-    rig_call(&r, 0);
+    rig_serve(&r, 0, 1, 0);
     assert_false(rig_sees(&r, RIG_BUFFER(0), false));
     assert_true(rig_is_back(r.fe, buffer_gfn(0)));
     assert_int_equal(rig_stats(&r).failures, 0);
@@ -99,11 +93,9 @@ static void recover(struct rig *r)
     }
     assert_int_equal(rig_stats(r).state, VSH_STATE_READY);
     rig_driver_up(r);
-    rig_add(r, 0, RIG_BUFFER(200), 512, true);
-    rig_kick(r, 0);
+    rig_submit(r, 0, RIG_BUFFER(200), 512, true);
     assert_true(rig_sees(r, RIG_BUFFER(200), true));
-    rig_return(r, 0, 1, 512);
-    rig_call(r, 0);
+    rig_serve(r, 0, 1, 512);
     assert_int_equal(rig_used(r, 0), 1);
 }
 
@@ -145,8 +137,7 @@ static void pages_that_are_refused(void **state)
             break;
         }
 
-        rig_add(&r, 0, RIG_BUFFER(0), 8 * PAGE_SIZE, false);
-        rig_kick(&r, 0);
+        rig_submit(&r, 0, RIG_BUFFER(0), 8 * PAGE_SIZE, false);
         expect_failed(&r, SVQ_ERR_PAGE);
         assert_int_equal(rig_available(&r, 0), 0);
         for (i = 0; i < 8; i++) {
@@ -215,8 +206,7 @@ static void aperture_occupied(void **state)
     (void)state;
     rig_running(&r, 1, 16);
     model_populate(r.be, aperture_gfn(&r, 2));
-    rig_add(&r, 0, RIG_BUFFER(0), 4 * PAGE_SIZE, false);
-    rig_kick(&r, 0);
+    rig_submit(&r, 0, RIG_BUFFER(0), 4 * PAGE_SIZE, false);
     expect_failed(&r, SVQ_ERR_APERTURE);
     assert_int_equal(model_at(r.be, aperture_gfn(&r, 2))->type, p2m_ram_rw);
     for (i = 0; i < 4; i++) {
@@ -246,8 +236,7 @@ static void taken_out_by_the_backend(void **state)
 
     (void)state;
     rig_running(&r, 1, 16);
-    rig_add(&r, 0, RIG_BUFFER(0), 4 * PAGE_SIZE, true);
-    rig_kick(&r, 0);
+    rig_submit(&r, 0, RIG_BUFFER(0), 4 * PAGE_SIZE, true);
     for (i = 0; i < 4; i++) {
         assert_int_equal(rig_page(r.fe, buffer_gfn(i))->refs, 2);
     }
@@ -258,8 +247,7 @@ static void taken_out_by_the_backend(void **state)
     model_remove(r.be, aperture_gfn(&r, 2));
     model_show(r.be, aperture_gfn(&r, 2), rig_page(r.fe, buffer_gfn(9)), p2m_map_foreign_ro);
 
-    rig_return(&r, 0, 1, 512);
-    rig_call(&r, 0);
+    rig_serve(&r, 0, 1, 512);
     assert_int_equal(rig_used(&r, 0), 1);
     for (i = 0; i < 4; i++) {
         assert_true(rig_is_back(r.fe, buffer_gfn(i)));
@@ -280,8 +268,7 @@ static void taken_out_and_revoked(void **state)
 
     (void)state;
     rig_running(&r, 1, 16);
-    rig_add(&r, 0, RIG_BUFFER(0), 4 * PAGE_SIZE, true);
-    rig_kick(&r, 0);
+    rig_submit(&r, 0, RIG_BUFFER(0), 4 * PAGE_SIZE, true);
     model_remove(r.be, aperture_gfn(&r, 0));
     model_remove(r.be, aperture_gfn(&r, 1));
     model_populate(r.be, aperture_gfn(&r, 1));
@@ -321,8 +308,7 @@ static void upgrade_of_a_page_that_moved(void **state)
     (void)state;
     rig_running(&r, 1, 16);
     other = model_domain(7, 1);
-    rig_add(&r, 0, RIG_BUFFER(0), 512, false);
-    rig_kick(&r, 0);
+    rig_submit(&r, 0, RIG_BUFFER(0), 512, false);
 
     pg = rig_page(r.fe, buffer_gfn(0));
     model_remove(r.be, aperture_gfn(&r, 0));
@@ -338,8 +324,7 @@ static void upgrade_of_a_page_that_moved(void **state)
     model_show(r.be, aperture_gfn(&r, 0), pg, p2m_map_foreign_ro);
     model_populate(r.fe, buffer_gfn(0));
 
-    rig_add(&r, 0, RIG_BUFFER(0), 512, true);
-    rig_kick(&r, 0);
+    rig_submit(&r, 0, RIG_BUFFER(0), 512, true);
     assert_int_equal(pg->refs, 1); /* not shown any more, and the other domain's still */
     assert_ptr_equal(rig_page(r.be, aperture_gfn(&r, 0)), r.be->virtio_shadow->dummy);
     assert_int_equal(rig_stats(&r).last_error, SVQ_ERR_APERTURE);
@@ -356,15 +341,13 @@ static void frontend_gives_pages_up(void **state)
 
     (void)state;
     rig_running(&r, 1, 16);
-    rig_add(&r, 0, RIG_BUFFER(0), 200 * PAGE_SIZE, true);
-    rig_kick(&r, 0);
+    rig_submit(&r, 0, RIG_BUFFER(0), 200 * PAGE_SIZE, true);
     assert_int_equal(rig_stats(&r).pages_mapped, 200);
     pg = rig_page(r.fe, buffer_gfn(7));
     model_remove(r.fe, buffer_gfn(7));
     assert_int_equal(pg->refs, 1); /* it stays as long as the backend sees it */
     assert_ptr_equal(rig_page(r.be, aperture_gfn(&r, 7)), pg);
-    rig_return(&r, 0, 1, 0);
-    rig_call(&r, 0);
+    rig_serve(&r, 0, 1, 0);
     assert_int_equal(pg->refs, 0);
     for (i = 0; i < 200; i++) {
         assert_int_equal(model_at(r.be, aperture_gfn(&r, i))->type, p2m_invalid);
@@ -379,11 +362,9 @@ static void backend_begins_to_die(void **state)
 
     (void)state;
     rig_running(&r, 1, 16);
-    rig_add(&r, 0, RIG_BUFFER(0), PAGE_SIZE, false);
-    rig_kick(&r, 0);
+    rig_submit(&r, 0, RIG_BUFFER(0), PAGE_SIZE, false);
     model_kill_begin(r.be);
-    rig_add(&r, 0, RIG_BUFFER(0), PAGE_SIZE, true); /* an upgrade */
-    rig_kick(&r, 0);
+    rig_submit(&r, 0, RIG_BUFFER(0), PAGE_SIZE, true); /* an upgrade */
     expect_failed(&r, SVQ_ERR_BACKEND_GONE);
     assert_int_equal(rig_page(r.fe, buffer_gfn(0))->refs, 1);
     /* A dying domain gets no dummies. */
@@ -398,15 +379,13 @@ static void reports(void **state)
 
     (void)state;
     rig_running(&r, 1, 16);
-    rig_add(&r, 0, 0x1000, 16, true);
-    rig_kick(&r, 0);
+    rig_submit(&r, 0, 0x1000, 16, true);
     assert_string_equal(model.log,
                         "virtio-shadow: d1 device 0 queue 0 (backend d2): buffer outside "
                         "guest RAM; have the driver reset it\n");
     recover(&r);
     model.log_limited = true;
-    rig_add(&r, 0, 0x1000, 16, true);
-    rig_kick(&r, 0);
+    rig_submit(&r, 0, 0x1000, 16, true);
     assert_int_equal(rig_stats(&r).failures, 2);
     assert_int_equal(model.log_lines, 1);
     model_end();

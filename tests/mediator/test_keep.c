@@ -18,11 +18,9 @@ static uint32_t kept(const struct rig *r)
 /* A request of nr pages from n, there and back. */
 static void use(struct rig *r, unsigned int n, unsigned int nr)
 {
-    rig_add(r, 0, RIG_BUFFER(n), nr * PAGE_SIZE, true);
-    rig_kick(r, 0);
+    rig_submit(r, 0, RIG_BUFFER(n), nr * PAGE_SIZE, true);
     assert_true(rig_sees(r, RIG_BUFFER(n), true));
-    rig_return(r, 0, 1, nr * PAGE_SIZE);
-    rig_call(r, 0);
+    rig_serve(r, 0, 1, nr * PAGE_SIZE);
     assert_int_equal(rig_used(r, 0), 1);
     assert_false(rig_sees(r, RIG_BUFFER(n), false));
 }
@@ -87,12 +85,10 @@ static void replaced_by_the_frontend(void **state)
     model_remove(r.fe, PFN_DOWN(RIG_BUFFER(3)));
     model_populate(r.fe, PFN_DOWN(RIG_BUFFER(3)));
 
-    rig_add(&r, 0, RIG_BUFFER(0), 8 * PAGE_SIZE, true);
-    rig_kick(&r, 0);
+    rig_submit(&r, 0, RIG_BUFFER(0), 8 * PAGE_SIZE, true);
     /* The backend sees what the frontend sees. */
     assert_true(rig_sees(&r, RIG_BUFFER(3), true));
-    rig_return(&r, 0, 1, PAGE_SIZE);
-    rig_call(&r, 0);
+    rig_serve(&r, 0, 1, PAGE_SIZE);
     assert_int_equal(rig_used(&r, 0), 1);
     model_end();
 }
@@ -168,8 +164,7 @@ static void request_by_table(struct rig *r)
     d = rig_ram(r, RINGS_1 + ((r->queue[0].next_desc - 1U) % 16U) * sizeof(*d));
     d->flags = SVQ_DESC_F_INDIRECT;
     rig_kick(r, 0);
-    rig_return(r, 0, 1, 512);
-    rig_call(r, 0);
+    rig_serve(r, 0, 1, 512);
 }
 
 static void no_obstacle_for_tables_of_others(void **state)

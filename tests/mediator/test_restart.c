@@ -61,8 +61,7 @@ static void serve(struct rig *r, unsigned int nr)
     assert_int_equal(model_timers_active(), 0);
     assert_int_equal(rig_available(r, 0), nr);
     assert_true(rig_sees(r, RIG_BUFFER(PAGES - 1), true));
-    rig_return(r, 0, nr, PAGE_SIZE);
-    rig_call(r, 0);
+    rig_serve(r, 0, nr, PAGE_SIZE);
     assert_int_equal(rig_used(r, 0), nr);
     assert_int_equal(rig_stats(r).pages_mapped, 0);
     assert_int_equal(rig_stats(r).queue[0].requests, rig_stats(r).queue[0].returned);
@@ -132,8 +131,7 @@ static void waiting_takes_no_longer_than_was_asked_for(void **state)
     assert_int_equal(rig_stats(&r).state, VSH_STATE_IDLE);
     rig_backend_comes(&r);
     rig_driver_up(&r);
-    rig_add(&r, 0, RIG_BUFFER(0), PAGE_SIZE, true);
-    rig_kick(&r, 0);
+    rig_submit(&r, 0, RIG_BUFFER(0), PAGE_SIZE, true);
     assert_int_equal(rig_available(&r, 0), 1);
     model_end();
 }
@@ -201,8 +199,7 @@ static void domain_dies_and_another_comes(void **state)
         assert_waiting(&r);
         assert_int_equal(rig_stats(&r).backend, DOMID_INVALID);
         /* The driver goes on meanwhile. */
-        rig_add(&r, 0, RIG_BUFFER(PAGES), PAGE_SIZE, false);
-        rig_kick(&r, 0);
+        rig_submit(&r, 0, RIG_BUFFER(PAGES), PAGE_SIZE, false);
 
         new_backend(&r, 7);
         assert_int_equal(rig_stats(&r).backend, 7);
@@ -361,13 +358,11 @@ static void driver_resets_while_the_backend_is_dead(void **state)
     rig_write(&r, SVQ_MMIO_STATUS, 0);
     assert_int_equal(rig_read(&r, SVQ_MMIO_STATUS), 0);
     rig_driver_up(&r);
-    rig_add(&r, 0, RIG_BUFFER(PAGES - 1), PAGE_SIZE, true);
-    rig_kick(&r, 0);
+    rig_submit(&r, 0, RIG_BUFFER(PAGES - 1), PAGE_SIZE, true);
     new_backend(&r, 7);
     rig_backend_comes(&r);
     assert_int_equal(rig_available(&r, 0), 1);
-    rig_return(&r, 0, 1, 1);
-    rig_call(&r, 0);
+    rig_serve(&r, 0, 1, 1);
     assert_int_equal(rig_used(&r, 0), 1);
     model_end();
 }

@@ -66,8 +66,7 @@ static void there_and_back(void **state)
         /* The guest's own, the protection's, and the backend's. */
         assert_int_equal(page_of(r.fe, TABLE)->refs, 3);
 
-        rig_return(&r, 0, 1, 512);
-        rig_call(&r, 0);
+        rig_serve(&r, 0, 1, 512);
         assert_true(writable(&r, TABLE));
         assert_false(rig_sees(&r, TABLE, false));
         assert_int_equal(page_of(r.fe, TABLE)->refs, 1);
@@ -149,8 +148,7 @@ static void removed_by_the_guest(void **state)
     assert_true(writable(&r, TABLE));
     assert_int_equal(pg->refs, 2);
     assert_true(rig_sees(&r, RIG_BUFFER(0), true));
-    rig_return(&r, 0, 1, 512);
-    rig_call(&r, 0);
+    rig_serve(&r, 0, 1, 512);
     assert_int_equal(rig_stats(&r).queue[0].tables_restored, 1);
     assert_true(writable(&r, TABLE));
     model_end();

@@ -187,8 +187,7 @@ static void revoke(struct rig *r)
 static void driver_kicks(struct rig *r)
 {
     if (!r->fe->is_dying) {
-        rig_add(r, 0, RIG_BUFFER(900), 4 * PAGE_SIZE, true);
-        rig_kick(r, 0);
+        rig_submit(r, 0, RIG_BUFFER(900), 4 * PAGE_SIZE, true);
     }
 }
 
@@ -444,8 +443,7 @@ static void several(void **state)
             rig_map_window(&r);
             rig_attach(&r);
             rig_driver_up(&r);
-            rig_add(&r, 0, RIG_BUFFER(0), PAGES * PAGE_SIZE, true);
-            rig_kick(&r, 0);
+            rig_submit(&r, 0, RIG_BUFFER(0), PAGES * PAGE_SIZE, true);
             assert_int_equal(rig_stats(&r).pages_mapped, PAGES);
         }
         model.preempt = always;

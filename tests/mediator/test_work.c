@@ -260,8 +260,7 @@ static void while_it_is_being_closed(void **state)
     rig_running(&r, 1, 16);
     queue = rig_info(&r)->queue[0].event_channel;
     control = rig_info(&r)->control_channel;
-    rig_add(&r, 0, RIG_BUFFER(0), 300 * PAGE_SIZE, true);
-    rig_kick(&r, 0);
+    rig_submit(&r, 0, RIG_BUFFER(0), 300 * PAGE_SIZE, true);
     rig_return(&r, 0, 1, 0);
     model.preempt = always;
     assert_int_equal(rig_op(r.fe, XEN_DOMCTL_VIRTIO_SHADOW_DESTROY, 0), -ERESTART);
