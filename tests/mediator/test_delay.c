@@ -9,25 +9,29 @@
 
 #define NR 32U
 
-/* A backend that has many requests, and has shown that it returns many. */
-static void running(struct rig *r)
+/* Requests with buffers from that one on, NR of them at a time. */
+static void work(struct rig *r, unsigned int nr, unsigned int buffer)
 {
     unsigned int i;
 
-    rig_domains(r);
-    r->features = 1ULL << SVQ_F_EVENT_IDX;
-    rig_device(r, 0, 1, 64);
-    rig_map_window(r);
-    rig_attach(r);
-    rig_driver_up(r);
-
-    for (i = 0; i < 200; i++) {
-        rig_submit(r, 0, RIG_BUFFER(i % 64), PAGE_SIZE, true);
+    for (i = 0; i < nr; i++) {
+        rig_submit(r, 0, RIG_BUFFER(buffer + i % 64), PAGE_SIZE, true);
         if (i >= NR) {
             rig_serve(r, 0, 1, PAGE_SIZE);
         }
     }
     rig_used(r, 0);
+}
+
+/* A backend that has many requests, and has shown that it returns many. */
+static void running(struct rig *r)
+{
+    rig_domains(r);
+    r->features = 1ULL << SVQ_F_EVENT_IDX;
+    rig_device(r, 0, 1, 64);
+    rig_up(r);
+
+    work(r, 200, 0);
     assert_true(rig_vsh(r)->dev.delayed);
 }
 
@@ -47,6 +51,18 @@ static void idle_one(struct vcpu *v)
 static void idle(struct rig *r)
 {
     idle_one(r->be->vcpu[0]);
+}
+
+static void frontend_idle(struct rig *r)
+{
+    idle_one(r->fe->vcpu[0]);
+}
+
+static void time_passes(struct rig *r)
+{
+    (void)r;
+    assert_int_equal(model_timers_active(), 1);
+    model_time_passes(MILLISECS(10));
 }
 
 static void found_when_the_backend_is_idle(void **state)
@@ -81,15 +97,13 @@ static void found_in_time(void **state)
     (void)state;
     running(&r);
     rig_return(&r, 0, 5, PAGE_SIZE);
-    assert_int_equal(model_timers_active(), 1);
-    model_time_passes(MILLISECS(10));
+    time_passes(&r);
     assert_int_equal(rig_used(&r, 0), 5);
     /* It is asked for less, and in the end to call each time: then nobody has to look. */
     assert_true(rig_vsh(&r)->dev.delayed);
     for (i = 0; rig_vsh(&r)->dev.delayed || rig_vsh(&r)->dev.quiet; i++) {
         assert_true(i < 8);
-        assert_int_equal(model_timers_active(), 1);
-        model_time_passes(MILLISECS(10));
+        time_passes(&r);
     }
     assert_int_equal(model_timers_active(), 0);
     rig_serve(&r, 0, 1, PAGE_SIZE);
@@ -138,50 +152,44 @@ static void offer(struct rig *r, unsigned int nr)
     assert_true(rig_vsh(r)->dev.quiet);
 }
 
+static void offers_are_found(struct rig *r, unsigned int nr, void (*look)(struct rig *r))
+{
+    unsigned int before = rig_available(r, 0);
+
+    offer(r, nr);
+    look(r);
+    assert_int_equal(rig_available(r, 0), before + nr);
+}
+
 static void offers_are_found_when_the_frontend_is_idle(void **state)
 {
-    unsigned int before;
     struct rig r;
 
     (void)state;
     running(&r);
-    before = rig_available(&r, 0);
-    offer(&r, 2);
-    idle_one(r.fe->vcpu[0]);
-    assert_int_equal(rig_available(&r, 0), before + 2);
+    offers_are_found(&r, 2, frontend_idle);
     /* Again, as it was for more than one. */
-    offer(&r, 1);
-    idle_one(r.fe->vcpu[0]);
-    assert_int_equal(rig_available(&r, 0), before + 3);
+    offers_are_found(&r, 1, frontend_idle);
     model_end();
 }
 
 static void offers_are_found_when_the_backend_is_idle(void **state)
 {
-    unsigned int before;
     struct rig r;
 
     (void)state;
     running(&r);
-    before = rig_available(&r, 0);
-    offer(&r, 2);
-    idle(&r);
-    assert_int_equal(rig_available(&r, 0), before + 2);
+    offers_are_found(&r, 2, idle);
     model_end();
 }
 
 static void offers_are_found_in_time(void **state)
 {
-    unsigned int before;
     struct rig r;
 
     (void)state;
     running(&r);
-    before = rig_available(&r, 0);
-    offer(&r, 2);
-    assert_int_equal(model_timers_active(), 1);
-    model_time_passes(MILLISECS(10));
-    assert_int_equal(rig_available(&r, 0), before + 2);
+    offers_are_found(&r, 2, time_passes);
     assert_false(rig_vsh(&r)->dev.quiet);
     model_end();
 }
@@ -239,7 +247,7 @@ static void only_devices_of_that_backend(void **state)
     virtio_shadow_idle(current);
     current = r.fe->vcpu[0];
     rig_return(&r, 0, 5, PAGE_SIZE);
-    idle_one(r.fe->vcpu[0]);
+    frontend_idle(&r);
     assert_int_equal(rig_used(&r, 0), 0);
     idle(&r);
     assert_int_equal(rig_used(&r, 0), 5);
@@ -262,13 +270,7 @@ static void several_devices(void **state)
             break;
         }
         rig_driver_up(&r[k]);
-        for (i = 0; i < 60; i++) {
-            rig_submit(&r[k], 0, RIG_BUFFER(64 + i), PAGE_SIZE, true);
-            if (i >= NR) {
-                rig_serve(&r[k], 0, 1, PAGE_SIZE);
-            }
-        }
-        rig_used(&r[k], 0);
+        work(&r[k], 60, 64);
     }
     for (i = 0; i < 3; i++) {
         rig_return(&r[0], 0, 2, PAGE_SIZE);
