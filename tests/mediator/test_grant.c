@@ -12,6 +12,16 @@ static unsigned long aperture_gfn(const struct rig *r, unsigned int n)
     return r->aperture + buffer_gfn(n) - PFN_DOWN(RIG_RAM);
 }
 
+/* Those of the frontend's pages from that buffer on, each. */
+static void expect_refs(const struct rig *r, unsigned int first, unsigned int nr, unsigned int refs)
+{
+    unsigned int i;
+
+    for (i = first; i < first + nr; i++) {
+        assert_int_equal(rig_page(r->fe, buffer_gfn(i))->refs, refs);
+    }
+}
+
 static void by_direction(void **state)
 {
     struct xen_virtio_shadow_stats s;
@@ -27,8 +37,8 @@ static void by_direction(void **state)
     for (i = 0; i < 3; i++) {
         assert_true(rig_sees(&r, RIG_BUFFER(i), false));
         assert_false(rig_sees(&r, RIG_BUFFER(i), true));
-        assert_int_equal(rig_page(r.fe, buffer_gfn(i))->refs, 2);
     }
+    expect_refs(&r, 0, 3, 2);
     assert_false(rig_sees(&r, RIG_BUFFER(3), false));
     assert_true(rig_sees(&r, RIG_BUFFER(10), true));
     assert_int_equal(r.be->model->flushes, flushes); /* granting needs none */
@@ -142,10 +152,9 @@ static void pages_that_are_refused(void **state)
         assert_int_equal(rig_available(&r, 0), 0);
         for (i = 0; i < 8; i++) {
             assert_false(rig_sees(&r, RIG_BUFFER(i == 3 ? 4 : i), false));
-            if (i != 3) {
-                assert_int_equal(rig_page(r.fe, buffer_gfn(i))->refs, 1);
-            }
         }
+        expect_refs(&r, 0, 3, 1);
+        expect_refs(&r, 4, 4, 1);
         assert_int_equal(rig_page(other, 0x100)->refs, kind == 1 ? 2 : 1);
         recover(&r);
         if (kind == 1 || kind == 2) {
@@ -201,7 +210,6 @@ static void rings_that_are_refused(void **state)
 static void aperture_occupied(void **state)
 {
     struct rig r;
-    unsigned int i;
 
     (void)state;
     rig_running(&r, 1, 16);
@@ -209,9 +217,7 @@ static void aperture_occupied(void **state)
     rig_submit(&r, 0, RIG_BUFFER(0), 4 * PAGE_SIZE, false);
     expect_failed(&r, SVQ_ERR_APERTURE);
     assert_int_equal(model_at(r.be, aperture_gfn(&r, 2))->type, p2m_ram_rw);
-    for (i = 0; i < 4; i++) {
-        assert_int_equal(rig_page(r.fe, buffer_gfn(i))->refs, 1);
-    }
+    expect_refs(&r, 0, 4, 1);
     recover(&r);
 
     rig_add(&r, 0, RIG_BUFFER(4), 4 * PAGE_SIZE, false);
@@ -219,9 +225,7 @@ static void aperture_occupied(void **state)
     rig_kick(&r, 0);
     assert_true(model.failed);
     expect_failed(&r, SVQ_ERR_BACKEND_MEM);
-    for (i = 4; i < 8; i++) {
-        assert_int_equal(rig_page(r.fe, buffer_gfn(i))->refs, 1);
-    }
+    expect_refs(&r, 4, 4, 1);
     recover(&r);
     assert_int_equal(rig_stats(&r).failures, 2);
     model_end();
@@ -237,9 +241,7 @@ static void taken_out_by_the_backend(void **state)
     (void)state;
     rig_running(&r, 1, 16);
     rig_submit(&r, 0, RIG_BUFFER(0), 4 * PAGE_SIZE, true);
-    for (i = 0; i < 4; i++) {
-        assert_int_equal(rig_page(r.fe, buffer_gfn(i))->refs, 2);
-    }
+    expect_refs(&r, 0, 4, 2);
     model_remove(r.be, aperture_gfn(&r, 0));
     assert_int_equal(rig_page(r.fe, buffer_gfn(0))->refs, 1);
     model_remove(r.be, aperture_gfn(&r, 1));
@@ -280,9 +282,7 @@ static void taken_out_and_revoked(void **state)
     for (i = 2; i < 4; i++) {
         assert_ptr_equal(rig_page(r.be, aperture_gfn(&r, i)), r.be->virtio_shadow->dummy);
     }
-    for (i = 0; i < 4; i++) {
-        assert_int_equal(rig_page(r.fe, buffer_gfn(i))->refs, 1);
-    }
+    expect_refs(&r, 0, 4, 1);
     assert_int_equal(r.be->virtio_shadow->dummy->refs, 4);
 
     /* A dummy goes, another stays, by the backend's choice: then all of them. */
