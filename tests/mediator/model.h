@@ -108,6 +108,8 @@ int model_kill(struct domain *d);
 /* ... in its first part: from now on d->is_dying. */
 void model_kill_begin(struct domain *d);
 void model_kill_wholly(struct domain *d);
+/* ... if it has begun to die. */
+void model_kill_rest(struct domain *d);
 
 /* Pages of d's own, at gfn. */
 struct page_info *model_populate(struct domain *d, unsigned long gfn);

@@ -185,6 +185,13 @@ void model_kill_wholly(struct domain *d)
     }
 }
 
+void model_kill_rest(struct domain *d)
+{
+    if (d->is_dying && !d->model->freed) {
+        model_kill_wholly(d);
+    }
+}
+
 void vcpu_kick(struct vcpu *v)
 {
     v->kicked++;

@@ -38,6 +38,7 @@ struct xen_virtio_shadow_create rig_params(const struct rig *r)
         .backend = r->be->domain_id,
         .policy = r->policy,
         .threshold = r->threshold,
+        .indirect = r->indirect,
         .pool_base = r->pool.base,
         .pool_size = r->pool.size,
         .nr_queues = r->nr_queues,
@@ -366,6 +367,11 @@ bool rig_sees(struct rig *r, paddr_t addr, bool write)
 struct page_info *rig_page(struct domain *d, unsigned long gfn)
 {
     return mfn_to_page(model_at(d, gfn)->mfn);
+}
+
+struct page_info *rig_page_at(struct domain *d, paddr_t addr)
+{
+    return rig_page(d, PFN_DOWN(addr));
 }
 
 bool rig_is_back(struct domain *d, unsigned long gfn)

@@ -35,6 +35,7 @@ struct rig {
     uint64_t features; /* of device and driver, besides VERSION_1 */
     uint16_t policy;
     uint32_t threshold;
+    uint32_t indirect; /* XEN_VIRTIO_SHADOW_INDIRECT_* */
     struct vsh_bank pool;
     uint32_t restart_s; /* how long the driver waits for another backend */
 };
@@ -96,6 +97,7 @@ int rig_teardown(void **state);
 
 /* The page behind a gfn. */
 struct page_info *rig_page(struct domain *d, unsigned long gfn);
+struct page_info *rig_page_at(struct domain *d, paddr_t addr);
 
 /* Nobody but the frontend itself, and the device that keeps what it knows, refers to it. */
 bool rig_is_back(struct domain *d, unsigned long gfn);

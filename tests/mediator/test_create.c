@@ -291,9 +291,7 @@ static void again(void **state)
 
     for (i = 0; i < 3; i++) {
         rig_device(&r, 0, 2, 32);
-        rig_map_window(&r);
-        rig_attach(&r);
-        rig_driver_up(&r);
+        rig_up(&r);
         assert_int_equal(rig_op(r.fe, XEN_DOMCTL_VIRTIO_SHADOW_DESTROY, 0), 0);
         assert_int_equal(r.fe->model->nr_handlers, 1);
         assert_int_equal(model.xv_nr, xv);
@@ -341,9 +339,7 @@ static void unwound_at_every_step(void **state)
         /* The next try, and the ends of both domains, are not affected. */
         if (step & 1) {
             rig_device(&r, 0, 2, 512);
-            rig_map_window(&r);
-            rig_attach(&r);
-            rig_driver_up(&r);
+            rig_up(&r);
         }
         model_end();
     }

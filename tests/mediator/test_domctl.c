@@ -151,9 +151,7 @@ static void revoke_of_nothing(void **state)
 
     /* Before there is a backend's device, it must not keep one out. */
     assert_int_equal(rig_op(r.fe, XEN_DOMCTL_VIRTIO_SHADOW_REVOKE, 0), 0);
-    rig_map_window(&r);
-    rig_attach(&r);
-    rig_driver_up(&r);
+    rig_up(&r);
     assert_int_equal(rig_op(r.fe, 0, 0), -EOPNOTSUPP);
     assert_int_equal(rig_op(r.fe, XEN_DOMCTL_VIRTIO_SHADOW_REASSIGN + 1, 0), -EOPNOTSUPP);
     assert_int_equal(rig_op(r.fe, ~0U, 0), -EOPNOTSUPP);

@@ -5,11 +5,6 @@
 /* Where the rings of device 1 are. */
 #define RINGS_1 (RIG_RINGS(0) + 0x40000)
 
-static struct page_info *page_of(struct domain *d, paddr_t addr)
-{
-    return mfn_to_page(model_at(d, PFN_DOWN(addr))->mfn);
-}
-
 static uint32_t kept(const struct rig *r)
 {
     return rig_vsh(r)->dev.pages.nr_kept;
@@ -39,7 +34,7 @@ static void looked_up_once(void **state)
     assert_int_equal(r.fe->model->lookups, lookups + 8);
     assert_int_equal(kept(&r), 8);
     for (i = 0; i < 8; i++) {
-        assert_int_equal(page_of(r.fe, RIG_BUFFER(i))->refs, 2);
+        assert_int_equal(rig_page_at(r.fe, RIG_BUFFER(i))->refs, 2);
     }
     assert_int_equal(rig_stats(&r).failures, 0);
     model_end();
@@ -55,7 +50,7 @@ static void given_up_by_the_frontend(void **state)
     (void)state;
     rig_running(&r, 1, 16);
     use(&r, 0, 8);
-    pg = page_of(r.fe, RIG_BUFFER(3));
+    pg = rig_page_at(r.fe, RIG_BUFFER(3));
     pages = r.fe->model->nr_pages;
 
     current = r.fe->vcpu[0];
@@ -103,7 +98,7 @@ static void given_up_by_others(void **state)
     (void)state;
     rig_running(&r, 1, 16);
     use(&r, 0, 8);
-    pg = page_of(r.fe, RIG_BUFFER(3));
+    pg = rig_page_at(r.fe, RIG_BUFFER(3));
     kicked = r.fe->vcpu[0]->kicked;
     model_remove_by(r.be, r.fe, PFN_DOWN(RIG_BUFFER(3)));
     model_remove_by(r.be, r.fe, PFN_DOWN(RIG_BUFFER(4)));
@@ -134,20 +129,11 @@ static void in_steps(void **state)
 
 static void second_device(struct rig *r2, const struct rig *r)
 {
-    struct xen_virtio_shadow_create c;
-
     *r2 = *r;
-    memset(r2->queue, 0, sizeof(r2->queue));
-    r2->id = 1;
-    r2->seq = 0;
-    r2->aperture = RIG_APERTURE + 0x800;
     r2->features = 1ULL << SVQ_F_INDIRECT_DESC | 1ULL << SVQ_F_INDIRECT_PAGES;
-    c = rig_params(r2);
-    c.indirect = XEN_VIRTIO_SHADOW_INDIRECT_REMAP;
-    assert_int_equal(rig_create(r2, &c), 0);
-    rig_map_window(r2);
-    rig_attach(r2);
-    rig_driver_up(r2);
+    r2->indirect = XEN_VIRTIO_SHADOW_INDIRECT_REMAP;
+    rig_device(r2, 1, r->nr_queues, r->queue_size);
+    rig_up(r2);
 }
 
 /* A request with its table at RIG_BUFFER(0), which the other device had in a buffer. */
@@ -187,7 +173,7 @@ static void no_obstacle_for_tables_of_others(void **state)
     request_by_table(&r2);
     assert_int_equal(rig_stats(&r2).queue[0].tables_remapped, 1);
     assert_int_equal(kept(&r), 7);
-    assert_int_equal(page_of(r.fe, RIG_BUFFER(0))->refs, 1);
+    assert_int_equal(rig_page_at(r.fe, RIG_BUFFER(0))->refs, 1);
     model_end();
 }
 
@@ -209,10 +195,10 @@ static void deaths(void **state)
             model_kill_wholly(r.fe);
         } else if (who == 1) {
             model_kill_wholly(r.be);
-            assert_int_equal(page_of(r.fe, RIG_BUFFER(0))->refs, 1);
+            assert_int_equal(rig_page_at(r.fe, RIG_BUFFER(0))->refs, 1);
         } else {
             assert_int_equal(rig_op(r.fe, XEN_DOMCTL_VIRTIO_SHADOW_DESTROY, 0), 0);
-            assert_int_equal(page_of(r.fe, RIG_BUFFER(0))->refs, 1);
+            assert_int_equal(rig_page_at(r.fe, RIG_BUFFER(0))->refs, 1);
             /* There is nothing to be told any more. */
             model_remove(r.fe, PFN_DOWN(RIG_BUFFER(0)));
             rig_settle(r.fe->vcpu[0]);

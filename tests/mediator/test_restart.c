@@ -28,9 +28,7 @@ static void set_up(struct rig *r)
     rig_domains(r);
     r->restart_s = RESTART_S;
     rig_device(r, 0, 1, 64);
-    rig_map_window(r);
-    rig_attach(r);
-    rig_driver_up(r);
+    rig_up(r);
     for (i = 0; i < REQUESTS; i++) {
         rig_add(r, 0, RIG_BUFFER(i * PAGES / REQUESTS), PAGES / REQUESTS * PAGE_SIZE, true);
     }
@@ -143,9 +141,7 @@ static void zero_is_not_at_all(void **state)
     (void)state;
     rig_domains(&r);
     rig_device(&r, 0, 1, 16);
-    rig_map_window(&r);
-    rig_attach(&r);
-    rig_driver_up(&r);
+    rig_up(&r);
     rig_request(&r, VSH_REQ_DETACH);
     assert_int_equal(rig_stats(&r).state, VSH_STATE_FAILED);
     assert_int_equal(model_timers_active(), 0);
@@ -491,9 +487,7 @@ static void every_moment(void **state)
                             assert_int_equal(rig_stats(&world).pages_mapped, 0);
                         }
                     }
-                    if (world.be->is_dying && !world.be->model->freed) {
-                        model_kill_wholly(world.be);
-                    }
+                    model_kill_rest(world.be);
                     model_end();
                     if (!happened) {
                         break;

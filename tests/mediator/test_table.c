@@ -6,24 +6,11 @@
 
 static void running(struct rig *r)
 {
-    struct xen_virtio_shadow_create c;
-
     rig_domains(r);
-    r->nr_queues = 1;
-    r->queue_size = 16;
-    r->aperture = RIG_APERTURE;
     r->features = 1ULL << SVQ_F_INDIRECT_DESC | 1ULL << SVQ_F_INDIRECT_PAGES;
-    c = rig_params(r);
-    c.indirect = XEN_VIRTIO_SHADOW_INDIRECT_REMAP;
-    assert_int_equal(rig_create(r, &c), 0);
-    rig_map_window(r);
-    rig_attach(r);
-    rig_driver_up(r);
-}
-
-static struct page_info *page_of(struct domain *d, paddr_t addr)
-{
-    return mfn_to_page(model_at(d, PFN_DOWN(addr))->mfn);
+    r->indirect = XEN_VIRTIO_SHADOW_INDIRECT_REMAP;
+    rig_device(r, 0, 1, 16);
+    rig_up(r);
 }
 
 static bool writable(const struct rig *r, paddr_t addr)
@@ -64,12 +51,12 @@ static void there_and_back(void **state)
         assert_false(rig_sees(&r, TABLE, true));
         assert_true(rig_sees(&r, RIG_BUFFER(0), true));
         /* The guest's own, the protection's, and the backend's. */
-        assert_int_equal(page_of(r.fe, TABLE)->refs, 3);
+        assert_int_equal(rig_page_at(r.fe, TABLE)->refs, 3);
 
         rig_serve(&r, 0, 1, 512);
         assert_true(writable(&r, TABLE));
         assert_false(rig_sees(&r, TABLE, false));
-        assert_int_equal(page_of(r.fe, TABLE)->refs, 1);
+        assert_int_equal(rig_page_at(r.fe, TABLE)->refs, 1);
         assert_int_equal(r.fe->model->flushes, flushes + 1);
     }
     s = rig_stats(&r);
@@ -87,14 +74,14 @@ static void copied_if_anybody_refers_to_it(void **state)
 
     (void)state;
     running(&r);
-    assert_true(get_page(page_of(r.fe, TABLE), r.fe));
+    assert_true(get_page(rig_page_at(r.fe, TABLE), r.fe));
     request(&r);
     assert_true(writable(&r, TABLE));
     assert_false(rig_sees(&r, TABLE, false));
     /* The guest's own, the one from above, and the one that is kept of what was copied. */
-    assert_int_equal(page_of(r.fe, TABLE)->refs, 3);
+    assert_int_equal(rig_page_at(r.fe, TABLE)->refs, 3);
     assert_int_equal(rig_stats(&r).queue[0].tables_copied, 1);
-    put_page(page_of(r.fe, TABLE));
+    put_page(rig_page_at(r.fe, TABLE));
     model_end();
 }
 
@@ -126,7 +113,7 @@ static void write_fails_the_device(void **state)
     assert_false(model_locked());
     rig_settle(r.fe->vcpu[0]);
     assert_true(writable(&r, TABLE));
-    assert_int_equal(page_of(r.fe, TABLE)->refs, 1);
+    assert_int_equal(rig_page_at(r.fe, TABLE)->refs, 1);
     assert_int_equal(rig_stats(&r).last_error, SVQ_ERR_TABLE_WRITE);
     assert_int_equal(rig_stats(&r).queue[0].tables_restored, 1);
     assert_false(virtio_shadow_write_fault(r.fe, _gfn(PFN_DOWN(TABLE))));
@@ -142,7 +129,7 @@ static void removed_by_the_guest(void **state)
     (void)state;
     running(&r);
     request(&r);
-    pg = page_of(r.fe, TABLE);
+    pg = rig_page_at(r.fe, TABLE);
     model_remove(r.fe, PFN_DOWN(TABLE));
     model_populate(r.fe, PFN_DOWN(TABLE));
     assert_true(writable(&r, TABLE));
@@ -174,7 +161,7 @@ static void backend_dies(void **state)
     request(&r);
     model_kill_wholly(r.be);
     assert_true(writable(&r, TABLE));
-    assert_int_equal(page_of(r.fe, TABLE)->refs, 1);
+    assert_int_equal(rig_page_at(r.fe, TABLE)->refs, 1);
     model_end();
 }
 
@@ -187,7 +174,7 @@ static void destroyed(void **state)
     request(&r);
     assert_int_equal(rig_op(r.fe, XEN_DOMCTL_VIRTIO_SHADOW_DESTROY, 0), 0);
     assert_true(writable(&r, TABLE));
-    assert_int_equal(page_of(r.fe, TABLE)->refs, 1);
+    assert_int_equal(rig_page_at(r.fe, TABLE)->refs, 1);
     model_end();
 }
 

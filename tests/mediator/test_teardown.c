@@ -323,12 +323,8 @@ static void every_moment(void **state)
                 put_domain(world.fe);
                 put_domain(world.be);
 
-                if (world.fe->is_dying && !world.fe->model->freed) {
-                    model_kill_wholly(world.fe);
-                }
-                if (world.be->is_dying && !world.be->model->freed) {
-                    model_kill_wholly(world.be);
-                }
+                model_kill_rest(world.fe);
+                model_kill_rest(world.be);
                 model_end();
                 if (!happened) {
                     break;
@@ -397,12 +393,8 @@ static void between_the_parts_of_a_hypercall(void **state)
                 } while (rc == -ERESTART && tries < 1000);
                 assert_true(tries < 1000);
                 model.preempt = NULL;
-                if (world.fe->is_dying && !world.fe->model->freed) {
-                    model_kill_wholly(world.fe);
-                }
-                if (world.be->is_dying && !world.be->model->freed) {
-                    model_kill_wholly(world.be);
-                }
+                model_kill_rest(world.fe);
+                model_kill_rest(world.be);
                 model_end();
                 if (!happened) {
                     break;
@@ -440,9 +432,7 @@ static void several(void **state)
             r.fe = all[i & 1];
             r.be = all[2 + (i >> 1)];
             rig_device(&r, i, 1, 16);
-            rig_map_window(&r);
-            rig_attach(&r);
-            rig_driver_up(&r);
+            rig_up(&r);
             rig_submit(&r, 0, RIG_BUFFER(0), PAGES * PAGE_SIZE, true);
             assert_int_equal(rig_stats(&r).pages_mapped, PAGES);
         }
@@ -474,9 +464,7 @@ static void each_others_backend(void **state)
         model_populate(be, PFN_DOWN(RIG_RAM) + i);
     }
     rig_device(&r, 0, 1, 16);
-    rig_map_window(&r);
-    rig_attach(&r);
-    rig_driver_up(&r);
+    rig_up(&r);
     r.fe = be;
     r.be = fe;
     r.aperture = 0xc000;

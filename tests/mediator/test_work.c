@@ -12,9 +12,7 @@ static void routed_by_port(void **state)
     r[1] = r[0];
     for (dev = 0; dev < 2; dev++) {
         rig_device(&r[dev], dev * 5, 2, 16);
-        rig_map_window(&r[dev]);
-        rig_attach(&r[dev]);
-        rig_driver_up(&r[dev]);
+        rig_up(&r[dev]);
     }
 
     /* A request on each queue; each is returned by its own channel only. */
@@ -217,9 +215,7 @@ static void devices_take_turns(void **state)
     be = r[0].be->vcpu[0];
     for (dev = 0; dev < 2; dev++) {
         rig_device(&r[dev], dev, 1, 1024);
-        rig_map_window(&r[dev]);
-        rig_attach(&r[dev]);
-        rig_driver_up(&r[dev]);
+        rig_up(&r[dev]);
         for (i = 0; i < 1024; i++) {
             rig_add(&r[dev], 0, RIG_BUFFER(i), PAGE_SIZE, false);
         }
