@@ -162,6 +162,19 @@ static bool queue_stopped(struct fake_xen *x)
     return !x->resetting[0];
 }
 
+/* A busy machine is no reason; tests that wait for a limit lower it. */
+static void raise_limits(void)
+{
+    t.options.limit_ms = 20000;
+    t.options.drain_ms = 20000;
+}
+
+static void lower_limits(void)
+{
+    t.options.limit_ms = 200;
+    t.options.drain_ms = 200;
+}
+
 static int set_up(void **state)
 {
     char arg0[] = "virtio-shadowd", arg1[] = "--run-dir", dir[100];
@@ -175,9 +188,7 @@ static int set_up(void **state)
     t.loop = loop_create();
     assert_non_null(t.loop);
     assert_int_equal(options_read(&t.options, 3, argv), OPTIONS_RUN);
-    /* A busy machine is no reason; tests that wait for a limit lower it. */
-    t.options.limit_ms = 20000;
-    t.options.drain_ms = 20000;
+    raise_limits();
     t.env = (struct device_env){.loop = t.loop, .options = &t.options, .finished = finished};
     return 0;
 }
@@ -218,13 +229,20 @@ static struct store_device disk_node(uint32_t id, const char *path)
     return node;
 }
 
+static struct fake_xen *create_node(const struct store_device *node)
+{
+    uint32_t id = node->shadow_id;
+
+    t.device[id] = device_create(&t.env, node);
+    assert_non_null(t.device[id]);
+    return &fake_xen[id];
+}
+
 static struct fake_xen *create(uint32_t id, const char *path)
 {
     struct store_device node = disk_node(id, path);
 
-    t.device[id] = device_create(&t.env, &node);
-    assert_non_null(t.device[id]);
-    return &fake_xen[id];
+    return create_node(&node);
 }
 
 static struct fake_xen *create_disk(uint32_t id)
@@ -235,20 +253,44 @@ static struct fake_xen *create_disk(uint32_t id)
     return create(id, path);
 }
 
+static void driver_comes(struct fake_xen *x)
+{
+    fake_xen_driver_ok(x);
+    until(connected, x);
+}
+
+static void comes_up(struct fake_xen *x)
+{
+    until(ready, x);
+    driver_comes(x);
+}
+
 static struct fake_xen *create_running(uint32_t id)
 {
     struct fake_xen *x = create_disk(id);
 
-    until(ready, x);
-    fake_xen_driver_ok(x);
-    until(connected, x);
+    comes_up(x);
     return x;
 }
 
-static void lower_limits(void)
+static void closes(struct fake_xen *x, enum device_close_reason why)
 {
-    t.options.limit_ms = 200;
-    t.options.drain_ms = 200;
+    device_close(t.device[x - fake_xen], why);
+    until(closed, x);
+}
+
+/* The device is closed, with this in what the toolstack is told. */
+static void expect_given_up(struct fake_xen *x, const char *why)
+{
+    until(closed, x);
+    assert_int_equal(x->store_state, STORE_CLOSED);
+    assert_non_null(strstr(x->store_error, why));
+}
+
+static void set_cmd(char **cmd, const char *to)
+{
+    free(*cmd);
+    *cmd = strdup(to);
 }
 
 /* One read, all the way: the sectors of the image say their number. */
@@ -302,8 +344,7 @@ static void serves_a_disk(void **state)
     assert_int_equal(sectors, QSD_IMAGE_SIZE / SECTOR);
     assert_true(m->device_features & VIRTIO_F_VERSION_1);
 
-    fake_xen_driver_ok(x);
-    until(connected, x);
+    driver_comes(x);
     check_io(x, 10);
     check_io(x, 500);
     assert_int_equal(x->bad_requests, 0);
@@ -331,8 +372,7 @@ static void resets_under_io(void **state)
         until(xen_ready, x);
         assert_int_equal(x->acks, i + 1);
         check_memory_is_left_alone(x);
-        fake_xen_driver_ok(x);
-        until(connected, x);
+        driver_comes(x);
         check_io(x, 60 + i);
     }
     assert_int_equal(x->attaches, 1);
@@ -412,8 +452,7 @@ static void process_hangs_at_the_reset_of_a_queue(void **state)
     fake_xen_queue_reset(x, 0);
     until(xen_failed, x);
     assert_int_equal(x->queue_acks, 0);
-    t.options.limit_ms = 20000;
-    t.options.drain_ms = 20000;
+    raise_limits();
     x->resetting[0] = false;
     fake_xen_driver_reset(x);
     until(described_again, x);
@@ -435,8 +474,7 @@ static void fails_and_recovers(void **state)
     assert_int_equal(fake_xen_state(x), VSH_STATE_FAILED);
     fake_xen_driver_reset(x);
     assert_int_equal(fake_xen_state(x), VSH_STATE_READY);
-    fake_xen_driver_ok(x);
-    until(connected, x);
+    driver_comes(x);
     check_io(x, 3);
 }
 
@@ -563,12 +601,10 @@ static const char *written(enum options_writethrough option, bool restartable)
     t.options.writethrough = option;
     node = disk_node(0, path);
     node.restartable = restartable;
-    t.device[0] = device_create(&t.env, &node);
-    assert_non_null(t.device[0]);
+    create_node(&node);
     until(ready, x);
     unsetenv("LD_PRELOAD");
-    fake_xen_driver_ok(x);
-    until(connected, x);
+    driver_comes(x);
     for (unsigned int round = 0; round < 8; round++) {
         const char *now;
 
@@ -656,13 +692,12 @@ static void another_daemon_takes_over(void **state)
         write_slot(x, slot, 5);
     }
     fake_xen_kick(x, 0);
-    device_close(t.device[0], DEVICE_CLOSE_SHUTDOWN);
-    until(closed, x);
+    closes(x, DEVICE_CLOSE_SHUTDOWN);
     assert_int_equal(fake_xen_state(x), VSH_STATE_WAITING);
     assert_int_equal(x->store_state, STORE_CONNECTED);
 
     node.served = true;
-    t.device[0] = device_create(&t.env, &node);
+    create_node(&node);
     until(connected, x);
     until(all_returned, x);
     for (unsigned int slot = 0; slot < 8; slot++) {
@@ -675,14 +710,15 @@ static void another_daemon_takes_over(void **state)
 static void daemon_that_takes_over_is_patient(void **state)
 {
     struct store_device node = disk_node(0, "/nonexistent/disk");
+    struct fake_xen *x;
 
     (void)state;
     node.served = true;
-    t.device[0] = device_create(&t.env, &node);
-    until(has_process, &fake_xen[0]);
-    until_within(closed, &fake_xen[0], 500);
-    assert_false(closed(&fake_xen[0]));
-    assert_string_equal(fake_xen[0].store_error, "");
+    x = create_node(&node);
+    until(has_process, x);
+    until_within(closed, x, 500);
+    assert_false(closed(x));
+    assert_string_equal(x->store_error, "");
 }
 
 static void toolstack_closes_under_io(void **state)
@@ -692,8 +728,7 @@ static void toolstack_closes_under_io(void **state)
 
     (void)state;
     leave_io_under_way(x);
-    device_close(t.device[0], DEVICE_CLOSE_TOOLSTACK);
-    until(closed, x);
+    closes(x, DEVICE_CLOSE_TOOLSTACK);
     assert_int_equal(x->store_state, STORE_CLOSED);
     assert_string_equal(x->store_error, "");
     assert_int_equal(x->detaches, 1);
@@ -720,8 +755,7 @@ static void node_vanishes(void **state)
     struct fake_xen *x = create_running(0);
 
     (void)state;
-    device_close(t.device[0], DEVICE_CLOSE_NODE_GONE);
-    until(closed, x);
+    closes(x, DEVICE_CLOSE_NODE_GONE);
     assert_int_equal(x->store_state, STORE_CONNECTED); /* nothing was written any more */
 }
 
@@ -730,8 +764,7 @@ static void daemon_stops(void **state)
     struct fake_xen *x = create_running(0);
 
     (void)state;
-    device_close(t.device[0], DEVICE_CLOSE_SHUTDOWN);
-    until(closed, x);
+    closes(x, DEVICE_CLOSE_SHUTDOWN);
     assert_int_equal(x->store_state, STORE_CONNECTED);
     assert_int_equal(x->detaches, 1);
 
@@ -750,8 +783,7 @@ static void closed_at_any_moment(void **state)
         struct fake_xen *x = create_disk(0);
 
         until_within(never, x, ms);
-        device_close(t.device[0], DEVICE_CLOSE_TOOLSTACK);
-        until(closed, x);
+        closes(x, DEVICE_CLOSE_TOOLSTACK);
         assert_int_equal(x->store_state, STORE_CLOSED);
         assert_int_equal(fake_xen_state(x), VSH_STATE_IDLE);
     }
@@ -759,38 +791,22 @@ static void closed_at_any_moment(void **state)
 
 static void image_is_missing(void **state)
 {
-    struct fake_xen *x = create(0, "/nonexistent/image");
-
     (void)state;
-    until(closed, x);
-    assert_int_equal(x->store_state, STORE_CLOSED);
-    assert_non_null(strstr(x->store_error, "/nonexistent/image"));
+    expect_given_up(create(0, "/nonexistent/image"), "/nonexistent/image");
 }
 
 static void no_such_program(void **state)
 {
-    struct fake_xen *x;
-
     (void)state;
-    free(t.options.device_cmd);
-    t.options.device_cmd = strdup("/nonexistent/device --socket=%s");
-    x = create_disk(0);
-    until(closed, x);
-    assert_int_equal(x->store_state, STORE_CLOSED);
-    assert_non_null(strstr(x->store_error, "127"));
+    set_cmd(&t.options.device_cmd, "/nonexistent/device --socket=%s");
+    expect_given_up(create_disk(0), "127");
 }
 
 static void program_that_never_listens(void **state)
 {
-    struct fake_xen *x;
-
     (void)state;
-    free(t.options.device_cmd);
-    t.options.device_cmd = strdup("sleep 1000");
-    x = create_disk(0);
-    until(closed, x);
-    assert_int_equal(x->store_state, STORE_CLOSED);
-    assert_non_null(strstr(x->store_error, "listen"));
+    set_cmd(&t.options.device_cmd, "sleep 1000");
+    expect_given_up(create_disk(0), "listen");
 }
 
 static void node_is_malformed(void **state)
@@ -799,10 +815,7 @@ static void node_is_malformed(void **state)
 
     (void)state;
     strcpy(node.error, "xenstore: shadow-queues is \"77\"");
-    t.device[0] = device_create(&t.env, &node);
-    until(closed, &fake_xen[0]);
-    assert_int_equal(fake_xen[0].store_state, STORE_CLOSED);
-    assert_non_null(strstr(fake_xen[0].store_error, "shadow-queues"));
+    expect_given_up(create_node(&node), "shadow-queues");
     assert_int_equal(fake_xen[0].attaches, 0);
 }
 
@@ -824,9 +837,7 @@ static void may_not_attach(void **state)
     x->attach_error = -EPERM;
     x->attach_always = true;
     create_disk(0);
-    until(closed, x);
-    assert_int_equal(x->store_state, STORE_CLOSED);
-    assert_non_null(strstr(x->store_error, "not its backend"));
+    expect_given_up(x, "not its backend");
 }
 
 static void xen_refuses_the_description(void **state)
@@ -835,9 +846,7 @@ static void xen_refuses_the_description(void **state)
 
     (void)state;
     x->refusal = VSH_ERR_QUEUES;
-    until(closed, x);
-    assert_int_equal(x->store_state, STORE_CLOSED);
-    assert_non_null(strstr(x->store_error, "number of queues"));
+    expect_given_up(x, "number of queues");
 }
 
 /* A socket that somebody else serves, and goes on serving. */
@@ -851,11 +860,9 @@ static void serves_a_socket(void **state)
     x = create(0, qsd.socket);
     until(ready, x);
     assert_false(has_process(x));
-    fake_xen_driver_ok(x);
-    until(connected, x);
+    driver_comes(x);
     check_io(x, 8);
-    device_close(t.device[0], DEVICE_CLOSE_TOOLSTACK);
-    until(closed, x);
+    closes(x, DEVICE_CLOSE_TOOLSTACK);
     assert_int_equal(waitpid(qsd.pid, NULL, WNOHANG), 0);
     qsd_stop(&qsd);
 }
@@ -882,30 +889,33 @@ static void process_hangs_at_the_end(void **state)
     (void)state;
     lower_limits();
     kill(device_process(t.device[0]), SIGSTOP);
-    device_close(t.device[0], DEVICE_CLOSE_TOOLSTACK);
-    until(closed, x);
+    closes(x, DEVICE_CLOSE_TOOLSTACK);
     assert_int_equal(x->store_state, STORE_CLOSED);
+}
+
+/* Where tests have a peer listen. */
+static const char *peer_socket(void)
+{
+    static char path[100];
+
+    scratch_path(path, sizeof(path), "peer.sock");
+    return path;
 }
 
 static void socket_lingers_at_reset(void **state)
 {
     struct fake_xen *x;
     struct peer *p;
-    char path[100];
 
     (void)state;
-    scratch_path(path, sizeof(path), "peer.sock");
-    p = peer_start(path, PEER_LINGER, -1);
-    x = create(0, path);
-    until(ready, x);
-    fake_xen_driver_ok(x);
-    until(connected, x);
+    p = peer_start(peer_socket(), PEER_LINGER, -1);
+    x = create(0, peer_socket());
+    comes_up(x);
     lower_limits();
     fake_xen_driver_reset(x);
     until(xen_ready, x);
     assert_int_equal(x->acks, 1);
-    device_close(t.device[0], DEVICE_CLOSE_TOOLSTACK);
-    until(closed, x);
+    closes(x, DEVICE_CLOSE_TOOLSTACK);
     peer_stop(p);
 }
 
@@ -924,9 +934,7 @@ static struct fake_xen *create_net(uint32_t id)
 {
     struct store_device node = net_node(id);
 
-    t.device[id] = device_create(&t.env, &node);
-    assert_non_null(t.device[id]);
-    return &fake_xen[id];
+    return create_node(&node);
 }
 
 /* The socket that a device without a path has. */
@@ -935,10 +943,12 @@ static void own_socket(char *path, size_t size, uint32_t id)
     snprintf(path, size, "%s/7-%u.sock", t.options.run_dir, id);
 }
 
-static void set_net_cmd(const char *cmd)
+static struct peer *start_net_peer(void)
 {
-    free(t.options.net_cmd);
-    t.options.net_cmd = strdup(cmd);
+    char path[100];
+
+    own_socket(path, sizeof(path), 0);
+    return peer_start_net(path);
 }
 
 static void serves_a_network_device(void **state)
@@ -946,12 +956,10 @@ static void serves_a_network_device(void **state)
     static const uint8_t config[] = {2, 0, 0, 0, 0, 0x99, 1, 0, 1, 0, 0, 0};
     struct fake_xen *x;
     struct peer *p;
-    char path[100];
 
     (void)state;
-    set_net_cmd("");
-    own_socket(path, sizeof(path), 0);
-    p = peer_start_net(path);
+    set_cmd(&t.options.net_cmd, "");
+    p = start_net_peer();
     x = create_net(0);
     until(ready, x);
     assert_int_equal(x->description.device_id, VIRTIO_ID_NET);
@@ -960,12 +968,10 @@ static void serves_a_network_device(void **state)
     assert_memory_equal(x->description.config, config, sizeof(config));
     assert_int_equal(x->description.device_features,
                      VIRTIO_F_VERSION_1 | 1 << 5 | 1 << 15 | 1 << 16);
-    fake_xen_driver_ok(x);
-    until(connected, x);
+    driver_comes(x);
     /* The device is given nothing that it did not offer. */
     assert_int_equal(peer_features(p), VIRTIO_F_VERSION_1 | 1 << 30 | 1 << 15);
-    device_close(t.device[0], DEVICE_CLOSE_TOOLSTACK);
-    until(closed, x);
+    closes(x, DEVICE_CLOSE_TOOLSTACK);
     peer_stop(p);
 }
 
@@ -973,48 +979,37 @@ static void network_device_vanishes(void **state)
 {
     struct fake_xen *x;
     struct peer *p;
-    char path[100];
 
     (void)state;
-    set_net_cmd("");
-    own_socket(path, sizeof(path), 0);
-    p = peer_start_net(path);
+    set_cmd(&t.options.net_cmd, "");
+    p = start_net_peer();
     x = create_net(0);
-    until(ready, x);
-    fake_xen_driver_ok(x);
-    until(connected, x);
+    comes_up(x);
     peer_stop(p);
     until(detached, x);
     assert_int_equal(fake_xen_state(x), VSH_STATE_FAILED);
-    p = peer_start_net(path);
+    p = start_net_peer();
     fake_xen_driver_reset(x);
     until(described_again, x);
     assert_int_equal(x->description.config[5], 0x99);
-    device_close(t.device[0], DEVICE_CLOSE_TOOLSTACK);
-    until(closed, x);
+    closes(x, DEVICE_CLOSE_TOOLSTACK);
     peer_stop(p);
 }
 
 /* What a network device's process is told, by one that can only tell what it was told. */
 static void starts_the_process_of_a_network_device(void **state)
 {
-    struct fake_xen *x;
     char path[160];
 
     (void)state;
-    set_net_cmd("touch %s.%m.%f.%i.%q");
-    x = create_net(1);
-    until(closed, x);
-    assert_int_equal(x->store_state, STORE_CLOSED);
-    assert_non_null(strstr(x->store_error, "net-cmd"));
+    set_cmd(&t.options.net_cmd, "touch %s.%m.%f.%i.%q");
+    expect_given_up(create_net(1), "net-cmd");
     own_socket(path, sizeof(path), 1);
     strcat(path, ".02:00:00:00:00:99.7.1.2");
     assert_int_equal(unlink(path), 0);
 
-    set_net_cmd("no-such-passt %s");
-    x = create_net(1);
-    until(closed, x);
-    assert_non_null(strstr(x->store_error, "127"));
+    set_cmd(&t.options.net_cmd, "no-such-passt %s");
+    expect_given_up(create_net(1), "127");
 }
 
 static bool config_told(struct fake_xen *x)
@@ -1034,15 +1029,11 @@ static void a_disk_grows_in_use(void **state)
 {
     struct fake_xen *x;
     struct peer *p;
-    char path[100];
 
     (void)state;
-    scratch_path(path, sizeof(path), "peer.sock");
-    p = peer_start_resizable(path);
-    x = create(0, path);
-    until(ready, x);
-    fake_xen_driver_ok(x);
-    until(connected, x);
+    p = peer_start_resizable(peer_socket());
+    x = create(0, peer_socket());
+    comes_up(x);
     assert_int_equal(told_sectors(x), 1000);
     assert_true(peer_resize(p, 2000));
     until(config_told, x);
@@ -1056,8 +1047,7 @@ static void a_disk_grows_in_use(void **state)
     until_within(never, x, 200);
     assert_int_equal(x->configs, 0);
     assert_int_equal(x->bad_requests, 0);
-    device_close(t.device[0], DEVICE_CLOSE_TOOLSTACK);
-    until(closed, x);
+    closes(x, DEVICE_CLOSE_TOOLSTACK);
     peer_stop(p);
 }
 
@@ -1066,32 +1056,28 @@ static void a_disk_grows_between_two_runs(void **state)
 {
     struct fake_xen *x;
     struct peer *p;
-    char path[100];
 
     (void)state;
-    scratch_path(path, sizeof(path), "peer.sock");
-    p = peer_start_resizable(path);
-    x = create(0, path);
+    p = peer_start_resizable(peer_socket());
+    x = create(0, peer_socket());
     until(ready, x);
     assert_true(peer_resize(p, 1500));
     until(config_told, x);
     assert_int_equal(told_sectors(x), 1500);
 
-    fake_xen_driver_ok(x);
-    until(connected, x);
+    driver_comes(x);
     lower_limits(); /* that peer does not come back */
     fake_xen_driver_reset(x);
     until(xen_ready, x);
     peer_stop(p);
     t.options.limit_ms = 20000;
     x->configs = 0;
-    p = peer_start_resizable(path);
+    p = peer_start_resizable(peer_socket());
     peer_resize(p, 3000);
     until(config_told, x);
     assert_int_equal(told_sectors(x), 3000);
     assert_int_equal(x->attaches, 1);
-    device_close(t.device[0], DEVICE_CLOSE_TOOLSTACK);
-    until(closed, x);
+    closes(x, DEVICE_CLOSE_TOOLSTACK);
     peer_stop(p);
 }
 
@@ -1100,22 +1086,19 @@ static void a_bad_device_disturbs_no_other(void **state)
 {
     struct fake_xen *good = create_running(0);
     struct fake_xen *bad = &fake_xen[1];
-    char path[100];
 
     (void)state;
-    scratch_path(path, sizeof(path), "peer.sock");
     lower_limits();
     for (int message = 0; message < 19; message += 3) {
-        struct peer *p = peer_start(path, PEER_NEVER, message);
+        struct peer *p = peer_start(peer_socket(), PEER_NEVER, message);
 
-        create(1, path);
+        create(1, peer_socket());
         until_within(ready, bad, 500);
         fake_xen_driver_ok(bad);
         check_io(good, 5 + (uint64_t)message);
         until_within(never, bad, 500);
         check_io(good, 50 + (uint64_t)message);
-        device_close(t.device[1], DEVICE_CLOSE_TOOLSTACK);
-        until(closed, bad);
+        closes(bad, DEVICE_CLOSE_TOOLSTACK);
         peer_stop(p);
         fake_xen_driver_reset(bad);
         assert_int_equal(fake_xen_state(bad), VSH_STATE_IDLE);
