@@ -174,6 +174,15 @@ bool drv_used(unsigned int q, uint32_t *id, uint32_t *len)
     return true;
 }
 
+void drv_expect_used(unsigned int q, uint32_t id, uint32_t len)
+{
+    uint32_t got_id = ~0U, got_len = ~0U;
+
+    assert_true(drv_used(q, &got_id, &got_len));
+    assert_int_equal(got_id, id);
+    assert_int_equal(got_len, len);
+}
+
 void drv_assert_failed(enum svq_error err, int q)
 {
     assert_string_equal(svq_error_text(env->dev.last_error), svq_error_text(err));

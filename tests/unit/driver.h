@@ -59,7 +59,8 @@ void drv_submit(unsigned int q, unsigned int head); /* both */
 /* A whole request of one descriptor, kicked. */
 void drv_read_buffer(unsigned int q, unsigned int i, uint64_t addr, uint32_t len);
 void drv_write_buffer(unsigned int q, unsigned int i, uint64_t addr, uint32_t len);
-bool drv_used(unsigned int q, uint32_t *id, uint32_t *len); /* the next used element */
+bool drv_used(unsigned int q, uint32_t *id, uint32_t *len);      /* the next used element */
+void drv_expect_used(unsigned int q, uint32_t id, uint32_t len); /* ... is there, and is this */
 uint16_t drv_used_idx(unsigned int q);
 
 /* The device was failed for this reason, on this queue, exactly as 2.1.2 wants. */

@@ -28,15 +28,6 @@ static void assert_caught(enum svq_error err)
     assert_int_equal(env->reports, 1);
 }
 
-static void expect_used(uint32_t id, uint32_t len)
-{
-    uint32_t got_id = ~0U, got_len = ~0U;
-
-    assert_true(drv_used(0, &got_id, &got_len));
-    assert_int_equal(got_id, id);
-    assert_int_equal(got_len, len);
-}
-
 static void used_idx_by_what_is_in_flight_is_accepted(void)
 {
     unsigned int i;
@@ -145,7 +136,7 @@ static void id_returned_twice_in_one_batch_is_refused(void)
     assert_caught(SVQ_ERR_USED_ID);
     /* The first time was right. */
     assert_int_equal(drv_used_idx(0), 1);
-    expect_used(2, 7);
+    drv_expect_used(0, 2, 7);
 }
 
 static void id_returned_twice_later_is_refused(void)
@@ -167,8 +158,8 @@ static void elements_before_a_bad_one_are_returned(void)
     be_kick(0);
     assert_caught(SVQ_ERR_USED_ID);
     assert_int_equal(drv_used_idx(0), 2);
-    expect_used(3, 30);
-    expect_used(1, 10);
+    drv_expect_used(0, 3, 30);
+    drv_expect_used(0, 1, 10);
 }
 
 static void length_is_cut_down_to_the_writable_bytes(void)
@@ -183,7 +174,7 @@ static void length_is_cut_down_to_the_writable_bytes(void)
     for (i = 0; i < COUNT(lens); i++) {
         drv_submit(0, 0);
         be_serve(0, lens[i]);
-        expect_used(0, lens[i] < 613 ? lens[i] : 613);
+        drv_expect_used(0, 0, lens[i] < 613 ? lens[i] : 613);
     }
     drv_assert_alive();
 }
@@ -193,7 +184,7 @@ static void length_of_a_chain_that_is_only_read_is_zero(void)
     up_with(0);
     drv_read_buffer(0, 0, BUF(0), 512);
     be_serve(0, 512);
-    expect_used(0, 0);
+    drv_expect_used(0, 0, 0);
     drv_assert_alive();
 }
 
@@ -254,7 +245,7 @@ static void old_used_idx_does_not_count_after_a_reset(void)
     assert_int_equal(env->dev.failures, 0);
     drv_write_buffer(0, 5, BUF(5), 512);
     be_serve(0, 4);
-    expect_used(5, 4);
+    drv_expect_used(0, 5, 4);
 }
 
 /* The backend changes each value of the used ring right after it was read. */
@@ -273,8 +264,8 @@ static void values_are_read_once(void)
     be_kick(0);
     env->on_read = NULL;
     drv_assert_alive();
-    expect_used(2, 22);
-    expect_used(0, 512);
+    drv_expect_used(0, 2, 22);
+    drv_expect_used(0, 0, 512);
     assert_int_equal(env_visible(), 2);
 }
 
@@ -296,7 +287,7 @@ static void id_that_changes_after_it_was_read_is_the_one_read(void)
     be_kick(0);
     env->on_read = NULL;
     drv_assert_alive();
-    expect_used(1, 5);
+    drv_expect_used(0, 1, 5);
     assert_int_equal(env_entry(BUF(1)), SVQ_NONE);
     assert_int_equal(env_entry(BUF(3)), SVQ_RW);
 }
@@ -311,8 +302,8 @@ static void return_that_comes_while_collecting_needs_its_own_kick(void)
     assert_int_equal(drv_used_idx(0), 1);
     be_used_idx(0, 2);
     be_kick(0);
-    expect_used(0, 1);
-    expect_used(1, 2);
+    drv_expect_used(0, 0, 1);
+    drv_expect_used(0, 1, 2);
     drv_assert_alive();
 }
 

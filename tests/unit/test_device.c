@@ -14,15 +14,11 @@ static uint32_t state(void)
 
 static void works(void)
 {
-    uint32_t id, len;
-
     assert_int_equal(state(), VSH_STATE_RUNNING);
     drv_write_buffer(0, 3, BUF(100), 3 * 4096);
     assert_int_equal(env_entry(BUF(102)), SVQ_RW);
     be_serve(0, 77);
-    assert_true(drv_used(0, &id, &len));
-    assert_int_equal(id, 3);
-    assert_int_equal(len, 77);
+    drv_expect_used(0, 3, 77);
     assert_int_equal(env_entry(BUF(102)), SVQ_NONE);
 }
 

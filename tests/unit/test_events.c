@@ -193,8 +193,6 @@ static void end(void)
 
 static void works_again(void)
 {
-    uint32_t id, len;
-
     drv_reset();
     come_back();
     assert_int_equal(env->dev.pages.nr_dummy, 0);
@@ -204,9 +202,7 @@ static void works_again(void)
     assert_int_equal(be_info()->state, VSH_STATE_RUNNING);
     drv_write_buffer(1, 3, BUF(3), 512);
     be_serve(1, 33);
-    assert_true(drv_used(1, &id, &len));
-    assert_int_equal(id, 3);
-    assert_int_equal(len, 33);
+    drv_expect_used(1, 3, 33);
 }
 
 static void every_order(bool keep, bool started)

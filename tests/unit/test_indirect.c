@@ -53,7 +53,6 @@ static void table_goes_through_and_comes_back(void)
 {
     struct svq_desc d, chain[16];
     unsigned int head, i;
-    uint32_t id, len;
 
     up_with_size(16);
     entry(0, BUF(0) + 10, 16, NEXT, 1);
@@ -81,9 +80,7 @@ static void table_goes_through_and_comes_back(void)
     assert_int_equal(env_access(BUF(5)), SVQ_RW);
 
     be_return(0, head, 6000);
-    assert_true(drv_used(0, &id, &len));
-    assert_int_equal(id, 7);
-    assert_int_equal(len, 5001);
+    drv_expect_used(0, 7, 5001);
     assert_int_equal(env->dev.queue[0].stats.tables_copied, 1);
     assert_int_equal(env->dev.queue[0].tables.used[0], 0);
     assert_int_equal(env_visible(), 0);
@@ -104,7 +101,6 @@ static void direct_descriptors_may_come_before_a_table(void)
 {
     struct svq_desc chain[16];
     unsigned int head;
-    uint32_t id, len;
 
     up_with_size(16);
     drv_desc(0, 3, BUF(10), 16, NEXT, 1);
@@ -120,9 +116,7 @@ static void direct_descriptors_may_come_before_a_table(void)
     assert_int_equal(chain[3].addr, BUF(1));
     assert_int_equal(env->dev.queue[0].ring_free, 13);
     be_return(0, head, 1024);
-    assert_true(drv_used(0, &id, &len));
-    assert_int_equal(id, 3);
-    assert_int_equal(len, 1024);
+    drv_expect_used(0, 3, 1024);
     assert_int_equal(env->dev.queue[0].ring_free, 16);
     drv_assert_alive();
 }
@@ -524,7 +518,6 @@ static void longest_table_of_the_largest_queue_works(void)
 {
     struct svq_desc chain[1024];
     unsigned int head, i, round;
-    uint32_t id, len;
 
     up_with_size(1024);
     for (i = 0; i < 1024; i++)
@@ -534,9 +527,7 @@ static void longest_table_of_the_largest_queue_works(void)
         head = be_take(0);
         assert_int_equal(be_chain(0, head, chain), 1024);
         be_return(0, head, ~0U);
-        assert_true(drv_used(0, &id, &len));
-        assert_int_equal(id, 1023);
-        assert_int_equal(len, 64 * 1024);
+        drv_expect_used(0, 1023, 64 * 1024);
     }
     drv_assert_alive();
 }

@@ -19,15 +19,6 @@ static void offer_many(unsigned int q, unsigned int nr)
     }
 }
 
-static void expect_used(unsigned int q, uint32_t id, uint32_t len)
-{
-    uint32_t got_id = ~0U, got_len = ~0U;
-
-    assert_true(drv_used(q, &got_id, &got_len));
-    assert_int_equal(got_id, id);
-    assert_int_equal(got_len, len);
-}
-
 static void indices_wrap_after_65536_requests(void)
 {
     unsigned int n, head;
@@ -37,7 +28,7 @@ static void indices_wrap_after_65536_requests(void)
         head = n * 5 % 8;
         drv_write_buffer(0, head, BUF(n % 100), 1 + n % 512);
         be_serve(0, 1 + n % 512);
-        expect_used(0, head, 1 + n % 512);
+        drv_expect_used(0, head, 1 + n % 512);
     }
     drv_assert_alive();
     assert_int_equal(env->dev.queue[0].stats.requests, n);
@@ -55,7 +46,7 @@ static void full_ring_wraps_at_every_position(void)
         /* One request alone shifts the place of the next full ring. */
         drv_write_buffer(0, 0, BUF(0), 64);
         be_serve(0, 1);
-        expect_used(0, 0, 1);
+        drv_expect_used(0, 0, 1);
 
         offer_many(0, 4);
         drv_kick(0);
@@ -65,7 +56,7 @@ static void full_ring_wraps_at_every_position(void)
             be_put(0, order[i], 10 + i);
         be_kick(0);
         for (i = 4; i--;)
-            expect_used(0, i, 10 + i);
+            drv_expect_used(0, i, 10 + i);
     }
     drv_assert_alive();
 }
@@ -81,7 +72,7 @@ static void every_queue_size_works(void)
         for (n = 0; n < 2 * size + 3; n++) {
             drv_write_buffer(0, n % size, BUF(n), 4096);
             be_serve(0, 4096);
-            expect_used(0, n % size, 4096);
+            drv_expect_used(0, n % size, 4096);
         }
 
         /* The whole table in one chain, then every descriptor on its own. */
@@ -89,7 +80,7 @@ static void every_queue_size_works(void)
             drv_desc(0, n, BUF(n), 8, n + 1 < size ? W | NEXT : W, n + 1);
         drv_submit(0, 0);
         be_serve(0, 8 * size);
-        expect_used(0, 0, 8 * size);
+        drv_expect_used(0, 0, 8 * size);
 
         offer_many(0, size);
         drv_kick(0);
@@ -100,7 +91,7 @@ static void every_queue_size_works(void)
         }
         be_kick(0);
         for (n = 0; n < size; n++)
-            expect_used(0, n, n < 512 ? n : 512);
+            drv_expect_used(0, n, n < 512 ? n : 512);
 
         drv_assert_alive();
         assert_int_equal(env_visible(), 0);
@@ -122,7 +113,7 @@ static void queue_smaller_than_the_largest_works(void)
     for (n = 0; n < 50; n++) {
         drv_write_buffer(0, n % 4, BUF(n), 100);
         be_serve(0, 100);
-        expect_used(0, n % 4, 100);
+        drv_expect_used(0, n % 4, 100);
     }
     drv_assert_alive();
 }
@@ -148,7 +139,7 @@ static void parts_that_straddle_pages_work(void)
         for (n = 0; n < 600; n++) {
             drv_write_buffer(0, n % 256, BUF(1000 + n), 4096);
             be_serve(0, n);
-            expect_used(0, n % 256, n);
+            drv_expect_used(0, n % 256, n);
         }
         drv_assert_alive();
         env_release();
@@ -170,7 +161,7 @@ static void rings_in_one_page_and_in_both_banks_work(void)
     for (n = 0; n < 40; n++) {
         drv_write_buffer(n % 2, n / 2 % 16, BUF(n), 4096);
         be_serve(n % 2, n);
-        expect_used(n % 2, n / 2 % 16, n);
+        drv_expect_used(n % 2, n / 2 % 16, n);
     }
     drv_assert_alive();
 }
@@ -235,7 +226,7 @@ static void fetching_stops_at_the_budget_and_goes_on(void)
     env_run();
     assert_int_equal(drv_used_idx(0), 1024);
     for (n = 0; n < 1024; n++)
-        expect_used(0, n, 1);
+        drv_expect_used(0, n, 1);
     drv_assert_alive();
 }
 
@@ -305,15 +296,15 @@ static void chain_without_records_waits_for_a_return(void)
 
     first = be_take(0);
     be_return(0, first, 7);
-    expect_used(0, 0, 7);
+    drv_expect_used(0, 0, 7);
     assert_int_equal(env->nr_flights, 2);
     assert_false(env->dev.queue[0].stalled);
     assert_int_equal(env->dev.pages.nr_free, 0);
 
     be_serve(0, 8);
     be_serve(0, 9);
-    expect_used(0, 1, 8);
-    expect_used(0, 2, 9);
+    drv_expect_used(0, 1, 8);
+    drv_expect_used(0, 2, 9);
     drv_assert_alive();
     assert_int_equal(env->dev.pages.nr_free, env->dev.pages.nr);
     env_check_records();
@@ -365,10 +356,10 @@ static void chains_behind_one_that_waits_keep_their_order(void)
     be_serve(0, 0);
     be_serve(0, 0);
     be_serve(0, 0);
-    expect_used(0, 0, 0);
-    expect_used(0, 1, 0);
-    expect_used(0, 2, 0);
-    expect_used(0, 3, 0);
+    drv_expect_used(0, 0, 0);
+    drv_expect_used(0, 1, 0);
+    drv_expect_used(0, 2, 0);
+    drv_expect_used(0, 3, 0);
 }
 
 static void return_on_another_queue_wakes_one_that_waits(void)
@@ -387,7 +378,7 @@ static void return_on_another_queue_wakes_one_that_waits(void)
     assert_false(env->dev.queue[1].stalled);
     assert_int_equal(env->notify[1], 1);
     be_serve(1, 5);
-    expect_used(1, 0, 5);
+    drv_expect_used(1, 0, 5);
     be_serve(0, 0);
     drv_assert_alive();
     assert_int_equal(env_visible(), 0);
@@ -426,7 +417,7 @@ static void reset_frees_a_queue_that_waits(void)
     up_again();
     drv_write_buffer(0, 0, BUF(0), 64);
     be_serve(0, 64);
-    expect_used(0, 0, 64);
+    drv_expect_used(0, 0, 64);
 }
 
 /* ---- Notifications ---- */
@@ -482,7 +473,7 @@ static void driver_that_does_not_want_it_is_not_interrupted(void)
     be_serve(0, 1);
     assert_int_equal(env->interrupts, 0);
     assert_int_equal(drv_read(SVQ_MMIO_INT_STATUS), 0);
-    expect_used(0, 0, 1);
+    drv_expect_used(0, 0, 1);
     env_write16(drv_queue[0].avail, (uint16_t)~SVQ_AVAIL_F_NO_INTERRUPT);
     drv_write_buffer(0, 0, BUF(0), 64);
     be_serve(0, 1);
@@ -530,7 +521,7 @@ static void requests_from_before_driver_ok_are_fetched_without_a_kick(void)
     drv_write(SVQ_MMIO_STATUS, DRV_OK);
     be_begin();
     be_serve(0, 3);
-    expect_used(0, 0, 3);
+    drv_expect_used(0, 0, 3);
 }
 
 static void kick_of_no_such_queue_does_nothing(void)
@@ -561,7 +552,7 @@ static void queue_that_is_not_ready_is_left_alone(void)
     assert_int_equal(env->dev.queue[1].stats.kicks, 0);
     drv_write_buffer(0, 0, BUF(0), 64);
     be_serve(0, 64);
-    expect_used(0, 0, 64);
+    drv_expect_used(0, 0, 64);
 }
 
 static void requests_come_back_in_any_order(void)

@@ -75,7 +75,6 @@ static void table_stays_in_place_and_comes_back(void)
 {
     struct svq_desc d, chain[16];
     unsigned int head, i;
-    uint32_t id, len;
 
     up_remap(16);
     submit(7, 3);
@@ -93,9 +92,7 @@ static void table_stays_in_place_and_comes_back(void)
     assert_int_equal(env_access(BUF(0)), SVQ_RW);
 
     be_return(0, head, 600);
-    assert_true(drv_used(0, &id, &len));
-    assert_int_equal(id, 7);
-    assert_int_equal(len, 600);
+    drv_expect_used(0, 7, 600);
     assert_false(env_page(TABLE(7))->ro);
     assert_int_equal(env_visible(), 0);
     assert_int_equal(env_refs(TABLE(7)), 0);

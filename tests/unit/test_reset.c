@@ -46,9 +46,7 @@ static void works(unsigned int q)
         ;
     drv_write_buffer(q, 3, BUF(200 + q), 100);
     be_serve(q, 100);
-    assert_true(drv_used(q, &id, &len));
-    assert_int_equal(id, 3);
-    assert_int_equal(len, 100);
+    drv_expect_used(q, 3, 100);
 }
 
 static void enable_again(unsigned int q, unsigned int size)

@@ -39,6 +39,16 @@ static void up_with(unsigned int nr)
         slot[i] = be_take(0);
 }
 
+/* A queue of 64 that is full of requests of so many pages. */
+static void up_full(unsigned int pages)
+{
+    unsigned int i;
+
+    up_kept((struct env_opts){.size = 64}, 0);
+    for (i = 0; i < 64; i++)
+        drv_write_buffer(0, i, BUF(pages * i), pages * SVQ_PAGE_SIZE);
+}
+
 static void goes(void)
 {
     assert_int_equal(be_request(VSH_REQ_DETACH), VSH_ERR_NONE);
@@ -67,15 +77,6 @@ static void another_takes_over(void)
     drv_assert_alive();
 }
 
-static void expect_used(uint32_t id, uint32_t len)
-{
-    uint32_t got_id = ~0U, got_len = ~0U;
-
-    assert_true(drv_used(0, &got_id, &got_len));
-    assert_int_equal(got_id, id);
-    assert_int_equal(got_len, len);
-}
-
 static void expect_at_rest(void)
 {
     unsigned int head;
@@ -84,6 +85,22 @@ static void expect_at_rest(void)
     assert_int_equal(env->dev.queue[0].in_flight, 0);
     assert_int_equal(env->dev.queue[0].stats.grants, env->dev.queue[0].stats.revokes);
     assert_int_equal(env_visible(), 0);
+}
+
+static void works(void)
+{
+    drv_write_buffer(0, 7, BUF(70), 512);
+    be_serve(0, 77);
+    drv_expect_used(0, 7, 77);
+    expect_at_rest();
+}
+
+static void queue_1_works(void)
+{
+    be_begin_queue(1);
+    drv_write_buffer(1, 5, BUF(5), 512);
+    be_serve(1, 55);
+    assert_int_equal(drv_used_idx(1), 1);
 }
 
 /* Of a device that was not reset. */
@@ -100,7 +117,7 @@ static void requests_are_offered_again_in_their_order(void)
 {
     up_with(4);
     be_return(0, slot[1], 11);
-    expect_used(1, 11);
+    drv_expect_used(0, 1, 11);
     goes_and_is_waited_for();
     another_takes_over();
     assert_int_equal(be_take(0), slot[0]);
@@ -109,9 +126,9 @@ static void requests_are_offered_again_in_their_order(void)
     be_return(0, slot[3], 3);
     be_return(0, slot[0], 1);
     be_return(0, slot[2], 2);
-    expect_used(3, 3);
-    expect_used(0, 1);
-    expect_used(2, 2);
+    drv_expect_used(0, 3, 3);
+    drv_expect_used(0, 0, 1);
+    drv_expect_used(0, 2, 2);
     expect_nothing_more();
     assert_int_equal(env->dev.restarts, 1);
 }
@@ -129,7 +146,7 @@ static void order_is_that_of_submission_not_of_slots(void)
         drv_write_buffer(0, 1 + i % 8, BUF(1 + i), 512);
         if (i >= 5) {
             be_return(0, slot[(i - 5) % 8], 0);
-            expect_used(1 + (i - 5) % 8, 0);
+            drv_expect_used(0, 1 + (i - 5) % 8, 0);
         }
         slot[i % 8] = be_take(0);
     }
@@ -139,7 +156,7 @@ static void order_is_that_of_submission_not_of_slots(void)
     for (i = 95; i < 100; i++)
         assert_int_equal(be_take(0), slot[i % 8]);
     be_return(0, old, 5);
-    expect_used(0, 5);
+    drv_expect_used(0, 0, 5);
 }
 
 static void what_was_returned_without_a_call_is_not_offered_again(void)
@@ -148,14 +165,14 @@ static void what_was_returned_without_a_call_is_not_offered_again(void)
     be_put(0, slot[2], 22);
     be_put(0, slot[0], 20);
     goes_and_is_waited_for();
-    expect_used(2, 22);
-    expect_used(0, 20);
+    drv_expect_used(0, 2, 22);
+    drv_expect_used(0, 0, 20);
     assert_true(drv_read(SVQ_MMIO_INT_STATUS) & SVQ_INT_USED);
     another_takes_over();
     be_serve(0, 1);
-    expect_used(1, 1);
+    drv_expect_used(0, 1, 1);
     be_serve(0, 3);
-    expect_used(3, 3);
+    drv_expect_used(0, 3, 3);
     expect_nothing_more();
 }
 
@@ -189,8 +206,8 @@ static void old_used_ring_is_nothing_to_the_new_one(void)
     drv_assert_alive();
     be_serve(0, 1);
     be_serve(0, 1);
-    expect_used(0, 1);
-    expect_used(1, 1);
+    drv_expect_used(0, 0, 1);
+    drv_expect_used(0, 1, 1);
     expect_nothing_more();
 }
 
@@ -219,7 +236,7 @@ static void kicks_while_waiting_are_made_up_for(void)
     another_takes_over();
     for (i = 0; i < 6; i++) {
         be_serve(0, i);
-        expect_used(i, i);
+        drv_expect_used(0, i, i);
     }
     expect_nothing_more();
 }
@@ -247,7 +264,7 @@ static void page_that_was_replaced_meanwhile_is_looked_up_anew(void)
     another_takes_over();
     assert_int_equal(env_refs(BUF(0)), 1);
     be_serve(0, 1);
-    expect_used(0, 1);
+    drv_expect_used(0, 0, 1);
 }
 
 static void page_that_is_gone_meanwhile_fails_the_device(void)
@@ -271,9 +288,7 @@ static void both_ways_can_be_interrupted(void)
 {
     unsigned int i, steps, n;
 
-    up_kept((struct env_opts){.size = 64}, 0);
-    for (i = 0; i < 64; i++)
-        drv_write_buffer(0, i, BUF(20 * i), 20 * SVQ_PAGE_SIZE);
+    up_full(20);
     assert_int_equal(env_visible(), 1280);
     for (steps = 0; steps < 25; steps++) {
         goes_and_is_waited_for();
@@ -292,18 +307,16 @@ static void both_ways_can_be_interrupted(void)
     be_begin();
     for (i = 0; i < 64; i++) {
         be_serve(0, i);
-        expect_used(i, i);
+        drv_expect_used(0, i, i);
     }
     expect_nothing_more();
 }
 
 static void one_that_comes_too_early_is_told_when_to_come(void)
 {
-    unsigned int told, i;
+    unsigned int told;
 
-    up_kept((struct env_opts){.size = 64}, 0);
-    for (i = 0; i < 64; i++)
-        drv_write_buffer(0, i, BUF(4 * i), 4 * SVQ_PAGE_SIZE);
+    up_full(4);
     be_request_only(VSH_REQ_DETACH);
     assert_int_equal(be_attach_only(), VSH_ERR_STATE);
     told = env->notify_control;
@@ -352,7 +365,7 @@ static void waiting_ends(void)
     be_begin();
     drv_write_buffer(0, 0, BUF(0), 512);
     be_serve(0, 9);
-    expect_used(0, 9);
+    drv_expect_used(0, 0, 9);
 }
 
 static void waiting_ends_without_a_driver(void)
@@ -391,11 +404,7 @@ static void waiting_ends_for_one_that_came_and_went(void)
 
 static void waiting_ends_in_the_middle_of_leaving(void)
 {
-    unsigned int i;
-
-    up_kept((struct env_opts){.size = 64}, 0);
-    for (i = 0; i < 64; i++)
-        drv_write_buffer(0, i, BUF(4 * i), 4 * SVQ_PAGE_SIZE);
+    up_full(4);
     be_request_only(VSH_REQ_DETACH);
     svq_dev_run(&env->dev);
     assert_true(env->dev.leaving);
@@ -432,18 +441,16 @@ static void driver_resets_while_waiting(void)
     assert_int_equal(be_info()->state, VSH_STATE_WAITING);
     another_takes_over();
     be_serve(0, 77);
-    expect_used(7, 77);
+    drv_expect_used(0, 7, 77);
     expect_at_rest();
 }
 
 static void driver_resets_between_two_steps(void)
 {
-    unsigned int i, n, steps;
+    unsigned int n, steps;
 
     for (steps = 0; steps < 12; steps++) {
-        up_kept((struct env_opts){.size = 64}, 0);
-        for (i = 0; i < 64; i++)
-            drv_write_buffer(0, i, BUF(4 * i), 4 * SVQ_PAGE_SIZE);
+        up_full(4);
         be_request_only(VSH_REQ_DETACH);
         for (n = 0; n < steps && svq_dev_run(&env->dev); n++)
             ;
@@ -463,10 +470,7 @@ static void driver_resets_between_two_steps(void)
         assert_int_equal(be_info()->state, VSH_STATE_READY);
         drv_start(0);
         be_begin();
-        drv_write_buffer(0, 7, BUF(70), 512);
-        be_serve(0, 77);
-        expect_used(7, 77);
-        expect_at_rest();
+        works();
         env_release();
         env_destroy();
     }
@@ -483,7 +487,7 @@ static void backend_goes_before_the_driver_comes(void)
     drv_write_buffer(0, 1, BUF(1), 512);
     another_takes_over();
     be_serve(0, 1);
-    expect_used(1, 1);
+    drv_expect_used(0, 1, 1);
 }
 
 static void backend_goes_while_it_is_reset(void)
@@ -510,10 +514,7 @@ static void backend_goes_as_it_is_reset(void)
     assert_int_equal(env->dev.pages.nr_free, env->dev.pages.nr);
     drv_start(0);
     another_takes_over();
-    drv_write_buffer(0, 7, BUF(70), 512);
-    be_serve(0, 77);
-    expect_used(7, 77);
-    expect_at_rest();
+    works();
 }
 
 static void backend_goes_after_it_has_failed(void)
@@ -591,7 +592,7 @@ static void device_without_tables_takes_over_from_a_driver_without(void)
     another_takes_over();
     drv_write_buffer(0, 0, BUF(0), 512);
     be_serve(0, 1);
-    expect_used(0, 1);
+    drv_expect_used(0, 0, 1);
 }
 
 static void fewer_queues_are_refused(void)
@@ -651,7 +652,7 @@ static void events_are_as_the_new_device_has_them(void)
         assert_int_equal(env->notify[0], told + 1);
         assert_int_equal(!!(be_info()->driver_features & BIT(SVQ_F_EVENT_IDX)), !i);
         be_serve(0, 1);
-        expect_used(0, 1);
+        drv_expect_used(0, 0, 1);
         drv_write_buffer(0, 0, BUF(0), 512);
         be_features &= ~BIT(SVQ_F_EVENT_IDX);
     }
@@ -672,7 +673,7 @@ static void stalled_chain_goes_on(void)
     another_takes_over();
     for (i = 0; i < 5; i++) {
         be_serve(0, i);
-        expect_used(i, i);
+        drv_expect_used(0, i, i);
     }
     expect_nothing_more();
 }
@@ -698,7 +699,7 @@ static void in_order_what_came_back_early_is_not_offered_again(void)
     be_return(0, slot[2], 12);
     be_return(0, slot[0], 10);
     for (i = 0; i < 5; i++)
-        expect_used(i, 10 + i);
+        drv_expect_used(0, i, 10 + i);
     expect_nothing_more();
 }
 
@@ -738,8 +739,8 @@ static void copied_tables_are_where_they_were(void)
     for (i = 0; i < 9; i++)
         assert_int_equal(chain[i].addr, BUF(16 + i));
     be_return(0, head, 9);
-    expect_used(0, 3);
-    expect_used(1, 9);
+    drv_expect_used(0, 0, 3);
+    drv_expect_used(0, 1, 9);
     expect_nothing_more();
 }
 
@@ -769,9 +770,9 @@ static void copies_are_where_they_were(void)
         is[i] = env->window[(d.addr - VSH_WINDOW_DAS + i) / PAGE][(d.addr + i) % PAGE];
     assert_memory_equal(is, was, sizeof(was));
     be_return(0, 0, 0);
-    expect_used(0, 0);
+    drv_expect_used(0, 0, 0);
     be_serve(0, 512);
-    expect_used(1, 512);
+    drv_expect_used(0, 1, 512);
     expect_nothing_more();
 }
 
@@ -801,8 +802,8 @@ static void tables_in_place_stay_protected(void)
     head = be_take(0);
     assert_int_equal(be_chain(0, head, chain), 9);
     be_return(0, head, 9);
-    expect_used(0, 3);
-    expect_used(1, 9);
+    drv_expect_used(0, 0, 3);
+    drv_expect_used(0, 1, 9);
     assert_int_equal(env->protected, 0);
     expect_nothing_more();
 }
@@ -844,19 +845,13 @@ static void guest_dies_while_waiting(void)
 
 static void guest_dies_while_it_leaves_or_resumes(void)
 {
-    unsigned int i;
-
-    up_kept((struct env_opts){.size = 64}, 0);
-    for (i = 0; i < 64; i++)
-        drv_write_buffer(0, i, BUF(4 * i), 4 * SVQ_PAGE_SIZE);
+    up_full(4);
     be_request_only(VSH_REQ_DETACH);
     svq_dev_run(&env->dev);
     env_release();
     env_destroy();
 
-    up_kept((struct env_opts){.size = 64}, 0);
-    for (i = 0; i < 64; i++)
-        drv_write_buffer(0, i, BUF(4 * i), 4 * SVQ_PAGE_SIZE);
+    up_full(4);
     goes_and_is_waited_for();
     be_attach_only();
     svq_dev_run(&env->dev);
@@ -897,7 +892,7 @@ static void queue_reset_ends_when_the_backend_goes(void)
     assert_int_equal(be_size(1), 16);
     be_serve(0, 1);
     be_serve(1, 55);
-    expect_used(0, 1);
+    drv_expect_used(0, 0, 1);
     assert_int_equal(drv_used_idx(1), 1);
     expect_nothing_more();
 }
@@ -913,12 +908,9 @@ static void queue_reset_while_waiting_ends_with_the_next_backend(void)
     assert_int_equal(env_entry(BUF(1)), SVQ_NONE);
     assert_int_equal(env_entry(BUF(0)), SVQ_RW);
     be_serve(0, 1);
-    expect_used(0, 1);
+    drv_expect_used(0, 0, 1);
     assert_true(drv_setup(1, 16));
-    be_begin_queue(1);
-    drv_write_buffer(1, 5, BUF(5), 512);
-    be_serve(1, 55);
-    assert_int_equal(drv_used_idx(1), 1);
+    queue_1_works();
 }
 
 /*
@@ -948,12 +940,9 @@ static void queue_reset_between_two_backends(void)
         another_takes_over();
         assert_false(is_resetting(1));
         be_serve(0, 1);
-        expect_used(0, 1);
+        drv_expect_used(0, 0, 1);
         assert_true(drv_setup(1, 64));
-        be_begin_queue(1);
-        drv_write_buffer(1, 5, BUF(5), 512);
-        be_serve(1, 55);
-        assert_int_equal(drv_used_idx(1), 1);
+        queue_1_works();
         assert_int_equal(env_visible(), 0);
         env_release();
         env_destroy();
