@@ -304,6 +304,14 @@ unsigned int be_take(unsigned int q)
     return head;
 }
 
+unsigned int be_take_chain(unsigned int q, struct svq_desc chain[], unsigned int nr)
+{
+    unsigned int head = be_take(q);
+
+    assert_int_equal(be_chain(q, head, chain), nr);
+    return head;
+}
+
 void be_serve(unsigned int q, uint32_t len)
 {
     be_return(q, be_take(q), len);

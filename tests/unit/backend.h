@@ -61,6 +61,8 @@ void be_return(unsigned int q, uint32_t id, uint32_t len); /* put and kick */
 
 /* Take the next request, which must be there; the head. */
 unsigned int be_take(unsigned int q);
+/* ... which must have nr buffers. */
+unsigned int be_take_chain(unsigned int q, struct svq_desc chain[], unsigned int nr);
 /* Return the oldest request that is available, with this length. */
 void be_serve(unsigned int q, uint32_t len);
 

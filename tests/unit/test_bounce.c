@@ -100,7 +100,6 @@ static void both_directions(const struct env_opts *opts)
 {
     const uint64_t out = BUF(10) + 100, in = BUF(20) + 4000;
     struct svq_desc d[16];
-    uint32_t id, len;
     unsigned int head;
 
     up(opts);
@@ -113,8 +112,7 @@ static void both_directions(const struct env_opts *opts)
     drv_submit(0, 0);
     assert_int_equal(env_visible(), 0);
 
-    head = be_take(0);
-    assert_int_equal(be_chain(0, head, d), 2);
+    head = be_take_chain(0, d, 2);
     assert_int_equal(d[0].len, 300);
     assert_int_equal(d[0].flags, NEXT);
     assert_int_equal(d[1].len, 5000);
@@ -124,8 +122,7 @@ static void both_directions(const struct env_opts *opts)
     be_fill(&d[1], 3);
     be_return(0, head, 4500);
 
-    assert_true(drv_used(0, &id, &len));
-    assert_int_equal(len, 4500);
+    drv_expect_used(0, 0, 4500);
     expect(in, 4500, 3);
     expect(in + 4500, 500, 2); /* not what it says it has written */
     expect_guard(in, 5000);
@@ -155,20 +152,17 @@ static void hybrid_copies_up_to_the_threshold(void)
 static void used_length_is_cut_before_it_is_copied(void)
 {
     const uint64_t in = BUF(20) + 77;
-    uint32_t id, len;
 
     up(&copy);
     guard(in, 600);
     drv_write_buffer(0, 0, in, 600);
     be_serve(0, ~0U);
-    assert_true(drv_used(0, &id, &len));
-    assert_int_equal(len, 600);
+    drv_expect_used(0, 0, 600);
     expect_guard(in, 600);
 
     drv_write_buffer(0, 0, in, 600);
     be_serve(0, 0);
-    assert_true(drv_used(0, &id, &len));
-    assert_int_equal(len, 0);
+    drv_expect_used(0, 0, 0);
     assert_int_equal(env->copied_in, 600);
     nothing_left();
 }
@@ -182,8 +176,7 @@ static void what_was_sent_is_what_it_was_then(void)
     fill(BUF(0), 512, 7);
     drv_read_buffer(0, 0, BUF(0), 512);
     fill(BUF(0), 512, 8);
-    head = be_take(0);
-    assert_int_equal(be_chain(0, head, d), 1);
+    head = be_take_chain(0, d, 1);
     be_expect(&d[0], 7);
     be_return(0, head, 0);
 }
@@ -200,8 +193,7 @@ static void bounced_pages_are_aligned_like_pages(void)
         drv_submit(0, 2 * i);
     }
     for (i = 0; i < 6; i++) {
-        head = be_take(0);
-        assert_int_equal(be_chain(0, head, d), 2);
+        head = be_take_chain(0, d, 2);
         assert_int_equal(d[1].addr % PAGE, 0);
         be_return(0, head, 0);
     }
@@ -256,11 +248,11 @@ static void default_threshold(void)
     be_serve(0, 0);
 }
 
-/* A request that is cut up: header, unaligned data, status. */
-static unsigned int unaligned(struct svq_desc d[], unsigned int *head)
+/* A request that is cut up: header, unaligned data, status.  It is taken: its head. */
+static unsigned int unaligned(struct svq_desc d[])
 {
     const uint64_t data = BUF(10) + 512;
-    unsigned int nr;
+    unsigned int head;
 
     fill(BUF(0), 16, 1);
     fill(data, 5 * 4096, 2);
@@ -269,9 +261,7 @@ static unsigned int unaligned(struct svq_desc d[], unsigned int *head)
     drv_desc(0, 2, BUF(0) + 16, 1, W, 0);
     drv_submit(0, 0);
 
-    *head = be_take(0);
-    nr = be_chain(0, *head, d);
-    assert_int_equal(nr, 5);
+    head = be_take_chain(0, d, 5);
     assert_int_equal(d[0].len, 16);
     assert_int_equal(d[1].len, 4096 - 512);
     assert_int_equal(d[2].len, 4 * 4096);
@@ -288,7 +278,15 @@ static unsigned int unaligned(struct svq_desc d[], unsigned int *head)
     assert_int_equal(env_entry(BUF(11)), SVQ_RO);
     assert_int_equal(env_entry(BUF(15)), SVQ_NONE);
     assert_int_equal(stats()->bytes_exposed, stats()->bytes_requested);
-    return nr;
+    return head;
+}
+
+/* The backend writes its status. */
+static void return_status(const struct svq_desc d[], unsigned int head)
+{
+    be_fill(&d[4], 9);
+    be_return(0, head, 1);
+    expect(BUF(0) + 16, 1, 9);
 }
 
 static void ends_are_bounced_in_a_table(void)
@@ -299,12 +297,10 @@ static void ends_are_bounced_in_a_table(void)
     /* The driver knows of no tables; the device does. */
     be_features = BE_FEATURES | BIT(SVQ_F_INDIRECT_DESC);
     up(&hybrid);
-    unaligned(d, &head);
+    head = unaligned(d);
     assert_true(be_desc(0, head).flags & SVQ_DESC_F_INDIRECT);
     assert_int_equal(env->dev.queue[0].free_slots, 15);
-    be_fill(&d[4], 9);
-    be_return(0, head, 1);
-    expect(BUF(0) + 16, 1, 9);
+    return_status(d, head);
     assert_int_equal(stats()->bounces, 4);
     assert_int_equal(stats()->grants, 4);
     nothing_left();
@@ -316,12 +312,10 @@ static void ends_are_bounced_in_slots(void)
     unsigned int head;
 
     up(&hybrid);
-    unaligned(d, &head);
+    head = unaligned(d);
     assert_false(be_desc(0, head).flags & SVQ_DESC_F_INDIRECT);
     assert_int_equal(env->dev.queue[0].free_slots, 11);
-    be_fill(&d[4], 9);
-    be_return(0, head, 1);
-    expect(BUF(0) + 16, 1, 9);
+    return_status(d, head);
     nothing_left();
 }
 
@@ -334,7 +328,7 @@ static void withheld_tables_are_not_used_for_this_either(void)
     opts.indirect = SVQ_INDIRECT_OFF;
     be_features = BE_FEATURES | BIT(SVQ_F_INDIRECT_DESC);
     up(&opts);
-    unaligned(d, &head);
+    head = unaligned(d);
     assert_false(be_desc(0, head).flags & SVQ_DESC_F_INDIRECT);
     be_return(0, head, 0);
     nothing_left();
@@ -351,8 +345,7 @@ static void pages_alone_take_no_more_descriptors(void)
     drv_desc(0, 1, BUF(10), 5 * 4096, NEXT, 2);
     drv_desc(0, 2, BUF(0) + 16, 1, W, 0);
     drv_submit(0, 0);
-    head = be_take(0);
-    assert_int_equal(be_chain(0, head, d), 3);
+    head = be_take_chain(0, d, 3);
     assert_false(be_desc(0, head).flags & SVQ_DESC_F_INDIRECT);
     assert_int_equal(d[1].addr, BUF(10));
     be_return(0, head, 1);
@@ -370,8 +363,7 @@ static void used_bytes_are_counted_across_parts(void)
     guard(in, 4 * 4096);
     fill(in, 4 * 4096, 1);
     drv_write_buffer(0, 0, in, 4 * 4096);
-    head = be_take(0);
-    assert_int_equal(be_chain(0, head, d), 3);
+    head = be_take_chain(0, d, 3);
     for (i = 0; i < 3; i++)
         be_fill(&d[i], 2);
     /* All of the head and of the pages, and 100 bytes of the tail. */
@@ -541,8 +533,7 @@ static void more_parts_than_slots_are_copied_as_a_whole(void)
     up(&hybrid);
     many_ends(16, 3 * 4096);
     assert_int_equal(env_visible(), 0);
-    head = be_take(0);
-    assert_int_equal(be_chain(0, head, d), 16);
+    head = be_take_chain(0, d, 16);
     be_return(0, head, 16 * 3 * 4096);
     assert_int_equal(stats()->bytes_exposed, stats()->bytes_requested);
     nothing_left();
@@ -557,8 +548,7 @@ static void more_parts_than_slots_are_copied_also_where_there_are_tables(void)
     be_features = BE_FEATURES | BIT(SVQ_F_INDIRECT_DESC);
     up(&hybrid);
     many_ends(16, 3 * 4096);
-    head = be_take(0);
-    assert_int_equal(be_chain(0, head, d), 16);
+    head = be_take_chain(0, d, 16);
     be_return(0, head, 0);
     nothing_left();
 }
@@ -590,9 +580,8 @@ static void request_waits_for_slots(void)
     assert_int_equal(env->nr_flights, 5);
     assert_int_equal(env->dev.queue[0].free_slots, 1);
     for (i = 0; i < 9; i++) {
-        unsigned int head = be_take(0);
+        unsigned int head = be_take_chain(0, d, 3);
 
-        assert_int_equal(be_chain(0, head, d), 3);
         be_return(0, head, 3 * 4096);
     }
     assert_int_equal(drv_used_idx(0), 9);
@@ -753,7 +742,7 @@ static void another_backend_finds_what_was_copied(void)
     opts.keep = true;
     be_features = BE_FEATURES | BIT(SVQ_F_INDIRECT_DESC);
     up(&opts);
-    unaligned(d, &head);
+    head = unaligned(d);
     drv_write_buffer(0, 5, BUF(40), 300);
     fill(BUF(10) + 512, 512, 99);
 
@@ -767,16 +756,12 @@ static void another_backend_finds_what_was_copied(void)
     assert_int_equal(be_attach(), VSH_ERR_NONE);
     be_begin();
 
-    head = be_take(0);
-    assert_int_equal(be_chain(0, head, d), 5);
+    head = be_take_chain(0, d, 5);
     be_expect(&d[1], 2);
     be_expect(&d[2], 2);
-    be_fill(&d[4], 9);
-    be_return(0, head, 1);
-    expect(BUF(0) + 16, 1, 9);
+    return_status(d, head);
 
-    head = be_take(0);
-    assert_int_equal(be_chain(0, head, d), 1);
+    head = be_take_chain(0, d, 1);
     be_fill(&d[0], 4);
     be_return(0, head, 300);
     expect(BUF(40), 300, 4);

@@ -108,8 +108,7 @@ static void direct_descriptors_may_come_before_a_table(void)
     drv_desc(0, 2, TABLE, 32, IND, 0);
     fill_table(2);
     drv_submit(0, 3);
-    head = be_take(0);
-    assert_int_equal(be_chain(0, head, chain), 4);
+    head = be_take_chain(0, chain, 4);
     assert_int_equal(chain[0].addr, BUF(10));
     assert_int_equal(chain[1].addr, BUF(11));
     assert_int_equal(chain[2].addr, BUF(0));
@@ -320,8 +319,7 @@ static void table_may_lie_anywhere_and_cross_pages(void)
         env_write(at, table, sizeof(table));
         drv_desc(0, off, at, sizeof(table), IND, 0);
         drv_submit(0, off);
-        head = be_take(0);
-        assert_int_equal(be_chain(0, head, chain), 64);
+        head = be_take_chain(0, chain, 64);
         for (i = 0; i < 64; i++) {
             assert_int_equal(chain[i].addr, BUF(i));
             assert_int_equal(chain[i].len, i + 1);
@@ -350,8 +348,7 @@ static void table_is_read_once(void)
     submit_table(0, 256, 0);
     env->on_read = NULL;
     assert_int_equal(env->table_reads, 1);
-    head = be_take(0);
-    assert_int_equal(be_chain(0, head, chain), 16);
+    head = be_take_chain(0, chain, 16);
     for (i = 0; i < 16; i++)
         assert_int_equal(chain[i].addr, BUF(i));
     be_return(0, head, 16 * 512);
@@ -524,8 +521,7 @@ static void longest_table_of_the_largest_queue_works(void)
         entry(i, BUF(i % 500) + i, 64, i < 1023 ? W | NEXT : W, i + 1);
     for (round = 0; round < 3; round++) {
         submit_table(1023, 16 * 1024, 0);
-        head = be_take(0);
-        assert_int_equal(be_chain(0, head, chain), 1024);
+        head = be_take_chain(0, chain, 1024);
         be_return(0, head, ~0U);
         drv_expect_used(0, 1023, 64 * 1024);
     }

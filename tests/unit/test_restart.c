@@ -731,11 +731,9 @@ static void copied_tables_are_where_they_were(void)
     submit_table(1, 9);
     goes_and_is_waited_for();
     another_takes_over();
-    head = be_take(0);
-    assert_int_equal(be_chain(0, head, chain), 3);
+    head = be_take_chain(0, chain, 3);
     be_return(0, head, 3);
-    head = be_take(0);
-    assert_int_equal(be_chain(0, head, chain), 9);
+    head = be_take_chain(0, chain, 9);
     for (i = 0; i < 9; i++)
         assert_int_equal(chain[i].addr, BUF(16 + i));
     be_return(0, head, 9);
@@ -795,12 +793,10 @@ static void tables_in_place_stay_protected(void)
     assert_int_equal(env->protected, 2);
     another_takes_over();
     assert_int_equal(env->protected, 2);
-    head = be_take(0);
-    assert_int_equal(be_chain(0, head, chain), 3);
+    head = be_take_chain(0, chain, 3);
     be_return(0, head, 3);
     assert_int_equal(env->protected, 1);
-    head = be_take(0);
-    assert_int_equal(be_chain(0, head, chain), 9);
+    head = be_take_chain(0, chain, 9);
     be_return(0, head, 9);
     drv_expect_used(0, 0, 3);
     drv_expect_used(0, 1, 9);
