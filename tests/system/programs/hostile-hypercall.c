@@ -14,28 +14,12 @@
 #include "hypercall.h"
 
 #define REFUSED "refused, the request is served"
-#define LINGER                                                                                     \
-    {                                                                                              \
-        .kind = PEER_DO_READ, .count = 1, .flags = PEER_WHOLE_PAGES | PEER_LINGER                  \
-    }
-#define WHOLE                                                                                      \
-    {                                                                                              \
-        .kind = PEER_DO_READ, .count = 1, .flags = PEER_WHOLE_PAGES                                \
-    }
 
 /* The third vCPU is never started: what Xen keeps for it is not set up yet. */
 #define SPARE_VCPU 2u
 
 /* A frame of the grant table that Linux does not get to use. */
 #define SPARE_FRAME 20u
-
-static const char *serve(struct request *r)
-{
-    if (!h_serve(r))
-        return "what is granted cannot be written";
-    h_give_back(r, h_writable(r));
-    return h_must_serve(1);
-}
 
 /* Where hypercalls point to: a page that the device may write, one that it may read, the rings. */
 enum { WRITABLE, READ_ONLY, UNGRANTED, SHADOW_DESC, SHADOW_USED, INFO_PAGE };
@@ -63,7 +47,7 @@ static const char *must_be_refused(long ret, struct request *r)
     const char *why;
 
     attack_saw("error %ld", -ret);
-    why = serve(r);
+    why = h_finish(r);
     return ret < 0 ? why : "the hypercall was carried out";
 }
 
@@ -111,7 +95,7 @@ static const char *runstate(const struct hostile_attack *a, struct request *r)
         why = "Xen wrote there";
     else
         /* The driver looks whether anything is written once the page is its own again. */
-        why = serve(r);
+        why = h_finish(r);
     /* Nowhere: the next process that has something at this address would not like it. */
     ret = hc_runstate(0, NULL);
     syscall(SYS_sched_setaffinity, 0, sizeof(all_cpus), &all_cpus);
@@ -193,9 +177,9 @@ static const char *replaced(const struct hostile_attack *a, struct request *r)
 static const char *occupied(const struct hostile_attack *a, struct request *r)
 {
     uint32_t generation = h_info->generation;
-    static const struct peer_order again = WHOLE, nothing = {.kind = PEER_NOTHING};
+    static const struct peer_order again = H_WHOLE, nothing = {.kind = PEER_NOTHING};
     uint64_t gfn = target(r, a->arg);
-    const char *why = serve(r);
+    const char *why = h_finish(r);
     long ret;
 
     if (why)
@@ -286,7 +270,7 @@ static const char *window_moves(const struct hostile_attack *a, struct request *
     bool seen = somebody_can_read((volatile uint8_t *)h_mailbox);
     long back = hc_acquire_window(h_frontend, h_device, VSH_FRAME_MAILBOX, 1,
                                   h_window.gfn + VSH_FRAME_MAILBOX);
-    const char *why = serve(r);
+    const char *why = h_finish(r);
 
     (void)a;
     attack_saw("moved: %ld, old place %s, back: %ld", there, seen ? "readable" : "empty", back);
@@ -326,121 +310,63 @@ static const char *storm(const struct hostile_attack *a, struct request *r)
             h_tell_control();
     }
     attack_saw("20000 sent");
-    return serve(r);
+    return h_finish(r);
 }
 
 static const struct hostile_attack attacks[] = {
-    {{"backend", "writable page as vcpu_info", REFUSED, 0, 0}, WHOLE, vcpu_info, WRITABLE},
-    {{"backend", "read-only page as vcpu_info", REFUSED, 0, 0}, WHOLE, vcpu_info, READ_ONLY},
-    {{"backend", "page of no request as vcpu_info", REFUSED, 0, 0}, WHOLE, vcpu_info, UNGRANTED},
-    {{"backend", "shadow descriptors as vcpu_info", REFUSED, 0, 0}, WHOLE, vcpu_info, SHADOW_DESC},
-    {{"backend", "shadow used ring as vcpu_info", REFUSED, 0, 0}, WHOLE, vcpu_info, SHADOW_USED},
-    {{"backend", "writable page as FIFO control block", REFUSED, 0, 0},
-     WHOLE,
-     fifo_control,
-     WRITABLE},
-    {{"backend", "read-only page as FIFO control block", REFUSED, 0, 0},
-     WHOLE,
-     fifo_control,
-     READ_ONLY},
-    {{"backend", "info page as FIFO control block", REFUSED, 0, 0}, WHOLE, fifo_control, INFO_PAGE},
-    {{"backend", "writable page as FIFO event array", REFUSED, 0, 0}, WHOLE, fifo_array, WRITABLE},
-    {{"backend", "shadow descriptors as FIFO event array", REFUSED, 0, 0},
-     WHOLE,
-     fifo_array,
-     SHADOW_DESC},
-    {{"backend", "writable page as runstate area, by address", REFUSED, 0, 0},
-     WHOLE,
-     runstate_phys,
-     WRITABLE},
-    {{"backend", "writable page as runstate area", "nothing is written once it is returned", 0, 0},
-     LINGER,
-     runstate,
-     WRITABLE},
-    {{"backend", "read-only page as runstate area", "nothing is written", 0, 0},
-     WHOLE,
-     runstate,
-     READ_ONLY},
-    {{"backend", "shadow descriptors as runstate area", "nothing is written", 0, 0},
-     WHOLE,
-     runstate,
-     SHADOW_DESC},
-    {{"backend", "grant copy into a read-only page", REFUSED, 0, 0}, WHOLE, copy_to, READ_ONLY},
-    {{"backend", "grant copy into the shadow descriptors", REFUSED, 0, 0},
-     WHOLE,
-     copy_to,
-     SHADOW_DESC},
-    {{"backend", "grant copy into a page of no request", REFUSED, 0, 0}, WHOLE, copy_to, UNGRANTED},
-    {{"backend", "grant copy from a page of no request", REFUSED, 0, 0},
-     WHOLE,
-     copy_from,
-     UNGRANTED},
-    {{"backend", "removes a writable page in flight", "the request is served", 0, 0},
-     WHOLE,
-     removed,
-     WRITABLE},
-    {{"backend", "removes a read-only page in flight", "the request is served", 0, 0},
-     WHOLE,
-     removed,
-     READ_ONLY},
-    {{"backend", "gives a page in flight to Xen as its own", REFUSED, 0, 0},
-     WHOLE,
-     decreased,
-     WRITABLE},
-    {{"backend", "grant table in place of a page in flight",
-      "the request is served, the grant table stays", 0, 0},
-     WHOLE,
-     replaced,
-     WRITABLE},
-    {{"backend", "grant table in place of a read-only page in flight",
-      "the request is served, the grant table stays", 0, 0},
-     WHOLE,
-     replaced,
-     READ_ONLY},
-    {{"backend", "own memory where a writable page is to appear", "the device fails", 1,
-      SVQ_ERR_APERTURE},
-     WHOLE,
-     occupied,
-     WRITABLE},
-    {{"backend", "grant table where a read-only page is to appear", "the device fails", 1,
-      SVQ_ERR_APERTURE},
-     WHOLE,
-     occupied,
-     READ_ONLY},
-    {{"backend", "the window of a device of dom0", REFUSED, 0, 0}, WHOLE, foreign_window, 0},
-    {{"backend", "the window of a device of another backend", REFUSED, 0, 0},
-     WHOLE,
-     foreign_window,
-     1},
-    {{"backend", "the window of a device that is not there", REFUSED, 0, 0},
-     WHOLE,
-     foreign_window,
-     2},
-    {{"backend", "the window of a device beyond all", REFUSED, 0, 0}, WHOLE, foreign_window, 3},
-    {{"backend", "the window of the guest's other device", REFUSED, 0, 0}, WHOLE, others_window, 0},
-    {{"backend", "a frame behind the window", REFUSED, 0, 0}, WHOLE, frame_beyond, 0},
-    {{"backend", "a frame far behind the window", REFUSED, 0, 0}, WHOLE, frame_beyond, 1},
-    {{"backend", "the window in place of a page in flight", REFUSED, 0, 0},
-     WHOLE,
-     window_over_page,
-     0},
-    {{"backend", "the mailbox moved, and back", "it is in one place at a time", 0, 0},
-     WHOLE,
-     window_moves,
-     0},
-    {{"backend", "the guest's page by a foreign mapping", REFUSED, 0, 0}, WHOLE, map_foreign, 0},
-    {{"backend", "its device's statistics by domctl", REFUSED, 0, 0}, WHOLE, domctl, 4},
-    {{"backend", "its device's end by domctl", REFUSED, 0, 0}, WHOLE, domctl, 2},
-    {{"backend", "binds to the control channel again", REFUSED, 0, 0}, WHOLE, bind, 0},
-    {{"backend", "binds to a queue's channel again", REFUSED, 0, 0}, WHOLE, bind, 1},
-    {{"backend", "20000 notifications of the queue", "the request is served", 0, 0},
-     WHOLE,
-     storm,
-     1},
-    {{"backend", "20000 notifications of the control channel", "the request is served", 0, 0},
-     WHOLE,
-     storm,
-     0},
+    H_HARMLESS("writable page as vcpu_info", REFUSED, H_WHOLE, vcpu_info, WRITABLE),
+    H_HARMLESS("read-only page as vcpu_info", REFUSED, H_WHOLE, vcpu_info, READ_ONLY),
+    H_HARMLESS("page of no request as vcpu_info", REFUSED, H_WHOLE, vcpu_info, UNGRANTED),
+    H_HARMLESS("shadow descriptors as vcpu_info", REFUSED, H_WHOLE, vcpu_info, SHADOW_DESC),
+    H_HARMLESS("shadow used ring as vcpu_info", REFUSED, H_WHOLE, vcpu_info, SHADOW_USED),
+    H_HARMLESS("writable page as FIFO control block", REFUSED, H_WHOLE, fifo_control, WRITABLE),
+    H_HARMLESS("read-only page as FIFO control block", REFUSED, H_WHOLE, fifo_control, READ_ONLY),
+    H_HARMLESS("info page as FIFO control block", REFUSED, H_WHOLE, fifo_control, INFO_PAGE),
+    H_HARMLESS("writable page as FIFO event array", REFUSED, H_WHOLE, fifo_array, WRITABLE),
+    H_HARMLESS("shadow descriptors as FIFO event array", REFUSED, H_WHOLE, fifo_array, SHADOW_DESC),
+    H_HARMLESS("writable page as runstate area, by address", REFUSED, H_WHOLE, runstate_phys,
+               WRITABLE),
+    H_HARMLESS("writable page as runstate area", "nothing is written once it is returned", H_LINGER,
+               runstate, WRITABLE),
+    H_HARMLESS("read-only page as runstate area", "nothing is written", H_WHOLE, runstate,
+               READ_ONLY),
+    H_HARMLESS("shadow descriptors as runstate area", "nothing is written", H_WHOLE, runstate,
+               SHADOW_DESC),
+    H_HARMLESS("grant copy into a read-only page", REFUSED, H_WHOLE, copy_to, READ_ONLY),
+    H_HARMLESS("grant copy into the shadow descriptors", REFUSED, H_WHOLE, copy_to, SHADOW_DESC),
+    H_HARMLESS("grant copy into a page of no request", REFUSED, H_WHOLE, copy_to, UNGRANTED),
+    H_HARMLESS("grant copy from a page of no request", REFUSED, H_WHOLE, copy_from, UNGRANTED),
+    H_HARMLESS("removes a writable page in flight", "the request is served", H_WHOLE, removed,
+               WRITABLE),
+    H_HARMLESS("removes a read-only page in flight", "the request is served", H_WHOLE, removed,
+               READ_ONLY),
+    H_HARMLESS("gives a page in flight to Xen as its own", REFUSED, H_WHOLE, decreased, WRITABLE),
+    H_HARMLESS("grant table in place of a page in flight",
+               "the request is served, the grant table stays", H_WHOLE, replaced, WRITABLE),
+    H_HARMLESS("grant table in place of a read-only page in flight",
+               "the request is served, the grant table stays", H_WHOLE, replaced, READ_ONLY),
+    H_FAILING("own memory where a writable page is to appear", "the device fails", 1,
+              SVQ_ERR_APERTURE, H_WHOLE, occupied, WRITABLE),
+    H_FAILING("grant table where a read-only page is to appear", "the device fails", 1,
+              SVQ_ERR_APERTURE, H_WHOLE, occupied, READ_ONLY),
+    H_HARMLESS("the window of a device of dom0", REFUSED, H_WHOLE, foreign_window, 0),
+    H_HARMLESS("the window of a device of another backend", REFUSED, H_WHOLE, foreign_window, 1),
+    H_HARMLESS("the window of a device that is not there", REFUSED, H_WHOLE, foreign_window, 2),
+    H_HARMLESS("the window of a device beyond all", REFUSED, H_WHOLE, foreign_window, 3),
+    H_HARMLESS("the window of the guest's other device", REFUSED, H_WHOLE, others_window, 0),
+    H_HARMLESS("a frame behind the window", REFUSED, H_WHOLE, frame_beyond, 0),
+    H_HARMLESS("a frame far behind the window", REFUSED, H_WHOLE, frame_beyond, 1),
+    H_HARMLESS("the window in place of a page in flight", REFUSED, H_WHOLE, window_over_page, 0),
+    H_HARMLESS("the mailbox moved, and back", "it is in one place at a time", H_WHOLE, window_moves,
+               0),
+    H_HARMLESS("the guest's page by a foreign mapping", REFUSED, H_WHOLE, map_foreign, 0),
+    H_HARMLESS("its device's statistics by domctl", REFUSED, H_WHOLE, domctl, 4),
+    H_HARMLESS("its device's end by domctl", REFUSED, H_WHOLE, domctl, 2),
+    H_HARMLESS("binds to the control channel again", REFUSED, H_WHOLE, bind, 0),
+    H_HARMLESS("binds to a queue's channel again", REFUSED, H_WHOLE, bind, 1),
+    H_HARMLESS("20000 notifications of the queue", "the request is served", H_WHOLE, storm, 1),
+    H_HARMLESS("20000 notifications of the control channel", "the request is served", H_WHOLE,
+               storm, 0),
 };
 
 void hostile_hypercalls(void)

@@ -9,22 +9,6 @@
 #define REFUSED "refused, the request is served"
 #define NOT_TAKEN "refused, the device takes a good description afterwards"
 
-#define READ1                                                                                      \
-    {                                                                                              \
-        .kind = PEER_DO_READ, .count = 1                                                           \
-    }
-#define IDLE                                                                                       \
-    {                                                                                              \
-        .kind = PEER_DO_WAIT, .count = 20000                                                       \
-    }
-
-static const char *serve(struct request *r)
-{
-    h_serve(r);
-    h_give_back(r, h_writable(r));
-    return h_must_serve(1);
-}
-
 /* ---- requests that make no sense while a request is in flight ---- */
 
 struct wrong {
@@ -66,7 +50,7 @@ static const char *wrong_request(const struct hostile_attack *a, struct request 
             w->request == VSH_REQ_QUEUE_ACK ? h_info->queue[0].generation : h_info->generation;
     error = h_mailbox_request(&m);
     attack_saw("reply %d", error);
-    why = serve(r);
+    why = h_finish(r);
     return error != w->error ? "the reply is not the one that is due" : why;
 }
 
@@ -191,8 +175,7 @@ static const char *description(const struct hostile_attack *a, struct request *r
 
 static const char *aperture(const struct hostile_attack *a, struct request *r)
 {
-    static const struct peer_order whole = {
-        .kind = PEER_DO_READ, .count = 1, .flags = PEER_WHOLE_PAGES};
+    static const struct peer_order whole = H_WHOLE;
     static uint8_t own[HPAGE] __attribute__((aligned(4096)));
     const char *why = to_idle();
     struct vsh_mailbox m = h_description();
@@ -292,7 +275,7 @@ static const char *unsent(const struct hostile_attack *a, struct request *r)
     attack_saw("replies: %u", h_info->reply_seq - reply);
     h_mailbox->request_seq = reply;
     __sync_synchronize();
-    return h_info->reply_seq != reply ? "it was carried out" : serve(r);
+    return h_info->reply_seq != reply ? "it was carried out" : h_finish(r);
 }
 
 static const char *stale(const struct hostile_attack *a, struct request *r)
@@ -304,7 +287,7 @@ static const char *stale(const struct hostile_attack *a, struct request *r)
     for (unsigned int i = 0; i < 100; i++)
         h_tell_control();
     h_pause_ms(50);
-    return h_info->reply_seq != reply ? "it was carried out" : serve(r);
+    return h_info->reply_seq != reply ? "it was carried out" : h_finish(r);
 }
 
 static const char *garbage(const struct hostile_attack *a, struct request *r)
@@ -322,7 +305,7 @@ static const char *garbage(const struct hostile_attack *a, struct request *r)
     for (i = 0; i < 1000 && h_info->reply_seq != seq + 1; i++)
         h_pause_ms(1);
     attack_saw("reply %d", h_info->reply_error);
-    return h_info->reply_error != VSH_ERR_REQUEST ? "it is not refused" : serve(r);
+    return h_info->reply_error != VSH_ERR_REQUEST ? "it is not refused" : h_finish(r);
 }
 
 /* ---- values that change while Xen reads them ---- */
@@ -375,7 +358,7 @@ static const char *config_race(const struct hostile_attack *a, struct request *r
     }
     end_flipping(thread);
     attack_saw("%u taken, %u refused, %u else", taken, refused, other);
-    why = serve(r);
+    why = h_finish(r);
     return other ? "a reply that cannot be" : why;
 }
 
@@ -413,14 +396,9 @@ static const char *attach_race(const struct hostile_attack *a, struct request *r
     return other ? "a reply that cannot be" : why;
 }
 
-#define WRONG(name, arg)                                                                           \
-    {                                                                                              \
-        {"backend", "mailbox: " name, REFUSED, 0, 0}, READ1, wrong_request, arg                    \
-    }
+#define WRONG(name, arg) H_HARMLESS("mailbox: " name, REFUSED, H_READS(1), wrong_request, arg)
 #define BAD(name, arg)                                                                             \
-    {                                                                                              \
-        {"backend", "mailbox: " name, NOT_TAKEN, 1, SVQ_ERR_BACKEND_GONE}, IDLE, description, arg  \
-    }
+    H_FAILING("mailbox: " name, NOT_TAKEN, 1, SVQ_ERR_BACKEND_GONE, H_WAIT(20000), description, arg)
 
 static const struct hostile_attack attacks[] = {
     WRONG("no request", 0),
@@ -450,62 +428,29 @@ static const struct hostile_attack attacks[] = {
     BAD("aperture that ends beyond all addresses", APERTURE_BEYOND),
     BAD("aperture that wraps around", APERTURE_WRAPS),
     BAD("aperture at the last gfn", APERTURE_OF_ONES),
-    {{"backend", "mailbox: aperture in its own RAM", "the device fails, the RAM stays", ATTACK_ANY,
-      SVQ_ERR_APERTURE},
-     IDLE,
-     aperture,
-     0},
-    {{"backend", "mailbox: attaches while a request is in flight", "the device fails", 1,
-      SVQ_ERR_BACKEND_GONE},
-     READ1,
-     attach_in_use,
-     0},
-    {{"backend", "mailbox: detaches while a request is in flight", "the device fails", 1,
-      SVQ_ERR_BACKEND_GONE},
-     {.kind = PEER_DO_READ, .count = 1, .flags = PEER_WHOLE_PAGES},
-     detach_in_flight,
-     0},
-    {{"backend", "mailbox: attaches and detaches 30 times", "the device works afterwards",
-      ATTACK_ANY, SVQ_ERR_BACKEND_GONE},
-     IDLE,
-     come_and_go,
-     30},
-    {{"backend", "mailbox: a request without a notification", "ignored, the request is served", 0,
-      0},
-     READ1,
-     unsent,
-     0},
-    {{"backend", "mailbox: 100 notifications without a request", "ignored, the request is served",
-      0, 0},
-     READ1,
-     stale,
-     0},
-    {{"backend", "mailbox: garbage", REFUSED, 0, 0}, READ1, garbage, 0},
-    {{"backend", "mailbox: length of the config changes while it is read",
-      "taken or refused, the request is served", 0, 0},
-     READ1,
-     config_race,
-     0xffffffffu},
-    {{"backend", "mailbox: number of queues changes while it is read", "taken or refused",
-      ATTACK_ANY, SVQ_ERR_BACKEND_GONE},
-     IDLE,
-     attach_race,
-     RACE_QUEUES},
-    {{"backend", "mailbox: queue size changes while it is read", "taken or refused", ATTACK_ANY,
-      SVQ_ERR_BACKEND_GONE},
-     IDLE,
-     attach_race,
-     RACE_SIZE},
-    {{"backend", "mailbox: length of the config space changes while it is read", "taken or refused",
-      ATTACK_ANY, SVQ_ERR_BACKEND_GONE},
-     IDLE,
-     attach_race,
-     RACE_CONFIG},
-    {{"backend", "mailbox: device type changes while it is read", "taken or refused", ATTACK_ANY,
-      SVQ_ERR_BACKEND_GONE},
-     IDLE,
-     attach_race,
-     RACE_TYPE},
+    H_FAILING("mailbox: aperture in its own RAM", "the device fails, the RAM stays", ATTACK_ANY,
+              SVQ_ERR_APERTURE, H_WAIT(20000), aperture, 0),
+    H_FAILING("mailbox: attaches while a request is in flight", "the device fails", 1,
+              SVQ_ERR_BACKEND_GONE, H_READS(1), attach_in_use, 0),
+    H_FAILING("mailbox: detaches while a request is in flight", "the device fails", 1,
+              SVQ_ERR_BACKEND_GONE, H_WHOLE, detach_in_flight, 0),
+    H_FAILING("mailbox: attaches and detaches 30 times", "the device works afterwards", ATTACK_ANY,
+              SVQ_ERR_BACKEND_GONE, H_WAIT(20000), come_and_go, 30),
+    H_HARMLESS("mailbox: a request without a notification", "ignored, the request is served",
+               H_READS(1), unsent, 0),
+    H_HARMLESS("mailbox: 100 notifications without a request", "ignored, the request is served",
+               H_READS(1), stale, 0),
+    H_HARMLESS("mailbox: garbage", REFUSED, H_READS(1), garbage, 0),
+    H_HARMLESS("mailbox: length of the config changes while it is read",
+               "taken or refused, the request is served", H_READS(1), config_race, 0xffffffffu),
+    H_FAILING("mailbox: number of queues changes while it is read", "taken or refused", ATTACK_ANY,
+              SVQ_ERR_BACKEND_GONE, H_WAIT(20000), attach_race, RACE_QUEUES),
+    H_FAILING("mailbox: queue size changes while it is read", "taken or refused", ATTACK_ANY,
+              SVQ_ERR_BACKEND_GONE, H_WAIT(20000), attach_race, RACE_SIZE),
+    H_FAILING("mailbox: length of the config space changes while it is read", "taken or refused",
+              ATTACK_ANY, SVQ_ERR_BACKEND_GONE, H_WAIT(20000), attach_race, RACE_CONFIG),
+    H_FAILING("mailbox: device type changes while it is read", "taken or refused", ATTACK_ANY,
+              SVQ_ERR_BACKEND_GONE, H_WAIT(20000), attach_race, RACE_TYPE),
 };
 
 void hostile_mailbox(void)

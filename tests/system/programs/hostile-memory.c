@@ -12,33 +12,12 @@
 #define FAULTS "each access faults, the request is served"
 #define EFAULTS "the system call fails with EFAULT, the request is served"
 
-#define WHOLE                                                                                      \
-    {                                                                                              \
-        .kind = PEER_DO_READ, .count = 1, .flags = PEER_WHOLE_PAGES                                \
-    }
-#define LINGER                                                                                     \
-    {                                                                                              \
-        .kind = PEER_DO_READ, .count = 1, .flags = PEER_WHOLE_PAGES | PEER_LINGER                  \
-    }
-#define PART                                                                                       \
-    {                                                                                              \
-        .kind = PEER_DO_READ, .count = 1                                                           \
-    }
-
 /* Pages of the aperture that are tried beside those of the request. */
 #define TRIES 2048u
 
 static volatile uint8_t *das(uint64_t addr)
 {
     return h_at(addr & ~(uint64_t)(HPAGE - 1));
-}
-
-static const char *serve(struct request *r)
-{
-    if (!h_serve(r))
-        return "what is granted cannot be written";
-    h_give_back(r, h_writable(r));
-    return h_must_serve(1);
 }
 
 /* ---- the window ---- */
@@ -68,7 +47,7 @@ static const char *write_window(const struct hostile_attack *a, struct request *
     for (unsigned int i = 0; i < HPAGE; i += 64, tried++)
         done += h_can_write(p + i, 0xff);
     attack_saw("%u of %u writes done", done, tried);
-    return done ? "it can be written" : serve(r);
+    return done ? "it can be written" : h_finish(r);
 }
 
 /* Zeroes a block of the cache: a write that is none for a compiler. */
@@ -94,7 +73,7 @@ static const char *write_then_read(const struct hostile_attack *a, struct reques
     for (unsigned int i = 0; i < HPAGE; i++)
         if (before[i] != p[i])
             return "it has changed";
-    return serve(r);
+    return h_finish(r);
 }
 
 /* read() into a page, by the kernel. */
@@ -126,7 +105,7 @@ static const char *kernel_window(const struct hostile_attack *a, struct request 
     int error = kernel_writes(window_part(a->arg));
 
     attack_saw("read() into it: error %d", error);
-    return error != EFAULT ? "it did not fail with EFAULT" : serve(r);
+    return error != EFAULT ? "it did not fail with EFAULT" : h_finish(r);
 }
 
 /* ---- the aperture ---- */
@@ -143,7 +122,7 @@ static const char *write_read_only(const struct hostile_attack *a, struct reques
     for (unsigned int i = 0; i < HPAGE; i += 64)
         done += h_can_write(p + i, 0xff);
     attack_saw("%u of %u writes done", done, HPAGE / 64);
-    return done ? "it can be written" : serve(r);
+    return done ? "it can be written" : h_finish(r);
 }
 
 static const char *kernel_read_only(const struct hostile_attack *a, struct request *r)
@@ -152,7 +131,7 @@ static const char *kernel_read_only(const struct hostile_attack *a, struct reque
 
     (void)a;
     attack_saw("read() into it: error %d", error);
-    return error != EFAULT ? "it did not fail with EFAULT" : serve(r);
+    return error != EFAULT ? "it did not fail with EFAULT" : h_finish(r);
 }
 
 /* A page of the guest's, and not of the window. */
@@ -185,7 +164,7 @@ static const char *others(const struct hostile_attack *a, struct request *r)
         seen += a->arg ? h_can_write(p + i % HPAGE, 0xff) : h_can_read(p + i % HPAGE, &val);
     }
     attack_saw("%u of %u pages", seen, tried);
-    return seen ? "a page that no request has is there" : serve(r);
+    return seen ? "a page that no request has is there" : h_finish(r);
 }
 
 static const char *neighbours(const struct hostile_attack *a, struct request *r)
@@ -203,7 +182,7 @@ static const char *neighbours(const struct hostile_attack *a, struct request *r)
         }
     }
     attack_saw("%u pages", seen);
-    return seen ? "a neighbour of a buffer's page is there" : serve(r);
+    return seen ? "a neighbour of a buffer's page is there" : h_finish(r);
 }
 
 static const char *kernel_other(const struct hostile_attack *a, struct request *r)
@@ -215,7 +194,7 @@ static const char *kernel_other(const struct hostile_attack *a, struct request *
         p += HPAGE;
     error = a->arg ? kernel_writes(p) : kernel_reads(p);
     attack_saw("error %d", error);
-    return error != EFAULT ? "it did not fail with EFAULT" : serve(r);
+    return error != EFAULT ? "it did not fail with EFAULT" : h_finish(r);
 }
 
 /* What was granted, after the driver has it back. */
@@ -229,7 +208,7 @@ static const char *afterwards(const struct hostile_attack *a, struct request *r)
     for (i = 0; i < r->nr; i++)
         if (in_aperture(r->desc[i].addr) && granted < 3)
             p[granted++] = h_at(r->desc[i].addr);
-    why = serve(r);
+    why = h_finish(r);
     for (i = 0; i < granted; i++)
         seen += a->arg ? h_can_write(p[i], 0xff) : h_can_read(p[i], &val);
     attack_saw("%u of %u pages", seen, granted);
@@ -284,7 +263,7 @@ static const char *guards(const struct hostile_attack *a, struct request *r)
     for (uint64_t off = 0; off < h_window.size; off += HPAGE)
         seen += guards_in(h_window.va + off);
     attack_saw("%u guard bytes", seen);
-    return seen ? "what lies beside a buffer can be read" : serve(r);
+    return seen ? "what lies beside a buffer can be read" : h_finish(r);
 }
 
 static const char *write_guards(const struct hostile_attack *a, struct request *r)
@@ -296,77 +275,45 @@ static const char *write_guards(const struct hostile_attack *a, struct request *
         h_can_write(p - 64 + k, 0xff);
         h_can_write(p + r->desc[1].len + k, 0xff);
     }
-    return serve(r);
+    return h_finish(r);
 }
 
 static const struct hostile_attack attacks[] = {
-    {{"backend", "writes to the info page", FAULTS, 0, 0}, PART, write_window, INFO},
-    {{"backend", "writes to the shadow descriptors", FAULTS, 0, 0}, PART, write_window, DESC},
-    {{"backend", "writes to the shadow available ring", FAULTS, 0, 0}, PART, write_window, AVAIL},
-    {{"backend", "writes to the shadow indirect tables", FAULTS, 0, 0}, PART, write_window, TABLES},
-    {{"backend", "rewrites the shadow descriptors with what is there", FAULTS, 0, 0},
-     PART,
-     write_then_read,
-     DESC},
-    {{"backend", "has its kernel write to the info page", EFAULTS, 0, 0},
-     PART,
-     kernel_window,
-     INFO},
-    {{"backend", "has its kernel write to the shadow descriptors", EFAULTS, 0, 0},
-     PART,
-     kernel_window,
-     DESC},
-    {{"backend", "has its kernel write to the shadow available ring", EFAULTS, 0, 0},
-     PART,
-     kernel_window,
-     AVAIL},
-    {{"backend", "writes to a page that is granted to be read", FAULTS, 0, 0},
-     WHOLE,
-     write_read_only,
-     0},
-    {{"backend", "has its kernel write to a page that is granted to be read", EFAULTS, 0, 0},
-     WHOLE,
-     kernel_read_only,
-     0},
-    {{"backend", "reads 2048 pages of no request", FAULTS, 0, 0}, WHOLE, others, 0},
-    {{"backend", "writes 2048 pages of no request", FAULTS, 0, 0}, WHOLE, others, 1},
-    {{"backend", "reads the neighbours of granted pages", FAULTS, 0, 0}, WHOLE, neighbours, 0},
-    {{"backend", "has its kernel read a page of no request", EFAULTS, 0, 0},
-     WHOLE,
-     kernel_other,
-     0},
-    {{"backend", "has its kernel write a page of no request", EFAULTS, 0, 0},
-     WHOLE,
-     kernel_other,
-     1},
-    {{"backend", "reads what was granted, after its return", FAULTS, 0, 0}, LINGER, afterwards, 0},
-    {{"backend", "writes what was granted, after its return", FAULTS, 0, 0}, LINGER, afterwards, 1},
-    {{"backend", "writes to a page while it is taken back", "faults once it is taken back", 0, 0},
-     LINGER,
-     until_it_faults,
-     0},
+    H_HARMLESS("writes to the info page", FAULTS, H_READS(1), write_window, INFO),
+    H_HARMLESS("writes to the shadow descriptors", FAULTS, H_READS(1), write_window, DESC),
+    H_HARMLESS("writes to the shadow available ring", FAULTS, H_READS(1), write_window, AVAIL),
+    H_HARMLESS("writes to the shadow indirect tables", FAULTS, H_READS(1), write_window, TABLES),
+    H_HARMLESS("rewrites the shadow descriptors with what is there", FAULTS, H_READS(1),
+               write_then_read, DESC),
+    H_HARMLESS("has its kernel write to the info page", EFAULTS, H_READS(1), kernel_window, INFO),
+    H_HARMLESS("has its kernel write to the shadow descriptors", EFAULTS, H_READS(1), kernel_window,
+               DESC),
+    H_HARMLESS("has its kernel write to the shadow available ring", EFAULTS, H_READS(1),
+               kernel_window, AVAIL),
+    H_HARMLESS("writes to a page that is granted to be read", FAULTS, H_WHOLE, write_read_only, 0),
+    H_HARMLESS("has its kernel write to a page that is granted to be read", EFAULTS, H_WHOLE,
+               kernel_read_only, 0),
+    H_HARMLESS("reads 2048 pages of no request", FAULTS, H_WHOLE, others, 0),
+    H_HARMLESS("writes 2048 pages of no request", FAULTS, H_WHOLE, others, 1),
+    H_HARMLESS("reads the neighbours of granted pages", FAULTS, H_WHOLE, neighbours, 0),
+    H_HARMLESS("has its kernel read a page of no request", EFAULTS, H_WHOLE, kernel_other, 0),
+    H_HARMLESS("has its kernel write a page of no request", EFAULTS, H_WHOLE, kernel_other, 1),
+    H_HARMLESS("reads what was granted, after its return", FAULTS, H_LINGER, afterwards, 0),
+    H_HARMLESS("writes what was granted, after its return", FAULTS, H_LINGER, afterwards, 1),
+    H_HARMLESS("writes to a page while it is taken back", "faults once it is taken back", H_LINGER,
+               until_it_faults, 0),
 };
 
 /* What the policy "grant" does not promise: a buffer's page is its own. */
 static const struct hostile_attack exact[] = {
-    {{"backend", "reads what lies beside buffers in their pages", "no guard byte is seen", 0, 0},
-     PART,
-     guards,
-     0},
-    {{"backend", "writes to the bounce page of a buffer that it is to read", FAULTS, 0, 0},
-     PART,
-     write_read_only,
-     0},
-    {{"backend", "has its kernel write to the bounce page of a buffer that it is to read", EFAULTS,
-      0, 0},
-     PART,
-     kernel_read_only,
-     0},
-    {{"backend", "writes what lies beside buffers in their pages", "no guard byte is changed", 0,
-      0},
-     PART,
-     write_guards,
-     0},
+    H_HARMLESS("reads what lies beside buffers in their pages", "no guard byte is seen", H_READS(1),
+               guards, 0),
+    H_HARMLESS("writes to the bounce page of a buffer that it is to read", FAULTS, H_READS(1),
+               write_read_only, 0),
+    H_HARMLESS("has its kernel write to the bounce page of a buffer that it is to read", EFAULTS,
+               H_READS(1), kernel_read_only, 0),
+    H_HARMLESS("writes what lies beside buffers in their pages", "no guard byte is changed",
+               H_READS(1), write_guards, 0),
 };
 
 void hostile_memory(void)

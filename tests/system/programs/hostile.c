@@ -556,6 +556,14 @@ const char *h_must_serve(unsigned int n)
     return h_seen_served(n);
 }
 
+const char *h_finish(const struct request *r)
+{
+    if (!h_serve(r))
+        return "what is granted cannot be written";
+    h_give_back(r, h_writable(r));
+    return h_must_serve(1);
+}
+
 void h_attack(const struct hostile_attack *a)
 {
     struct request r[PEER_MAX_READS];

@@ -97,6 +97,8 @@ const char *h_seen_untouched(void);
 const char *h_must_fail(uint32_t generation);
 const char *h_must_serve(unsigned int n);
 const char *h_must_return(unsigned int n); /* whatever is in it */
+/* Serves this one, as a good device would, and h_must_serve(1). */
+const char *h_finish(const struct request *r);
 
 /* One attack: what is done with a round, and how it is judged. */
 struct hostile_attack {
@@ -105,6 +107,41 @@ struct hostile_attack {
     const char *(*run)(const struct hostile_attack *a, struct request *r);
     unsigned int arg;
 };
+
+/*
+ * Orders: requests at once; one with pages of its own, which may be used again at once; one with
+ * nothing to write but its status; none.
+ */
+#define H_READS(n)                                                                                 \
+    {                                                                                              \
+        .kind = PEER_DO_READ, .count = (n)                                                         \
+    }
+#define H_WHOLE                                                                                    \
+    {                                                                                              \
+        .kind = PEER_DO_READ, .count = 1, .flags = PEER_WHOLE_PAGES                                \
+    }
+#define H_LINGER                                                                                   \
+    {                                                                                              \
+        .kind = PEER_DO_READ, .count = 1, .flags = PEER_WHOLE_PAGES | PEER_LINGER                  \
+    }
+#define H_NO_DATA                                                                                  \
+    {                                                                                              \
+        .kind = PEER_DO_READ, .count = 1, .flags = PEER_NO_DATA                                    \
+    }
+#define H_WAIT(ms)                                                                                 \
+    {                                                                                              \
+        .kind = PEER_DO_WAIT, .count = (ms)                                                        \
+    }
+
+/* Attacks of the backend: those that do not fail the device, and those that do. */
+#define H_HARMLESS(name, expected, order, run, arg)                                                \
+    {                                                                                              \
+        {"backend", name, expected, 0, 0}, order, run, arg                                         \
+    }
+#define H_FAILING(name, expected, failures, error, order, run, arg)                                \
+    {                                                                                              \
+        {"backend", name, expected, failures, error}, order, run, arg                              \
+    }
 
 /* Runs it, with as many requests at hand as the order makes, and reports. */
 void h_attack(const struct hostile_attack *a);
