@@ -5,12 +5,11 @@
  * the bytes that the driver sent, the driver gets the bytes that the device wrote,
  * and nothing around them changes.
  */
-#include <stdio.h>
-
 #include "backend.h"
 #include "driver.h"
 #include "ring.h"
 #include "rnd.h"
+#include "seeds.h"
 
 #define SEEDS 48u
 #define STEPS 400u
@@ -28,11 +27,6 @@ struct request {
     struct ring_buf buf[MAX_BUFS];
     unsigned int nr;
     uint32_t number, out, in, written; /* bytes */
-};
-
-struct seed {
-    unsigned int number;
-    char name[32];
 };
 
 static struct request request[SIZE];
@@ -342,19 +336,8 @@ static void seeds_got_somewhere(void **state)
 
 int main(int argc, char **argv)
 {
-    static struct seed seeds[SEEDS];
-    static struct CMUnitTest tests[SEEDS + 1];
-    unsigned int i;
+    static const char *const kinds[] = {"seed"};
 
-    for (i = 0; i < SEEDS; i++) {
-        seeds[i].number = i;
-        snprintf(seeds[i].name, sizeof(seeds[i].name), "seed_%u", i);
-        tests[i] = (struct CMUnitTest){seeds[i].name, run_seed, NULL, env_test_cleanup, &seeds[i]};
-    }
-    /* It looks back at all seeds, so there is no running it alone. */
-    tests[i] = (struct CMUnitTest){"seeds_got_somewhere", seeds_got_somewhere, NULL, NULL, NULL};
-
-    if (argc > 1)
-        cmocka_set_test_filter(argv[1]);
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return seeds_main(argc, argv, kinds, COUNT(kinds), SEEDS, run_seed,
+                      (struct CMUnitTest)cmocka_unit_test(seeds_got_somewhere));
 }

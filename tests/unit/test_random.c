@@ -8,11 +8,10 @@
  * hostile: whatever anyone does, nothing is visible that must not be, no
  * reference is lost, and the device can always be made to work again.
  */
-#include <stdio.h>
-
 #include "backend.h"
 #include "driver.h"
 #include "rnd.h"
+#include "seeds.h"
 
 #define SEEDS 40u
 #define STEPS 4000u
@@ -26,19 +25,12 @@
 
 enum kind { HONEST, TIGHT, HOSTILE, KINDS };
 
-struct seed {
-    unsigned int number;
-    enum kind kind;
-    char name[32];
-};
-
 /* What the driver and the backend know. */
 static bool offered[QUEUES][SIZE];
 static unsigned int held[QUEUES][SIZE], nr_held[QUEUES];
 static bool was_running, tight;
 static unsigned int completed, waited;
-static uint64_t errors_seen; /* over all hostile seeds */
-static unsigned int completed_hostile;
+static unsigned int completed_hostile; /* over all hostile seeds */
 
 /* The device has just started: both sides begin anew. */
 static void watch_start(void)
@@ -425,7 +417,6 @@ static void reap_hostile(unsigned int q)
 static void hostile(void)
 {
     unsigned int i, q;
-    uint32_t failures = 0;
 
     env->on_read = flip;
     for (i = 0; i < STEPS; i++) {
@@ -454,10 +445,7 @@ static void hostile(void)
             step_run();
         watch_start();
 
-        if (env->dev.failures != failures) {
-            failures = env->dev.failures;
-            errors_seen |= 1ULL << env->dev.last_error;
-        }
+        seeds_see_failure();
         if (one_in(200)) {
             env_run();
             if (!env->dev.pages.nr_mapped)
@@ -524,33 +512,16 @@ static void hostile_seeds_got_somewhere(void **state)
         SVQ_ERR_ADDR,       SVQ_ERR_PAGE,        SVQ_ERR_USED_IDX,     SVQ_ERR_USED_ID,
         SVQ_ERR_APERTURE,   SVQ_ERR_BACKEND_MEM, SVQ_ERR_BACKEND_GONE, SVQ_ERR_REVOKED,
     };
-    unsigned int i;
 
     (void)state;
-    for (i = 0; i < COUNT(wanted); i++)
-        if (!(errors_seen & (1ULL << wanted[i])))
-            fail_msg("no seed met '%s'", svq_error_text(wanted[i]));
+    seeds_expect_failures(wanted, COUNT(wanted));
     assert_true(completed_hostile > SEEDS * 20);
 }
 
 int main(int argc, char **argv)
 {
-    static const char *const names[KINDS] = {"honest", "tight", "hostile"};
-    static struct seed seeds[KINDS * SEEDS];
-    static struct CMUnitTest tests[KINDS * SEEDS + 1];
-    unsigned int i;
+    static const char *const kinds[KINDS] = {"honest_seed", "tight_seed", "hostile_seed"};
 
-    for (i = 0; i < KINDS * SEEDS; i++) {
-        seeds[i].number = i;
-        seeds[i].kind = (enum kind)(i / SEEDS);
-        snprintf(seeds[i].name, sizeof(seeds[i].name), "%s_seed_%u", names[seeds[i].kind], i);
-        tests[i] = (struct CMUnitTest){seeds[i].name, run_seed, NULL, env_test_cleanup, &seeds[i]};
-    }
-    /* It looks back at all seeds, so there is no running it alone. */
-    tests[i] = (struct CMUnitTest){"hostile_seeds_got_somewhere", hostile_seeds_got_somewhere, NULL,
-                                   NULL, NULL};
-
-    if (argc > 1)
-        cmocka_set_test_filter(argv[1]);
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return seeds_main(argc, argv, kinds, KINDS, SEEDS, run_seed,
+                      (struct CMUnitTest)cmocka_unit_test(hostile_seeds_got_somewhere));
 }

@@ -5,12 +5,11 @@
  * others go on.  Like test_random.c, which has split rings without them, and
  * more of what goes wrong around a device.
  */
-#include <stdio.h>
-
 #include "backend.h"
 #include "driver.h"
 #include "ring.h"
 #include "rnd.h"
+#include "seeds.h"
 
 #define SEEDS 60u
 #define STEPS 3000u
@@ -24,13 +23,8 @@
 #define IND SVQ_DESC_F_INDIRECT
 #define BIT(n) (1ULL << (n))
 
-struct seed {
-    unsigned int number;
-    bool hostile;
-    char name[32];
-};
+enum kind { HONEST, HOSTILE, KINDS };
 
-static uint64_t errors_seen;
 static bool remap;
 static unsigned int resets_seen, completed_all, remapped_all, refused_all;
 
@@ -540,7 +534,6 @@ static void revive(unsigned int q)
 
 static void hostile(void)
 {
-    uint32_t failures = 0;
     unsigned int i, q;
 
     env->on_read = flip;
@@ -573,10 +566,7 @@ static void hostile(void)
         }
         watch();
 
-        if (env->dev.failures != failures) {
-            failures = env->dev.failures;
-            errors_seen |= BIT(env->dev.last_error);
-        }
+        seeds_see_failure();
         if (one_in(200)) {
             env_run();
             watch();
@@ -634,7 +624,7 @@ static void run_seed(void **state)
     for (q = 0; q < QUEUES; q++)
         be_start(q);
     watch();
-    if (s->hostile)
+    if (s->kind == HOSTILE)
         hostile();
     else
         honest();
@@ -653,12 +643,9 @@ static void seeds_got_somewhere(void **state)
         SVQ_ERR_USED_IDX,   SVQ_ERR_USED_ID,     SVQ_ERR_BACKEND_MEM, SVQ_ERR_BACKEND_GONE,
         SVQ_ERR_TABLE_PAGE, SVQ_ERR_TABLE_WRITE,
     };
-    unsigned int i;
 
     (void)state;
-    for (i = 0; i < COUNT(wanted); i++)
-        if (!(errors_seen & BIT(wanted[i])))
-            fail_msg("no seed met '%s'", svq_error_text(wanted[i]));
+    seeds_expect_failures(wanted, COUNT(wanted));
     assert_true(resets_seen > SEEDS * 20);
     assert_true(completed_all > SEEDS * 100);
     assert_in_range(remapped_all, SEEDS * 15, ~0U);
@@ -667,21 +654,8 @@ static void seeds_got_somewhere(void **state)
 
 int main(int argc, char **argv)
 {
-    static struct seed seeds[2 * SEEDS];
-    static struct CMUnitTest tests[2 * SEEDS + 1];
-    unsigned int i;
+    static const char *const kinds[KINDS] = {"honest_seed", "hostile_seed"};
 
-    for (i = 0; i < 2 * SEEDS; i++) {
-        seeds[i].number = i;
-        seeds[i].hostile = i >= SEEDS;
-        snprintf(seeds[i].name, sizeof(seeds[i].name), "%s_%u",
-                 seeds[i].hostile ? "hostile_seed" : "honest_seed", i);
-        tests[i] = (struct CMUnitTest){seeds[i].name, run_seed, NULL, env_test_cleanup, &seeds[i]};
-    }
-    /* It looks back at all seeds, so there is no running it alone. */
-    tests[i] = (struct CMUnitTest){"seeds_got_somewhere", seeds_got_somewhere, NULL, NULL, NULL};
-
-    if (argc > 1)
-        cmocka_set_test_filter(argv[1]);
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return seeds_main(argc, argv, kinds, KINDS, SEEDS, run_seed,
+                      (struct CMUnitTest)cmocka_unit_test(seeds_got_somewhere));
 }
