@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 /* A hostile backend: what it writes into the mailbox. */
-#include <pthread.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -310,41 +309,12 @@ static const char *garbage(const struct hostile_attack *a, struct request *r)
 
 /* ---- values that change while Xen reads them ---- */
 
-static volatile bool stop_flipping;
-static volatile uint32_t *flipped, flip_a, flip_b;
-
-static void *flip(void *arg)
-{
-    (void)arg;
-    while (!stop_flipping) {
-        *flipped = flip_a;
-        *flipped = flip_b;
-    }
-    return NULL;
-}
-
-static bool start_flipping(pthread_t *thread, volatile uint32_t *what, uint32_t a, uint32_t b)
-{
-    flipped = what;
-    flip_a = a;
-    flip_b = b;
-    stop_flipping = false;
-    return !pthread_create(thread, NULL, flip, NULL);
-}
-
-static void end_flipping(pthread_t thread)
-{
-    stop_flipping = true;
-    pthread_join(thread, NULL);
-}
-
 static const char *config_race(const struct hostile_attack *a, struct request *r)
 {
     unsigned int taken = 0, refused = 0, other = 0;
     const char *why;
-    pthread_t thread;
 
-    if (!start_flipping(&thread, &h_mailbox->config_len, a->arg, 64))
+    if (!h_flip(&h_mailbox->config_len, a->arg, 64))
         return "no thread";
     for (unsigned int i = 0; i < 200; i++) {
         struct vsh_mailbox m = h_description();
@@ -356,7 +326,7 @@ static const char *config_race(const struct hostile_attack *a, struct request *r
         refused += error == VSH_ERR_CONFIG;
         other += error && error != VSH_ERR_CONFIG;
     }
-    end_flipping(thread);
+    h_flip_end();
     attack_saw("%u taken, %u refused, %u else", taken, refused, other);
     why = h_finish(r);
     return other ? "a reply that cannot be" : why;
@@ -374,12 +344,11 @@ static const char *attach_race(const struct hostile_attack *a, struct request *r
     const int error[] = {VSH_ERR_QUEUES, VSH_ERR_QUEUE_SIZE, VSH_ERR_CONFIG, VSH_ERR_DEVICE_ID};
     unsigned int taken = 0, refused = 0, other = 0;
     const char *why = to_idle();
-    pthread_t thread;
 
     (void)r;
     if (why)
         return why;
-    if (!start_flipping(&thread, field[a->arg], bad[a->arg], good[a->arg]))
+    if (!h_flip(field[a->arg], bad[a->arg], good[a->arg]))
         return "no thread";
     for (unsigned int i = 0; i < 40; i++) {
         int ret = h_attach();
@@ -390,7 +359,7 @@ static const char *attach_race(const struct hostile_attack *a, struct request *r
         h_detach();
         h_wait_state(VSH_STATE_IDLE);
     }
-    end_flipping(thread);
+    h_flip_end();
     attack_saw("%u taken, %u refused, %u else", taken, refused, other);
     why = from_idle();
     return other ? "a reply that cannot be" : why;

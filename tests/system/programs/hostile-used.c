@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 /* A hostile backend: what it writes into the used ring. */
-#include <pthread.h>
 #include <string.h>
 
 #include "hostile.h"
@@ -233,41 +232,23 @@ static const char *while_resetting(const struct hostile_attack *a, struct reques
 
 /* ---- races ---- */
 
-static volatile bool stop_flipping;
-static volatile uint32_t *flipped, flip_a, flip_b;
-
-static void *flip(void *arg)
-{
-    (void)arg;
-    while (!stop_flipping) {
-        *flipped = flip_a;
-        *flipped = flip_b;
-    }
-    *flipped = flip_b;
-    return NULL;
-}
-
 /* An element changes while Xen reads it: it is one of the two, whichever. */
 static const char *race(const struct hostile_attack *a, struct request *r)
 {
     uint32_t generation = h_info->generation;
     uint16_t idx = h_used_idx();
-    pthread_t thread;
+    volatile uint32_t *val;
 
     h_serve(r);
     h_put_used(idx, r->head, h_writable(r));
-    flipped = (volatile uint32_t *)(h_used() + (a->arg ? SVQ_USED_LEN(idx % h_size())
-                                                       : SVQ_USED_ID(idx % h_size())));
-    flip_a = 0xfffffff0u;
-    flip_b = *flipped;
-    stop_flipping = false;
-    if (pthread_create(&thread, NULL, flip, NULL))
+    val = (volatile uint32_t *)(h_used() + (a->arg ? SVQ_USED_LEN(idx % h_size())
+                                                   : SVQ_USED_ID(idx % h_size())));
+    if (!h_flip(val, 0xfffffff0u, *val))
         return "no thread";
     h_set_used_idx((uint16_t)(idx + 1));
     h_tell();
     h_pause_ms(100);
-    stop_flipping = true;
-    pthread_join(thread, NULL);
+    h_flip_end();
     if (h_info->state != VSH_STATE_RUNNING) {
         attack_saw("it was caught");
         return h_must_fail(generation);

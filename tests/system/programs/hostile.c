@@ -5,6 +5,7 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stddef.h>
@@ -102,6 +103,37 @@ static bool copy_out(volatile uint8_t *to, const void *from, size_t len)
         if (!h_can_write(to + i, ((const uint8_t *)from)[i]))
             return false;
     return true;
+}
+
+/* ---- values that change while Xen reads them ---- */
+
+static pthread_t flipper;
+static volatile bool stop_flipping;
+static volatile uint32_t *flipped, flip_this, flip_that;
+
+static void *flip(void *arg)
+{
+    (void)arg;
+    while (!stop_flipping) {
+        *flipped = flip_this;
+        *flipped = flip_that;
+    }
+    return NULL;
+}
+
+bool h_flip(volatile uint32_t *val, uint32_t this, uint32_t that)
+{
+    flipped = val;
+    flip_this = this;
+    flip_that = that;
+    stop_flipping = false;
+    return !pthread_create(&flipper, NULL, flip, NULL);
+}
+
+void h_flip_end(void)
+{
+    stop_flipping = true;
+    pthread_join(flipper, NULL);
 }
 
 /* ---- coming and going ---- */

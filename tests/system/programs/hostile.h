@@ -86,6 +86,10 @@ bool h_can_read(const volatile uint8_t *p, uint8_t *val);
 bool h_can_copy(void *to, const volatile uint8_t *from, size_t len);
 bool h_can_write(volatile uint8_t *p, uint8_t val);
 
+/* A value that is this and that by turns while Xen reads it, and that in the end. */
+bool h_flip(volatile uint32_t *val, uint32_t this, uint32_t that);
+void h_flip_end(void);
+
 /*
  * What the driver saw, as an attack's outcome: NULL, or what is not as it should
  * be. Guards, reused pages, headers and the other disk are always looked at.
