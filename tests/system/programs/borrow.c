@@ -13,6 +13,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "process.h"
+
 /* "key:\tvalue" of a file's fdinfo. */
 static bool fdinfo(int pid, int fd, const char *key, uint64_t *val)
 {
@@ -135,25 +137,13 @@ static void borrow_regions(struct borrowed *b, int pid, unsigned int frontend, u
 
 void borrow_device(struct borrowed *b, unsigned int frontend, unsigned int device, int prot)
 {
-    struct dirent *e;
     DIR *d = opendir("/proc");
+    int pid;
 
     if (!d)
         err(2, "/proc");
-    while (!b->window.va && (e = readdir(d))) {
-        char path[64], comm[32] = "";
-        FILE *f;
-
-        if (e->d_name[0] < '0' || e->d_name[0] > '9')
-            continue;
-        snprintf(path, sizeof(path), "/proc/%.10s/comm", e->d_name);
-        f = fopen(path, "re");
-        if (!f)
-            continue;
-        if (fgets(comm, sizeof(comm), f) && !strcmp(comm, "virtio-shadowd\n"))
-            borrow_regions(b, atoi(e->d_name), frontend, device, prot);
-        fclose(f);
-    }
+    while (!b->window.va && (pid = process_next(d, "virtio-shadowd")))
+        borrow_regions(b, pid, frontend, device, prot);
     closedir(d);
     if (!b->window.va || !b->nr_banks)
         errx(2, "virtio-shadowd does not serve device %u of domain %u here", device, frontend);

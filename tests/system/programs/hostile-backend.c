@@ -10,14 +10,13 @@
  * "xen_privcmd.unrestricted=1 maxcpus=2" on the kernel's command line, and three
  * vCPUs.
  */
-#include <dirent.h>
 #include <err.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "hostile.h"
+#include "process.h"
 
 static const struct {
     const char *name;
@@ -32,27 +31,12 @@ static const struct {
 static void stop_all(const char *name)
 {
     DIR *d = opendir("/proc");
-    struct dirent *e;
+    int pid;
 
     if (!d)
         err(2, "/proc");
-    while ((e = readdir(d))) {
-        char path[64], comm[32] = "";
-        FILE *f;
-
-        if (e->d_name[0] < '0' || e->d_name[0] > '9')
-            continue;
-        snprintf(path, sizeof(path), "/proc/%.10s/comm", e->d_name);
-        f = fopen(path, "re");
-        if (!f)
-            continue;
-        if (fgets(comm, sizeof(comm), f)) {
-            comm[strcspn(comm, "\n")] = 0;
-            if (!strcmp(comm, name))
-                kill(atoi(e->d_name), SIGTERM);
-        }
-        fclose(f);
-    }
+    while ((pid = process_next(d, name)))
+        kill(pid, SIGTERM);
     closedir(d);
 }
 
