@@ -210,10 +210,7 @@ static void into_used(void)
 
 static bool start_with(uint64_t d, uint64_t a, uint64_t u)
 {
-    memset(desc, 0, PAGE);
-    memset(avail, 0, PAGE);
-    memset(used, 0, PAGE);
-    avail_idx = 0;
+    empty_rings();
     if (!negotiate())
         return false;
     set_queue(QSIZE, d, a, u);

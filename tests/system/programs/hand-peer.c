@@ -262,10 +262,7 @@ static void reset_queue(void)
         }
         pause_ms(1);
     }
-    memset(desc, 0, PAGE);
-    memset(avail, 0, PAGE);
-    memset(used, 0, PAGE);
-    avail_idx = 0;
+    empty_rings();
     set_queue(QSIZE, desc_pa, avail_pa, used_pa);
     if (!rd(SVQ_MMIO_QUEUE_READY))
         rep.timeouts++;

@@ -107,12 +107,17 @@ void set_queue(uint32_t size, uint64_t d, uint64_t a, uint64_t u)
     wr(SVQ_MMIO_QUEUE_READY, 1);
 }
 
-bool start(void)
+void empty_rings(void)
 {
     memset(desc, 0, PAGE);
     memset(avail, 0, PAGE);
     memset(used, 0, PAGE);
     avail_idx = 0;
+}
+
+bool start(void)
+{
+    empty_rings();
     if (!negotiate())
         return false;
     set_queue(QSIZE, desc_pa, avail_pa, used_pa);

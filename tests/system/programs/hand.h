@@ -53,6 +53,7 @@ void *locked_page(uint64_t *pa);
 
 bool wait_status(uint32_t set, uint32_t clear);
 bool negotiate(void); /* up to FEATURES_OK, VIRTIO 3.1.1 */
+void empty_rings(void);
 void set_queue(uint32_t size, uint64_t d, uint64_t a, uint64_t u);
 bool start(void); /* from a reset to DRIVER_OK */
 
