@@ -648,7 +648,8 @@ bool svq_dev_run(struct svq_dev *dev)
 
     dev->delayed = false;
     dev->quiet = false;
-    for ( i = 0; i < dev->nr_queues; i++ )
+    /* While there is no backend, nobody is late. */
+    for ( i = 0; i < dev->nr_queues && dev->state == VSH_STATE_RUNNING; i++ )
     {
         const struct svq_queue *q = &dev->queue[i];
 
@@ -657,5 +658,5 @@ bool svq_dev_run(struct svq_dev *dev)
         dev->quiet |= svq_queue_is_quiet(q);
     }
 
-    return more && dev->state == VSH_STATE_RUNNING;
+    return more;
 }

@@ -29,7 +29,10 @@ static s_time_t allowance(const struct vsh_delay *d)
 {
     s_time_t delay = d->pace * RETURNS;
 
-    return delay > DELAY_MAX ? DELAY_MAX : delay < DELAY_MIN ? DELAY_MIN : delay;
+    if ( delay > DELAY_MAX )
+        return DELAY_MAX;
+
+    return delay < DELAY_MIN ? DELAY_MIN : delay;
 }
 
 static void note_pace(struct vsh_delay *d, unsigned int returned, s_time_t now)

@@ -24,15 +24,22 @@ static void work(struct rig *r, unsigned int nr, unsigned int buffer)
 }
 
 /* A backend that has many requests, and has shown that it returns many. */
-static void running(struct rig *r)
+static void running_for(struct rig *r, uint32_t restart_s)
 {
     rig_domains(r);
+    r->restart_s = restart_s;
     r->features = 1ULL << SVQ_F_EVENT_IDX;
     rig_device(r, 0, 1, 64);
     rig_up(r);
 
     work(r, 200, 0);
     assert_true(rig_vsh(r)->dev.delayed);
+    assert_true(rig_vsh(r)->dev.quiet);
+}
+
+static void running(struct rig *r)
+{
+    running_for(r, 0);
 }
 
 static void idle_one(struct vcpu *v)
@@ -314,12 +321,40 @@ static void deaths(void **state)
     }
 }
 
+/* The device process goes with many requests, and another comes: what was late before is not. */
+static void nobody_is_late_while_the_driver_waits(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    running_for(&r, 30);
+    assert_int_equal(rig_request(&r, VSH_REQ_DETACH), 0);
+    assert_int_equal(rig_stats(&r).state, VSH_STATE_WAITING);
+    model_time_passes(SECONDS(1));
+    assert_false(rig_vsh(&r)->dev.delayed);
+    assert_false(rig_vsh(&r)->dev.quiet);
+    /* That of the wait. */
+    assert_int_equal(model_timers_active(), 1);
+
+    rig_backend_comes(&r);
+    assert_int_equal(rig_stats(&r).state, VSH_STATE_RUNNING);
+    assert_int_equal(rig_available(&r, 0), NR);
+    rig_serve(&r, 0, NR, PAGE_SIZE);
+    idle(&r);
+    assert_int_equal(rig_used(&r, 0), NR);
+    work(&r, 200, 0);
+    assert_true(rig_vsh(&r)->dev.delayed);
+    assert_int_equal(rig_stats(&r).failures, 0);
+    model_end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         rig_test(found_when_the_backend_is_idle),
         rig_test(found_in_time),
         rig_test(late_with_nothing),
+        rig_test(nobody_is_late_while_the_driver_waits),
         rig_test(offers_are_found_when_the_frontend_is_idle),
         rig_test(offers_are_found_when_the_backend_is_idle),
         rig_test(offers_are_found_in_time),
