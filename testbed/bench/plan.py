@@ -151,7 +151,7 @@ def plans_of(size):
             "block": block(3, 400, 100, everything + null) if full else
                      block(1, 50, 10, everything + null),
             "net": net(3, 1000) if full else net(1, 0),
-            "counts": counted(400 if full else 64, counts),
+            "counts": counted(1600 if full else 64, counts),
             "scaling": scaled(2 if full else 1, 800 if full else 64,
                               [memory, devices, queues, [1, 2, 3, 4],
                                [1, 2, 4, 8, 16, 32, 64, 120]]),
