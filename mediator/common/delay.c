@@ -58,7 +58,6 @@ void vsh_delay_update(struct vsh_device *s)
 {
     struct vsh_delay *d = &s->delay;
     unsigned int returned = s->dev.returned - d->returned;
-    s_time_t now;
 
     if ( !is_waiting(s) || !s->backend )
         return;
@@ -72,7 +71,8 @@ void vsh_delay_update(struct vsh_device *s)
     /* One that expires too early is set again: cheaper than to set it now. */
     if ( !d->timing )
     {
-        now = NOW();
+        s_time_t now = NOW();
+
         /* It was late, or had nothing to do: from now on it has time again. */
         if ( d->deadline <= now )
             d->deadline = now + allowance(d);

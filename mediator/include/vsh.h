@@ -115,12 +115,12 @@ struct virtio_shadow {
     bool forget;            /* its memory has changed: see work.c */
 
     /* As frontend.  Entries appear, filled in, and stay. */
-    bool quiet;                 /* some of them may be: see delay.c */
     struct vsh_device *device[XEN_VIRTIO_SHADOW_MAX_DEVICES];
+    bool quiet;                 /* some have drivers to look after: delay.c */
 
     /* As backend. */
-    bool delayed;               /* these may have something to be looked for */
     struct list_head served;
+    bool delayed;               /* some are to be looked after: delay.c */
     struct page_info *dummy;    /* stands in for pages that are taken away */
 };
 
