@@ -19,6 +19,10 @@
 #define svq_wmb()               atomic_thread_fence(memory_order_release)
 #define svq_mb()                atomic_thread_fence(memory_order_seq_cst)
 
+/* Atomically, and fully ordered, in a uint32_t. */
+#define svq_set_bits(p, bits)   ((void)__atomic_fetch_or(p, bits, __ATOMIC_SEQ_CST))
+#define svq_clear_bits(p, bits) ((void)__atomic_fetch_and(p, ~(bits), __ATOMIC_SEQ_CST))
+
 /* i if i < n, else 0, also under speculation.  A host test does not speculate. */
 #define svq_nospec(i, n)        ((i) < (n) ? (i) : 0)
 

@@ -228,7 +228,7 @@ static enum svq_error take_pages(struct svq_pages *p, const struct svq_queue *q,
                 put_pages(p, &q->part[i], ~0ULL);
 
             /* The driver was to put nothing else there, and it cannot be written to. */
-            if ( svq_pages_table_queue(p, gfn) >= 0 )
+            if ( svq_pages_is_table(p, gfn) )
                 return SVQ_ERR_TABLE_PAGE;
 
             *full = true;
@@ -240,7 +240,7 @@ static enum svq_error take_pages(struct svq_pages *p, const struct svq_queue *q,
 }
 
 /* What the device is to read is copied once: it is this that it gets, whatever comes later. */
-static enum svq_error copy_out(struct svq_dev *dev, const struct svq_queue *q, unsigned int nr)
+static enum svq_error copy_out(struct svq_queue *q, unsigned int nr)
 {
     enum svq_error err = SVQ_ERR_NONE;
     unsigned int i;
@@ -250,7 +250,7 @@ static enum svq_error copy_out(struct svq_dev *dev, const struct svq_queue *q, u
         const struct svq_seg *s = &q->part[i];
 
         if ( s->bounced && !s->write )
-            err = svq_guest_copy(dev, s->addr, q->bounce[0].page, s->off, s->len, false);
+            err = svq_guest_copy(&q->pages, s->addr, q->bounce[0].page, s->off, s->len, false);
     }
 
     return err;
@@ -274,16 +274,16 @@ enum svq_error svq_buffers_take(struct svq_dev *dev, struct svq_queue *q, struct
         *full = !svq_shadow_fits(q, c);
 
     if ( !*full )
-        err = take_pages(&dev->pages, q, c->parts, full);
+        err = take_pages(&q->pages, q, c->parts, full);
 
     if ( !*full && err == SVQ_ERR_NONE )
     {
-        err = copy_out(dev, q, c->parts);
+        err = copy_out(q, c->parts);
         if ( err == SVQ_ERR_NONE )
             return err;
 
         for ( i = 0; i < c->parts; i++ )
-            put_pages(&dev->pages, &q->part[i], ~0ULL);
+            put_pages(&q->pages, &q->part[i], ~0ULL);
     }
 
     free_bounced(q, c);
@@ -338,8 +338,8 @@ static unsigned int return_pages(struct svq_pages *p, const struct svq_seg *s)
 }
 
 /* A part that comes back, with up to *len bytes written to it and what follows. */
-static enum svq_error return_seg(struct svq_dev *dev, struct svq_queue *q,
-                                 const struct svq_seg *s, uint32_t *len, unsigned int *work)
+static enum svq_error return_seg(struct svq_queue *q, const struct svq_seg *s, uint32_t *len,
+                                 unsigned int *work)
 {
     enum svq_error err = SVQ_ERR_NONE;
     uint32_t n = 0;
@@ -353,14 +353,14 @@ static enum svq_error return_seg(struct svq_dev *dev, struct svq_queue *q,
     (*work)++;
     if ( !s->bounced )
     {
-        *work += return_pages(&dev->pages, s);
+        *work += return_pages(&q->pages, s);
         return err;
     }
 
     /* No more than it says it has written: the rest is of another request. */
     if ( n )
     {
-        err = svq_guest_copy(dev, s->addr, q->bounce[1].page, s->off, n, true);
+        err = svq_guest_copy(&q->pages, s->addr, q->bounce[1].page, s->off, n, true);
         q->stats.bytes_copied += n;
         *work += copy_work(n);
     }
@@ -370,8 +370,8 @@ static enum svq_error return_seg(struct svq_dev *dev, struct svq_queue *q,
     return err;
 }
 
-enum svq_error svq_buffers_return(struct svq_dev *dev, struct svq_queue *q, unsigned int head,
-                                  uint32_t len, unsigned int *work)
+enum svq_error svq_buffers_return(struct svq_queue *q, unsigned int head, uint32_t len,
+                                  unsigned int *work)
 {
     const struct svq_slot *first = &q->slot[head];
     enum svq_error err = SVQ_ERR_NONE;
@@ -380,15 +380,15 @@ enum svq_error svq_buffers_return(struct svq_dev *dev, struct svq_queue *q, unsi
     *work = 0;
 
     if ( first->remapped )
-        *work += return_pages(&dev->pages, &first->seg);
+        *work += return_pages(&q->pages, &first->seg);
 
     for ( n = 0; n < first->count && err == SVQ_ERR_NONE; n++ )
     {
         if ( first->table != SVQ_NO_TABLE )
-            err = return_seg(dev, q, &q->tables.seg[first->table + n], &len, work);
+            err = return_seg(q, &q->tables.seg[first->table + n], &len, work);
         else
         {
-            err = return_seg(dev, q, &q->slot[i].seg, &len, work);
+            err = return_seg(q, &q->slot[i].seg, &len, work);
             i = q->slot[i].next;
         }
     }

@@ -24,8 +24,8 @@ unsigned int svq_buffers_count(struct svq_queue *q, const struct svq_chain *c);
  * The chain in slot head has come back, with len bytes written: they are where the
  * driver wants them, and its pages and bounce pages are given back.
  */
-enum svq_error svq_buffers_return(struct svq_dev *dev, struct svq_queue *q, unsigned int head,
-                                  uint32_t len, unsigned int *work);
+enum svq_error svq_buffers_return(struct svq_queue *q, unsigned int head, uint32_t len,
+                                  unsigned int *work);
 
 /* What becomes of the pages of a chain in flight whose queue is being reset. */
 enum svq_buffers_end {

@@ -72,7 +72,7 @@ static enum svq_error add_split(struct svq_dev *dev, struct svq_queue *q, struct
         if ( c->nr == q->size )
             return SVQ_ERR_CHAIN_LONG;
 
-        *d = dev->table[i];
+        *d = q->table[i];
 
         if ( d->flags & SVQ_DESC_F_INDIRECT )
             return SVQ_ERR_TABLE_LINK;
@@ -101,7 +101,7 @@ static enum svq_error add_packed(struct svq_dev *dev, struct svq_queue *q, struc
         struct svq_desc *d = &q->chain[c->nr];
         enum svq_error err;
 
-        memcpy(&from, &dev->table[i], sizeof(from));
+        memcpy(&from, &q->table[i], sizeof(from));
         d->addr = from.addr;
         d->len = from.len;
         d->flags = from.flags & SVQ_DESC_F_WRITE;
@@ -133,10 +133,14 @@ enum svq_error svq_chain_add_table(struct svq_dev *dev, struct svq_queue *q, str
 
     c->indirect = true;
 
+    /* Other queues may have its pages in flight, or kept. */
+    if ( !dev->alone && svq_remap_is_wanted(dev, q, c, addr, len) )
+        return SVQ_NOT_ALONE;
+
     /* It is read after it has become read-only, or from where it is not looked at again. */
     if ( !svq_remap(dev, q, c, addr, len) )
     {
-        err = svq_guest_read(dev, addr, dev->table, len);
+        err = svq_guest_read(&q->pages, addr, q->table, len);
         if ( err != SVQ_ERR_NONE )
             return err;
     }

@@ -206,9 +206,11 @@ void svq_dev_init(struct svq_dev *dev, uint8_t *const frame[])
         f = map_tables(&q->tables, frame, f, svq_part_frames(q->max_size, SVQ_PART_TABLES));
         f = map_bounce(&q->bounce[0], frame, f, svq_bounce_frames(dev->policy, q->max_size));
         f = map_bounce(&q->bounce[1], frame, f, svq_bounce_frames(dev->policy, q->max_size));
+        svq_pages_init(&q->pages, dev);
+        q->nr = (uint8_t)i;
     }
 
-    svq_pages_init(&dev->pages);
+    dev->alone = dev->nr_queues == 1;
 
     if ( !dev->threshold )
         dev->threshold = SVQ_THRESHOLD;
@@ -325,7 +327,7 @@ void svq_dev_config_changed(struct svq_dev *dev)
 
     if ( dev->status & SVQ_STATUS_DRIVER_OK )
     {
-        dev->int_status |= SVQ_INT_CONFIG;
+        svq_set_bits(&dev->int_status, SVQ_INT_CONFIG);
         svq_env_interrupt(dev);
     }
 }
@@ -358,7 +360,7 @@ void svq_dev_fail(struct svq_dev *dev, int q, enum svq_error err)
     dev->status |= SVQ_STATUS_NEEDS_RESET;
     if ( dev->status & SVQ_STATUS_DRIVER_OK )
     {
-        dev->int_status |= SVQ_INT_CONFIG;
+        svq_set_bits(&dev->int_status, SVQ_INT_CONFIG);
         svq_env_interrupt(dev);
     }
 
@@ -367,24 +369,37 @@ void svq_dev_fail(struct svq_dev *dev, int q, enum svq_error err)
 
 bool svq_dev_write_fault(struct svq_dev *dev, uint64_t gfn)
 {
-    int q = svq_pages_table_queue(&dev->pages, gfn);
+    unsigned int i;
 
-    if ( q < 0 )
-        return false;
+    for ( i = 0; i < dev->nr_queues; i++ )
+    {
+        if ( !svq_pages_is_table(&dev->queue[i].pages, gfn) )
+            continue;
 
-    svq_dev_fail(dev, q, SVQ_ERR_TABLE_WRITE);
+        svq_dev_fail(dev, (int)i, SVQ_ERR_TABLE_WRITE);
+        return true;
+    }
 
-    return true;
+    return false;
 }
 
 bool svq_dev_forget(struct svq_dev *dev)
 {
-    return svq_pages_forget(&dev->pages);
+    bool more = false;
+    unsigned int i;
+
+    for ( i = 0; i < dev->nr_queues; i++ )
+        more |= svq_pages_forget(&dev->queue[i].pages);
+
+    return more;
 }
 
 void svq_dev_forget_page(struct svq_dev *dev, uint64_t gfn)
 {
-    svq_pages_unused(&dev->pages, gfn);
+    unsigned int i;
+
+    for ( i = 0; i < dev->nr_queues; i++ )
+        svq_pages_unused(&dev->queue[i].pages, gfn);
 }
 
 void svq_dev_reset(struct svq_dev *dev)
@@ -425,64 +440,64 @@ static void finish_reset(struct svq_dev *dev)
         svq_dev_settle(dev);
 }
 
-void svq_dev_backend_kick(struct svq_dev *dev, unsigned int q)
+void svq_queue_called(struct svq_dev *dev, unsigned int nr)
 {
-    if ( dev->state != VSH_STATE_RUNNING || q >= dev->nr_queues || !dev->queue[q].live )
+    struct svq_queue *q;
+
+    if ( dev->state != VSH_STATE_RUNNING || nr >= dev->nr_queues )
+        return;
+
+    q = &dev->queue[nr];
+    if ( !q->live )
         return;
 
     if ( svq_is_shared(dev) )
-        svq_share_backend_kick(dev, &dev->queue[q]);
+        svq_share_backend_kick(dev, q);
     else
     {
-        dev->queue[q].collect = true;
-        svq_shadow_called(&dev->queue[q]);
+        q->collect = true;
+        svq_shadow_called(q);
     }
 }
 
-bool svq_dev_poll(struct svq_dev *dev, bool late)
+bool svq_queue_poll(struct svq_dev *dev, unsigned int nr, bool late)
 {
-    unsigned int i;
+    struct svq_queue *q = &dev->queue[nr];
     bool found = false;
 
-    for ( i = 0; i < dev->nr_queues && dev->state == VSH_STATE_RUNNING; i++ )
+    if ( dev->state != VSH_STATE_RUNNING || nr >= dev->nr_queues )
+        return false;
+
+    if ( svq_shadow_is_delayed(q) )
     {
-        struct svq_queue *q = &dev->queue[i];
+        if ( late )
+            svq_shadow_late(q);
 
-        if ( svq_shadow_is_delayed(q) )
-        {
-            if ( late )
-                svq_shadow_late(q);
-
-            /* Late, it is asked to call for less, and that is looked after, too. */
-            if ( late || svq_shadow_has_returns(q) )
-                q->collect = found = true;
-        }
-
-        if ( svq_queue_is_quiet(q) )
-        {
-            q->slow |= late;
-            if ( late || svq_queue_has_news(q) )
-                q->fetch = found = true;
-        }
+        /* Late, it is asked to call for less, and that is looked after, too. */
+        if ( late || svq_shadow_has_returns(q) )
+            q->collect = found = true;
     }
 
-    return found;
-}
-
-bool svq_dev_poll_driver(struct svq_dev *dev)
-{
-    unsigned int i;
-    bool found = false;
-
-    for ( i = 0; i < dev->nr_queues && dev->state == VSH_STATE_RUNNING; i++ )
+    if ( svq_queue_is_quiet(q) )
     {
-        struct svq_queue *q = &dev->queue[i];
-
-        if ( svq_queue_has_news(q) )
+        q->slow |= late;
+        if ( late || svq_queue_has_news(q) )
             q->fetch = found = true;
     }
 
     return found;
+}
+
+bool svq_queue_poll_driver(struct svq_dev *dev, unsigned int nr)
+{
+    struct svq_queue *q = &dev->queue[nr];
+
+    if ( dev->state != VSH_STATE_RUNNING || nr >= dev->nr_queues || !svq_queue_has_news(q) )
+        return false;
+
+    q->fetch = true;
+
+    return true;
 }
 
 void svq_dev_control(struct svq_dev *dev)
@@ -606,13 +621,50 @@ static bool settle_down(struct svq_dev *dev, unsigned int *budget)
     return svq_restart_step(dev, budget);
 }
 
-bool svq_dev_run(struct svq_dev *dev)
+/* Requests come, and go. */
+static enum svq_error serve(struct svq_dev *dev, struct svq_queue *q, unsigned int *budget)
+{
+    /* Returns first: they free what the next chains need. */
+    enum svq_error err = svq_queue_collect(dev, q, budget);
+
+    return err != SVQ_ERR_NONE || q->wait_alone ? err : svq_queue_fetch(dev, q, budget);
+}
+
+/* Whatever there is to do for a queue. */
+static enum svq_error serve_alone(struct svq_dev *dev, struct svq_queue *q, unsigned int *budget)
+{
+    enum svq_error err = SVQ_ERR_NONE;
+
+    if ( q->wait_alone || q->error != SVQ_ERR_NONE )
+        err = svq_queue_settle(dev, q);
+
+    if ( err != SVQ_ERR_NONE )
+        return err;
+
+    if ( svq_queue_reset_busy(q) )
+        return svq_queue_reset_step(dev, q, budget);
+
+    return q->live && (q->fetch || q->collect) ? serve(dev, q, budget) : SVQ_ERR_NONE;
+}
+
+/* While there is no backend, nobody is late. */
+static void look_after(const struct svq_dev *dev, struct svq_queue *q)
+{
+    bool running = dev->state == VSH_STATE_RUNNING;
+
+    q->delayed = running && svq_shadow_is_delayed(q);
+    q->quiet = running && svq_queue_is_quiet(q);
+}
+
+static bool has_more(const struct svq_queue *q)
+{
+    return q->collect || (q->fetch && !q->stalled);
+}
+
+static bool run_alone(struct svq_dev *dev)
 {
     unsigned int budget = SVQ_BUDGET, i;
     bool more = false;
-
-    if ( dev->state == VSH_STATE_GONE )
-        return false;
 
     if ( !settle_down(dev, &budget) )
         return true;
@@ -620,20 +672,7 @@ bool svq_dev_run(struct svq_dev *dev)
     for ( i = 0; i < dev->nr_queues && dev->state == VSH_STATE_RUNNING; i++ )
     {
         unsigned int nr = (dev->next_queue + i) % dev->nr_queues;
-        struct svq_queue *q = &dev->queue[nr];
-        enum svq_error err;
-
-        if ( svq_queue_reset_busy(q) )
-            err = svq_queue_reset_step(dev, q, &budget);
-        else if ( q->live && (q->fetch || q->collect) )
-        {
-            /* Returns first: they free what the next chains need. */
-            err = svq_queue_collect(dev, q, &budget);
-            if ( err == SVQ_ERR_NONE )
-                err = svq_queue_fetch(dev, q, &budget);
-        }
-        else
-            continue;
+        enum svq_error err = serve_alone(dev, &dev->queue[nr], &budget);
 
         if ( err != SVQ_ERR_NONE )
             svq_dev_fail(dev, (int)nr, err);
@@ -646,17 +685,57 @@ bool svq_dev_run(struct svq_dev *dev)
     if ( dev->taking_away || dev->reset_pending )
         return true;
 
-    dev->delayed = false;
-    dev->quiet = false;
-    /* While there is no backend, nobody is late. */
-    for ( i = 0; i < dev->nr_queues && dev->state == VSH_STATE_RUNNING; i++ )
+    for ( i = 0; i < dev->nr_queues; i++ )
     {
-        const struct svq_queue *q = &dev->queue[i];
+        struct svq_queue *q = &dev->queue[i];
 
-        more |= q->collect || (q->fetch && !q->stalled) || svq_queue_reset_busy(q);
-        dev->delayed |= svq_shadow_is_delayed(q);
-        dev->quiet |= svq_queue_is_quiet(q);
+        look_after(dev, q);
+        more |= dev->state == VSH_STATE_RUNNING && (has_more(q) || svq_queue_reset_busy(q));
     }
 
     return more;
+}
+
+bool svq_dev_run(struct svq_dev *dev)
+{
+    bool more;
+
+    if ( dev->state == VSH_STATE_GONE )
+        return false;
+
+    dev->alone = true;
+    more = run_alone(dev);
+    dev->alone = dev->nr_queues == 1;
+
+    return more;
+}
+
+enum svq_run svq_queue_run(struct svq_dev *dev, unsigned int nr)
+{
+    unsigned int budget = SVQ_BUDGET;
+    enum svq_error err;
+    struct svq_queue *q;
+
+    /* What is noted for the device is seen to by who has noted it, and queues with it. */
+    if ( nr >= dev->nr_queues || dev->state != VSH_STATE_RUNNING || dev->taking_away ||
+         dev->reset_pending )
+        return SVQ_RUN_DONE;
+
+    q = &dev->queue[nr];
+
+    if ( q->wait_alone || q->error != SVQ_ERR_NONE || svq_queue_reset_busy(q) )
+        return SVQ_RUN_ALONE;
+
+    if ( !q->live )
+        return SVQ_RUN_DONE;
+
+    err = serve(dev, q, &budget);
+    if ( err != SVQ_ERR_NONE )
+        q->error = err;
+    if ( err != SVQ_ERR_NONE || q->wait_alone )
+        return SVQ_RUN_ALONE;
+
+    look_after(dev, q);
+
+    return has_more(q) ? SVQ_RUN_MORE : SVQ_RUN_DONE;
 }

@@ -11,7 +11,7 @@ static uint32_t in_page(uint64_t at, uint32_t len)
     return n < len ? n : len;
 }
 
-enum svq_error svq_guest_read(struct svq_dev *dev, uint64_t addr, void *buf, uint32_t len)
+enum svq_error svq_guest_read(struct svq_pages *p, uint64_t addr, void *buf, uint32_t len)
 {
     uint8_t *to = buf;
     uint32_t n;
@@ -19,22 +19,22 @@ enum svq_error svq_guest_read(struct svq_dev *dev, uint64_t addr, void *buf, uin
     for ( ; len; addr += n, to += n, len -= n )
     {
         bool own;
-        uint64_t frame = svq_pages_frame(dev, addr >> SVQ_PAGE_SHIFT, &own);
+        uint64_t frame = svq_pages_frame(p, addr >> SVQ_PAGE_SHIFT, &own);
 
         if ( frame == SVQ_NO_FRAME )
             return SVQ_ERR_PAGE;
 
         n = in_page(addr, len);
-        svq_env_read(dev, frame, (uint32_t)(addr & SVQ_PAGE_MASK), to, n);
+        svq_env_read(p->dev, frame, (uint32_t)(addr & SVQ_PAGE_MASK), to, n);
 
         if ( own )
-            svq_env_forget(dev, frame);
+            svq_env_forget(p->dev, frame);
     }
 
     return SVQ_ERR_NONE;
 }
 
-enum svq_error svq_guest_copy(struct svq_dev *dev, uint64_t addr, uint8_t *const page[],
+enum svq_error svq_guest_copy(struct svq_pages *p, uint64_t addr, uint8_t *const page[],
                               uint32_t off, uint32_t len, bool to_guest)
 {
     uint32_t n;
@@ -42,18 +42,18 @@ enum svq_error svq_guest_copy(struct svq_dev *dev, uint64_t addr, uint8_t *const
     for ( ; len; addr += n, off += n, len -= n )
     {
         bool own;
-        uint64_t frame = svq_pages_frame(dev, addr >> SVQ_PAGE_SHIFT, &own);
+        uint64_t frame = svq_pages_frame(p, addr >> SVQ_PAGE_SHIFT, &own);
 
         if ( frame == SVQ_NO_FRAME )
             return SVQ_ERR_PAGE;
 
         /* In one page on either side.  Mostly both begin one, or are short. */
         n = in_page(off, in_page(addr, len));
-        svq_env_copy(dev, frame, (uint32_t)(addr & SVQ_PAGE_MASK),
+        svq_env_copy(p->dev, frame, (uint32_t)(addr & SVQ_PAGE_MASK),
                      page[off >> SVQ_PAGE_SHIFT] + (off & SVQ_PAGE_MASK), n, to_guest);
 
         if ( own )
-            svq_env_forget(dev, frame);
+            svq_env_forget(p->dev, frame);
     }
 
     return SVQ_ERR_NONE;

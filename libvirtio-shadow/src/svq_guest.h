@@ -12,13 +12,13 @@
  * Copy len > 0 bytes at guest-physical addr, in a RAM bank, into buf.
  * SVQ_ERR_PAGE if one of the pages is not plain RAM of the frontend's.
  */
-enum svq_error svq_guest_read(struct svq_dev *dev, uint64_t addr, void *buf, uint32_t len);
+enum svq_error svq_guest_read(struct svq_pages *p, uint64_t addr, void *buf, uint32_t len);
 
 /*
  * The same between there and a pool of bounce pages, from its byte off on: to the
  * guest, or from there.  With an error some of it may have been copied.
  */
-enum svq_error svq_guest_copy(struct svq_dev *dev, uint64_t addr, uint8_t *const page[],
+enum svq_error svq_guest_copy(struct svq_pages *p, uint64_t addr, uint8_t *const page[],
                               uint32_t off, uint32_t len, bool to_guest);
 
 #endif /* SVQ_GUEST_H */

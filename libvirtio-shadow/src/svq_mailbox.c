@@ -4,6 +4,7 @@
  * backend's: it is copied once, and only the copy is looked at.
  */
 #include "svq_dev.h"
+#include "svq_pages.h"
 #include "svq_queue.h"
 
 /* The highest gfn that an aperture may end at: 52-bit addresses. */
@@ -86,7 +87,7 @@ static int32_t attach(struct svq_dev *dev, const struct vsh_mailbox *m)
         svq_dev_backend_gone(dev);
     if ( (dev->state != VSH_STATE_IDLE && dev->state != VSH_STATE_WAITING) ||
          dev->leaving || dev->taking_away || dev->reset_pending ||
-         dev->pages.nr_dummy || dev->pages.nr_mapped )
+         svq_pages_dummies(dev) || svq_pages_mapped(dev) )
         return VSH_ERR_STATE;
 
     rc = check_attach(dev, m);

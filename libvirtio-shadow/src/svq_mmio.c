@@ -89,7 +89,7 @@ uint64_t svq_mmio_read(struct svq_dev *dev, uint32_t off, unsigned int size)
         return q && q->reset != SVQ_RESET_NONE;
 
     case SVQ_MMIO_INT_STATUS:
-        return dev->int_status;
+        return svq_int_read(dev, off);
 
     case SVQ_MMIO_STATUS:
         return dev->status;
@@ -106,6 +106,43 @@ uint64_t svq_mmio_read(struct svq_dev *dev, uint32_t off, unsigned int size)
     }
 
     return 0;
+}
+
+uint32_t svq_int_read(const struct svq_dev *dev, uint32_t off)
+{
+    return off == SVQ_MMIO_INT_STATUS ? svq_read_once(dev->int_status) : 0;
+}
+
+void svq_int_write(struct svq_dev *dev, uint32_t off, uint32_t val)
+{
+    if ( off == SVQ_MMIO_INT_ACK )
+        svq_clear_bits(&dev->int_status, val);
+}
+
+int svq_mmio_queue(uint32_t off, unsigned int size, uint64_t val)
+{
+    uint32_t q = (uint32_t)val;
+
+    return off == SVQ_MMIO_QUEUE_NOTIFY && size == 4 && q < VSH_MAX_QUEUES
+           ? (int)svq_nospec(q, VSH_MAX_QUEUES) : -1;
+}
+
+void svq_queue_kicked(struct svq_dev *dev, unsigned int nr)
+{
+    struct svq_queue *q;
+
+    if ( dev->state != VSH_STATE_RUNNING || nr >= dev->nr_queues )
+        return;
+
+    q = &dev->queue[svq_nospec(nr, dev->nr_queues)];
+    if ( !q->live )
+        return;
+
+    q->stats.kicks++;
+    if ( svq_is_shared(dev) )
+        svq_share_driver_kick(dev, q);
+    else
+        q->fetch = true;
 }
 
 static bool has_ring_reset(const struct svq_dev *dev)
@@ -245,22 +282,11 @@ void svq_mmio_write(struct svq_dev *dev, uint32_t off, unsigned int size, uint64
         break;
 
     case SVQ_MMIO_QUEUE_NOTIFY:
-        if ( dev->state == VSH_STATE_RUNNING && val < dev->nr_queues )
-        {
-            q = &dev->queue[svq_nospec(val, dev->nr_queues)];
-            if ( q->live )
-            {
-                q->stats.kicks++;
-                if ( svq_is_shared(dev) )
-                    svq_share_driver_kick(dev, q);
-                else
-                    q->fetch = true;
-            }
-        }
+        svq_queue_kicked(dev, val);
         break;
 
     case SVQ_MMIO_INT_ACK:
-        dev->int_status &= ~val;
+        svq_int_write(dev, off, val);
         break;
 
     case SVQ_MMIO_STATUS:

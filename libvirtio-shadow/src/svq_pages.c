@@ -7,6 +7,8 @@
  * backend's entry had: so neither a lookup nor a reference is needed the next
  * time.  Kept records are free ones, as far as anybody else is concerned.
  */
+#include "svq_multi.h"
+#include "svq_page.h"
 #include "svq_pages.h"
 
 #define NONE    (~0U)
@@ -23,29 +25,7 @@ static uint32_t hash(const struct svq_pages *p, uint64_t gfn)
     return (uint32_t)((gfn * p->multiplier) >> 32) & (p->nr - 1);
 }
 
-/* What the backend is to have, now that one of the counts has changed. */
-static void count(struct svq_page *pg)
-{
-    pg->want = pg->writers ? SVQ_RW : pg->readers ? SVQ_RO : pg->held ? SVQ_DUMMY : SVQ_NONE;
-}
-
-static bool is_visible(enum svq_access access)
-{
-    return access == SVQ_RO || access == SVQ_RW;
-}
-
-/* Does the backend lose something if what it has becomes what is wanted? */
-static bool is_loss(enum svq_access have, enum svq_access to)
-{
-    return is_visible(have) && (!is_visible(to) || to < have);
-}
-
-static bool is_gain(enum svq_access have, enum svq_access to)
-{
-    return is_visible(to) && (!is_visible(have) || to > have);
-}
-
-void svq_pages_init(struct svq_pages *p)
+void svq_pages_init(struct svq_pages *p, struct svq_dev *dev)
 {
     uint32_t i;
 
@@ -58,6 +38,8 @@ void svq_pages_init(struct svq_pages *p)
         p->page[i].hash_next = i + 1 < p->nr ? i + 1 : NONE;
     }
 
+    p->dev = dev;
+
     /* Odd, so that no bit of a gfn is lost. */
     p->multiplier = (0x9e3779b97f4a7c15ULL ^ p->key) | 1;
     p->free = 0;
@@ -65,6 +47,7 @@ void svq_pages_init(struct svq_pages *p)
     p->dirty = NONE;
     p->loss = false;
     p->holding = false;
+    p->multi = false;
     p->oldest = NONE;
     p->newest = NONE;
     p->nr_kept = 0;
@@ -74,7 +57,7 @@ void svq_pages_init(struct svq_pages *p)
     p->scan = 0;
 }
 
-static struct svq_page *find(const struct svq_pages *p, uint64_t gfn)
+static inline struct svq_page *find(const struct svq_pages *p, uint64_t gfn)
 {
     uint32_t i;
 
@@ -85,13 +68,12 @@ static struct svq_page *find(const struct svq_pages *p, uint64_t gfn)
     return NULL;
 }
 
-static struct svq_dev *to_dev(struct svq_pages *p)
+struct svq_page *svq_page_find(const struct svq_pages *p, uint64_t gfn)
 {
-    return (struct svq_dev *)((uint8_t *)p - offsetof(struct svq_dev, pages));
+    return find(p, gfn);
 }
 
-/* pg must be neither dirty, nor visible to the backend, nor kept, nor a table's. */
-static void del(struct svq_pages *p, struct svq_page *pg)
+void svq_page_del(struct svq_pages *p, struct svq_page *pg)
 {
     uint32_t me = (uint32_t)(pg - p->page);
     uint32_t *link = &p->bucket[hash(p, pg->gfn)];
@@ -124,11 +106,10 @@ static void unkeep(struct svq_pages *p, struct svq_page *pg)
     p->nr_free--;
 }
 
-/* Let go of a frame that is known, and that neither the backend nor a table has. */
-static void let_go(struct svq_pages *p, struct svq_page *pg)
+void svq_page_let_go(struct svq_pages *p, struct svq_page *pg)
 {
     if ( pg->frame != SVQ_NO_FRAME )
-        svq_env_forget(to_dev(p), pg->frame);
+        svq_env_forget(p->dev, pg->frame);
 
     pg->frame = SVQ_NO_FRAME;
 }
@@ -136,8 +117,8 @@ static void let_go(struct svq_pages *p, struct svq_page *pg)
 static void evict(struct svq_pages *p, struct svq_page *pg)
 {
     unkeep(p, pg);
-    let_go(p, pg);
-    del(p, pg);
+    svq_page_let_go(p, pg);
+    svq_page_del(p, pg);
 }
 
 /* In no flight any more, and invisible: keep pg if its frame is known, else free it. */
@@ -147,8 +128,8 @@ static void retire(struct svq_pages *p, struct svq_page *pg)
 
     if ( pg->frame == SVQ_NO_FRAME || !p->max_kept )
     {
-        let_go(p, pg);
-        del(p, pg);
+        svq_page_let_go(p, pg);
+        svq_page_del(p, pg);
         return;
     }
 
@@ -195,6 +176,7 @@ static struct svq_page *add(struct svq_pages *p, uint64_t gfn)
     pg->dirty = false;
     pg->table = false;
     pg->gone = false;
+    pg->multi = false;
     pg->hash_next = p->bucket[h];
     p->bucket[h] = i;
 
@@ -204,6 +186,7 @@ static struct svq_page *add(struct svq_pages *p, uint64_t gfn)
 /* Once on the list a record stays until the commit, whatever becomes of it. */
 static void mark(struct svq_pages *p, struct svq_page *pg)
 {
+    p->multi |= pg->multi;
     if ( pg->dirty )
         return;
 
@@ -231,7 +214,7 @@ bool svq_pages_take(struct svq_pages *p, uint64_t gfn, bool write)
         pg->writers++;
     else
         pg->readers++;
-    count(pg);
+    svq_page_count(pg);
 
     if ( pg->have != pg->want )
         mark(p, pg);
@@ -256,26 +239,24 @@ bool svq_pages_unused(struct svq_pages *p, uint64_t gfn)
     return false;
 }
 
-void svq_pages_take_table(struct svq_pages *p, const struct svq_table_page *t, unsigned int q,
-                          bool first)
+void svq_pages_take_table(struct svq_pages *p, const struct svq_table_page *t, bool first)
 {
     struct svq_page *pg = add(p, t->gfn);
 
     pg->readers = 1;
-    count(pg);
+    svq_page_count(pg);
     pg->frame = t->frame;
     pg->table = true;
     pg->table_first = first;
-    pg->queue = (uint8_t)(q % VSH_MAX_QUEUES);
     p->nr_tables++;
     mark(p, pg);
 }
 
-int svq_pages_table_queue(const struct svq_pages *p, uint64_t gfn)
+bool svq_pages_is_table(const struct svq_pages *p, uint64_t gfn)
 {
     const struct svq_page *pg = p->nr_tables ? find(p, gfn) : NULL;
 
-    return pg && pg->table ? pg->queue : -1;
+    return pg && pg->table;
 }
 
 void svq_pages_put(struct svq_pages *p, uint64_t gfn, bool write)
@@ -289,7 +270,7 @@ void svq_pages_put(struct svq_pages *p, uint64_t gfn, bool write)
         pg->writers--;
     else
         pg->readers--;
-    count(pg);
+    svq_page_count(pg);
 
     p->loss = true;
     p->holding |= pg->held != 0;
@@ -317,7 +298,7 @@ void svq_pages_unhold(struct svq_pages *p, uint64_t gfn)
         return;
 
     pg->held--;
-    count(pg);
+    svq_page_count(pg);
     p->loss = true;
     if ( pg->have != pg->want || pg->want == SVQ_NONE )
         mark(p, pg);
@@ -340,82 +321,88 @@ static uint64_t backend_gfn(const struct svq_dev *dev, uint64_t gfn)
     return 0;
 }
 
-static inline void fill(const struct svq_dev *dev, struct svq_page_op *op,
+static inline void fill(const struct svq_queue *q, struct svq_page_op *op,
                         const struct svq_page *pg, enum svq_access from, enum svq_access to)
 {
     op->gfn = pg->gfn;
     op->frame = pg->gone ? SVQ_NO_FRAME : pg->frame;
-    op->backend_gfn = backend_gfn(dev, pg->gfn);
+    op->backend_gfn = backend_gfn(q->pages.dev, pg->gfn);
     op->from = (uint8_t)from;
     op->to = (uint8_t)to;
     op->held = false;
-    op->record = (uint32_t)(pg - dev->pages.page);
+    op->record = (uint32_t)(pg - q->pages.page);
+}
+
+void svq_page_fill(const struct svq_queue *q, struct svq_page_op *op, const struct svq_page *pg,
+                   enum svq_access from, enum svq_access to)
+{
+    fill(q, op, pg, from, to);
 }
 
 /* Pages of tables become writable again: nobody but the driver can see them any more. */
-static void restore_now(struct svq_dev *dev)
+static void restore_now(struct svq_dev *dev, struct svq_queue *q)
 {
-    if ( dev->nr_restore )
-        svq_env_unprotect(dev, dev->restore, dev->nr_restore);
+    if ( q->nr_restore )
+        svq_env_unprotect(dev, q->restore, q->nr_restore);
 
-    dev->nr_restore = 0;
+    q->nr_restore = 0;
 }
 
 /* Note that pg does, at the latest with restore_now(), if it is a table's. */
-static void restore(struct svq_dev *dev, struct svq_page *pg)
+static void restore(struct svq_dev *dev, struct svq_queue *q, struct svq_page *pg)
 {
     if ( !pg->table )
         return;
 
-    dev->restore[dev->nr_restore].gfn = pg->gfn;
-    dev->restore[dev->nr_restore].frame = pg->frame;
-    dev->nr_restore++;
+    q->restore[q->nr_restore].gfn = pg->gfn;
+    q->restore[q->nr_restore].frame = pg->frame;
+    q->nr_restore++;
 
     if ( pg->table_first )
-        dev->queue[pg->queue].stats.tables_restored++;
+        q->stats.tables_restored++;
 
     pg->table = false;
     pg->gone = false;
     pg->frame = SVQ_NO_FRAME;
-    dev->pages.nr_tables--;
+    q->pages.nr_tables--;
 
-    if ( dev->nr_restore == SVQ_PAGE_BATCH )
-        restore_now(dev);
+    if ( q->nr_restore == SVQ_PAGE_BATCH )
+        restore_now(dev, q);
 }
 
 /* Revoke, or downgrade, what the n ops say; remember what the environment found. */
-static void revoke(struct svq_dev *dev, unsigned int n)
+static void revoke(struct svq_dev *dev, struct svq_queue *q, unsigned int n)
 {
     unsigned int i;
 
-    svq_env_revoke(dev, dev->op, n);
+    svq_env_revoke(dev, q->nr, q->op, n);
 
     for ( i = 0; i < n; i++ )
     {
-        struct svq_page *pg = &dev->pages.page[dev->op[i].record];
+        struct svq_page *pg = &q->pages.page[q->op[i].record];
 
         /* The frame of a table is still to be made writable. */
         if ( pg->table )
-            pg->gone = dev->op[i].frame == SVQ_NO_FRAME;
+            pg->gone = q->op[i].frame == SVQ_NO_FRAME;
         else
-            pg->frame = dev->op[i].frame;
+            pg->frame = q->op[i].frame;
     }
 }
 
 /* Put the dummy in the place of what the n ops say. */
 static void take_away(struct svq_dev *dev, struct svq_queue *q, unsigned int n)
 {
-    struct svq_pages *p = &dev->pages;
+    struct svq_pages *p = &q->pages;
     unsigned int i;
 
-    svq_env_take_away(dev, dev->op, n);
+    svq_env_take_away(dev, q->op, n);
     q->stats.flushes++;
 
     for ( i = 0; i < n; i++ )
     {
-        struct svq_page *pg = &p->page[dev->op[i].record];
+        struct svq_page *pg = &p->page[q->op[i].record];
 
-        restore(dev, pg);
+        restore(dev, q, pg);
         pg->have = SVQ_DUMMY;
         pg->frame = SVQ_NO_FRAME;
         p->nr_mapped--;
@@ -423,20 +410,21 @@ static void take_away(struct svq_dev *dev, struct svq_queue *q, unsigned int n)
         q->stats.revokes++;
     }
 
-    restore_now(dev);
+    restore_now(dev, q);
 }
 
-static enum svq_error grant(struct svq_dev *dev, struct svq_queue *q, unsigned int n)
+/* Make the first of the n ops true.  Returns how many; below n, *err says why. */
+static unsigned int grant(struct svq_dev *dev, struct svq_queue *q, unsigned int n,
+                          enum svq_error *err)
 {
-    struct svq_pages *p = &dev->pages;
-    enum svq_error err = SVQ_ERR_NONE;
-    unsigned int i, done = svq_env_grant(dev, dev->op, n, &err);
+    struct svq_pages *p = &q->pages;
+    unsigned int i, done = svq_env_grant(dev, q->nr, q->op, n, err);
 
     for ( i = 0; i < done && i < n; i++ )
     {
-        struct svq_page *pg = &p->page[dev->op[i].record];
+        struct svq_page *pg = &p->page[q->op[i].record];
 
-        if ( !is_visible(pg->have) )
+        if ( !svq_is_visible(pg->have) )
         {
             p->nr_mapped++;
             q->stats.grants++;
@@ -444,21 +432,24 @@ static enum svq_error grant(struct svq_dev *dev, struct svq_queue *q, unsigned i
         if ( pg->have == SVQ_DUMMY )
             p->nr_dummy--;
 
-        pg->frame = dev->op[i].frame;
-        pg->have = dev->op[i].to;
+        pg->frame = q->op[i].frame;
+        pg->have = q->op[i].to;
     }
 
-    return done < n ? err : SVQ_ERR_NONE;
+    if ( done >= n )
+        *err = SVQ_ERR_NONE;
+
+    return done;
 }
 
 /*
- * The next op of a batch of grants: pg, which for the environment is as good as
- * invisible if it shows the dummy.
+ * The next op of a batch of grants: pg.  Where it is not visible, the dummy may be
+ * there; but if it is that of another queue, it is to stay.
  */
-static void fill_grant(struct svq_dev *dev, struct svq_page_op *op, struct svq_page *pg,
-                       uint32_t generation)
+static inline void fill_grant(struct svq_dev *dev, struct svq_queue *q, struct svq_page_op *op,
+                              struct svq_page *pg, uint32_t generation)
 {
-    bool fresh = !is_visible(pg->have);
+    bool fresh = !svq_is_visible(pg->have);
 
     /*
      * What has been kept from an earlier flight holds if the frontend's memory
@@ -467,18 +458,18 @@ static void fill_grant(struct svq_dev *dev, struct svq_page_op *op, struct svq_p
      */
     if ( fresh && !pg->table && pg->generation != generation )
     {
-        let_go(&dev->pages, pg);
+        svq_page_let_go(&q->pages, pg);
         pg->generation = generation;
     }
 
-    fill(dev, op, pg, fresh ? SVQ_NONE : pg->have, pg->want);
+    fill(q, op, pg, !fresh ? pg->have : dev->alone ? SVQ_DUMMY : SVQ_NONE, pg->want);
     op->held = fresh && !pg->table && pg->frame != SVQ_NO_FRAME;
 }
 
 /* First step of a commit: clear or rewrite what the backend loses, and flush. */
 static void revoke_dirty(struct svq_dev *dev, struct svq_queue *q)
 {
-    struct svq_pages *p = &dev->pages;
+    struct svq_pages *p = &q->pages;
     unsigned int n = 0;
     bool flush = false;
     uint32_t i;
@@ -489,28 +480,28 @@ static void revoke_dirty(struct svq_dev *dev, struct svq_queue *q)
         enum svq_access to = pg->want;
 
         if ( to == SVQ_DUMMY ||
-             !(is_loss(pg->have, to) || (pg->have == SVQ_DUMMY && to == SVQ_NONE)) )
+             !(svq_is_loss(pg->have, to) || (pg->have == SVQ_DUMMY && to == SVQ_NONE)) )
             continue;
 
-        fill(dev, &dev->op[n++], pg, pg->have, to);
+        fill(q, &q->op[n++], pg, pg->have, to);
         flush = true;
         if ( n == SVQ_PAGE_BATCH )
         {
-            revoke(dev, n);
+            revoke(dev, q, n);
             n = 0;
         }
     }
 
     if ( n )
-        revoke(dev, n);
-    if ( flush && svq_env_flush(dev) )
+        revoke(dev, q, n);
+    if ( flush && svq_env_flush(dev, q->nr) )
         q->stats.flushes++;
 }
 
 /* What is held and nobody else's: the dummy takes its place. */
 static void hold_dirty(struct svq_dev *dev, struct svq_queue *q)
 {
-    struct svq_pages *p = &dev->pages;
+    struct svq_pages *p = &q->pages;
     unsigned int n = 0;
     uint32_t i;
 
@@ -518,10 +509,10 @@ static void hold_dirty(struct svq_dev *dev, struct svq_queue *q)
     {
         struct svq_page *pg = &p->page[i];
 
-        if ( pg->want != SVQ_DUMMY || !is_visible(pg->have) )
+        if ( pg->want != SVQ_DUMMY || !svq_is_visible(pg->have) )
             continue;
 
-        fill(dev, &dev->op[n++], pg, pg->have, SVQ_DUMMY);
+        fill(q, &q->op[n++], pg, pg->have, SVQ_DUMMY);
         if ( n == SVQ_PAGE_BATCH )
         {
             take_away(dev, q, n);
@@ -539,7 +530,7 @@ static void hold_dirty(struct svq_dev *dev, struct svq_queue *q)
  */
 static void release_dirty(struct svq_dev *dev, struct svq_queue *q)
 {
-    struct svq_pages *p = &dev->pages;
+    struct svq_pages *p = &q->pages;
     uint32_t i, next, keep = NONE, generation = svq_env_generation(dev);
     unsigned int n = 0;
 
@@ -550,7 +541,7 @@ static void release_dirty(struct svq_dev *dev, struct svq_queue *q)
 
         next = pg->dirty_next;
 
-        if ( is_gain(pg->have, to) )
+        if ( svq_is_gain(pg->have, to) )
         {
             pg->dirty_next = keep;
             keep = i;
@@ -559,7 +550,7 @@ static void release_dirty(struct svq_dev *dev, struct svq_queue *q)
 
         pg->dirty = false;
 
-        if ( to == SVQ_NONE && is_visible(pg->have) )
+        if ( to == SVQ_NONE && svq_is_visible(pg->have) )
         {
             p->nr_mapped--;
             q->stats.revokes++;
@@ -567,12 +558,12 @@ static void release_dirty(struct svq_dev *dev, struct svq_queue *q)
             /* What the entry had is ours now: to drop it, or to keep it. */
             if ( pg->table || !p->max_kept || pg->generation != generation )
             {
-                fill(dev, &dev->op[n++], pg, pg->have, SVQ_NONE);
+                fill(q, &q->op[n++], pg, pg->have, SVQ_NONE);
                 if ( !pg->table )
                     pg->frame = SVQ_NO_FRAME;
                 if ( n == SVQ_PAGE_BATCH )
                 {
-                    svq_env_release(dev, dev->op, n);
+                    svq_env_release(dev, q->op, n);
                     n = 0;
                 }
             }
@@ -583,75 +574,159 @@ static void release_dirty(struct svq_dev *dev, struct svq_queue *q)
         pg->have = (uint8_t)to;
         if ( to == SVQ_NONE )
         {
-            restore(dev, pg);
+            restore(dev, q, pg);
             retire(p, pg);
         }
     }
 
     if ( n )
-        svq_env_release(dev, dev->op, n);
+        svq_env_release(dev, q->op, n);
 
-    restore_now(dev);
+    restore_now(dev, q);
     p->dirty = keep;
+}
+
+/*
+ * What the op of pg, and those that come after it on the list, are about is left to
+ * whoever is alone with the device: it finds them on the dirty list.
+ */
+static void leave(struct svq_pages *p, const struct svq_page_op *op, unsigned int nr,
+                  uint32_t rest)
+{
+    unsigned int k;
+    uint32_t i;
+
+    p->dirty = rest;
+    for ( i = rest; i != NONE; i = p->page[i].dirty_next )
+        p->page[i].dirty = true;
+
+    for ( k = 0; k < nr; k++ )
+        mark(p, &p->page[op[k].record]);
 }
 
 static enum svq_error grant_dirty(struct svq_dev *dev, struct svq_queue *q)
 {
-    struct svq_pages *p = &dev->pages;
+    struct svq_pages *p = &q->pages;
     enum svq_error err = SVQ_ERR_NONE;
-    uint32_t i, next, generation = svq_env_generation(dev);
-    unsigned int n = 0;
+    uint32_t i, generation = svq_env_generation(dev);
+    unsigned int n, done;
 
-    for ( i = p->dirty; i != NONE; i = next )
+    for ( i = p->dirty; i != NONE; )
     {
-        struct svq_page *pg = &p->page[i];
+        for ( n = 0; i != NONE && n < SVQ_PAGE_BATCH; i = p->page[i].dirty_next )
+        {
+            p->page[i].dirty = false;
+            fill_grant(dev, q, &q->op[n++], &p->page[i], generation);
+        }
 
-        next = pg->dirty_next;
-        pg->dirty = false;
-        if ( err != SVQ_ERR_NONE )
+        done = grant(dev, q, n, &err);
+        if ( err == SVQ_ERR_NONE )
             continue;
 
-        fill_grant(dev, &dev->op[n++], pg, generation);
-        if ( n == SVQ_PAGE_BATCH )
+        /* It may be that another queue has something there. */
+        if ( !dev->alone )
         {
-            err = grant(dev, q, n);
-            n = 0;
+            leave(p, &q->op[done], n - done, i);
+            return SVQ_NOT_ALONE;
         }
-    }
 
-    if ( n && err == SVQ_ERR_NONE )
-        err = grant(dev, q, n);
+        for ( ; i != NONE; i = p->page[i].dirty_next )
+            p->page[i].dirty = false;
+    }
 
     p->dirty = NONE;
 
     return err;
 }
 
+/* There is nobody to gain anything, for now: svq_pages_resume() sees to it. */
+static void drop_gains(struct svq_pages *p)
+{
+    uint32_t i;
+
+    for ( i = p->dirty; i != NONE; i = p->page[i].dirty_next )
+        p->page[i].dirty = false;
+
+    p->dirty = NONE;
+}
+
+/* One after the other, what concerns other queues as well: it leaves the dirty list. */
+static enum svq_error commit_multi(struct svq_dev *dev, struct svq_queue *q)
+{
+    struct svq_pages *p = &q->pages;
+    enum svq_error err = SVQ_ERR_NONE;
+    uint32_t i, next, keep = NONE;
+
+    for ( i = p->dirty; i != NONE; i = next )
+    {
+        struct svq_page *pg = &p->page[i];
+
+        next = pg->dirty_next;
+
+        if ( svq_is_gain(pg->have, pg->want) && dev->leaving )
+            pg->dirty = false;
+        else if ( err == SVQ_ERR_NONE && svq_multi_concerns(dev, q, pg, &err) )
+        {
+            pg->dirty = false;
+            err = svq_multi_commit(dev, q, pg);
+        }
+        else
+        {
+            pg->dirty_next = keep;
+            keep = i;
+        }
+    }
+
+    p->dirty = keep;
+    p->multi = false;
+
+    return err;
+}
+
 enum svq_error svq_pages_commit(struct svq_dev *dev, struct svq_queue *q)
 {
-    if ( dev->pages.dirty == NONE )
+    struct svq_pages *p = &q->pages;
+    enum svq_error err = SVQ_ERR_NONE;
+
+    if ( p->dirty == NONE )
         return SVQ_ERR_NONE;
 
+    if ( !dev->alone )
+    {
+        if ( p->multi )
+            return SVQ_NOT_ALONE;
+    }
+    else if ( dev->nr_queues > 1 )
+        err = commit_multi(dev, q);
+
     /* Chains that come take, and those that go put: mostly it is one or the other. */
-    if ( dev->pages.loss )
+    if ( p->loss )
     {
         revoke_dirty(dev, q);
-        if ( dev->pages.holding )
+        if ( p->holding )
             hold_dirty(dev, q);
         release_dirty(dev, q);
     }
 
-    dev->pages.loss = false;
-    dev->pages.holding = false;
+    p->loss = false;
+    p->holding = false;
 
-    return dev->pages.dirty != NONE ? grant_dirty(dev, q) : SVQ_ERR_NONE;
+    if ( p->dirty == NONE )
+        return err;
+
+    if ( err != SVQ_ERR_NONE || dev->leaving )
+    {
+        drop_gains(p);
+        return err;
+    }
+
+    return grant_dirty(dev, q);
 }
 
-uint64_t svq_pages_frame(struct svq_dev *dev, uint64_t gfn, bool *own)
+uint64_t svq_pages_frame(struct svq_pages *p, uint64_t gfn, bool *own)
 {
     /* Before the lookup, as it may change in between. */
-    uint32_t generation = svq_env_generation(dev);
-    struct svq_pages *p = &dev->pages;
+    uint32_t generation = svq_env_generation(p->dev);
     struct svq_page *pg = find(p, gfn);
     uint64_t frame;
 
@@ -666,7 +741,7 @@ uint64_t svq_pages_frame(struct svq_dev *dev, uint64_t gfn, bool *own)
         pg = NULL;
     }
 
-    frame = svq_env_frame(dev, gfn);
+    frame = svq_env_frame(p->dev, gfn);
     *own = frame != SVQ_NO_FRAME;
 
     /* In flight, the record's reference may be the entry's, which the backend can drop. */
@@ -696,14 +771,14 @@ bool svq_pages_forget(struct svq_pages *p)
 }
 
 /*
- * One step of a scan over all records: collects up to a batch of those whose
- * have is in [lo, hi] into dev->op, drops those that the backend cannot see.
+ * One step of a scan over all records of a queue: collects up to a batch of those
+ * whose have is in [lo, hi] into q->op, drops those that the backend cannot see.
  * Returns the number collected.
  */
-static unsigned int scan(struct svq_dev *dev, enum svq_access lo, enum svq_access hi,
-                         enum svq_access to)
+static unsigned int scan(struct svq_dev *dev, struct svq_queue *q, enum svq_access lo,
+                         enum svq_access hi, enum svq_access to)
 {
-    struct svq_pages *p = &dev->pages;
+    struct svq_pages *p = &q->pages;
     unsigned int n = 0, looked = 0;
 
     for ( ; p->scan < p->nr && n < SVQ_PAGE_BATCH && looked < SCAN_STEP; p->scan++, looked++ )
@@ -720,34 +795,36 @@ static unsigned int scan(struct svq_dev *dev, enum svq_access lo, enum svq_acces
         }
 
         pg->dirty = false;
+        pg->multi = false;
         pg->readers = 0;
         pg->writers = 0;
         pg->held = 0;
-        count(pg);
+        svq_page_count(pg);
 
         if ( pg->have == SVQ_NONE )
         {
-            restore(dev, pg);
-            let_go(p, pg);
-            del(p, pg);
+            restore(dev, q, pg);
+            svq_page_let_go(p, pg);
+            svq_page_del(p, pg);
         }
         else if ( pg->have >= lo && pg->have <= hi )
-            fill(dev, &dev->op[n++], pg, pg->have, to);
+            fill(q, &q->op[n++], pg, pg->have, to);
     }
 
-    restore_now(dev);
+    restore_now(dev, q);
 
     return n;
 }
 
-bool svq_pages_take_away(struct svq_dev *dev)
+static bool take_away_queue(struct svq_dev *dev, struct svq_queue *q)
 {
-    struct svq_pages *p = &dev->pages;
+    struct svq_pages *p = &q->pages;
     unsigned int n;
 
     p->dirty = NONE;
     p->loss = false;
     p->holding = false;
+    p->multi = false;
 
     if ( p->nr_free + p->nr_dummy == p->nr && !p->nr_kept )
     {
@@ -755,9 +832,9 @@ bool svq_pages_take_away(struct svq_dev *dev)
         return false;
     }
 
-    n = scan(dev, SVQ_RO, SVQ_RW, SVQ_DUMMY);
+    n = scan(dev, q, SVQ_RO, SVQ_RW, SVQ_DUMMY);
     if ( n )
-        take_away(dev, &dev->queue[0], n);
+        take_away(dev, q, n);
 
     if ( p->scan == p->nr )
         p->scan = 0;
@@ -765,9 +842,9 @@ bool svq_pages_take_away(struct svq_dev *dev)
     return p->nr_free + p->nr_dummy != p->nr || p->nr_kept;
 }
 
-bool svq_pages_clear(struct svq_dev *dev)
+static bool clear_queue(struct svq_dev *dev, struct svq_queue *q)
 {
-    struct svq_pages *p = &dev->pages;
+    struct svq_pages *p = &q->pages;
     unsigned int i, n;
 
     if ( !p->nr_dummy )
@@ -776,21 +853,21 @@ bool svq_pages_clear(struct svq_dev *dev)
         return false;
     }
 
-    n = scan(dev, SVQ_DUMMY, SVQ_DUMMY, SVQ_NONE);
+    n = scan(dev, q, SVQ_DUMMY, SVQ_DUMMY, SVQ_NONE);
     if ( n )
     {
-        svq_env_revoke(dev, dev->op, n);
-        if ( svq_env_flush(dev) )
-            dev->queue[0].stats.flushes++;
+        svq_env_revoke(dev, q->nr, q->op, n);
+        if ( svq_env_flush(dev, q->nr) )
+            q->stats.flushes++;
     }
 
     for ( i = 0; i < n; i++ )
     {
-        struct svq_page *pg = &p->page[dev->op[i].record];
+        struct svq_page *pg = &p->page[q->op[i].record];
 
         pg->have = SVQ_NONE;
         p->nr_dummy--;
-        del(p, pg);
+        svq_page_del(p, pg);
     }
 
     if ( p->scan == p->nr )
@@ -799,9 +876,9 @@ bool svq_pages_clear(struct svq_dev *dev)
     return p->nr_dummy != 0;
 }
 
-bool svq_pages_suspend(struct svq_dev *dev)
+static bool suspend_queue(struct svq_dev *dev, struct svq_queue *q)
 {
-    struct svq_pages *p = &dev->pages;
+    struct svq_pages *p = &q->pages;
     unsigned int i, n = 0, looked = 0;
 
     if ( !p->nr_mapped )
@@ -814,25 +891,26 @@ bool svq_pages_suspend(struct svq_dev *dev)
     {
         const struct svq_page *pg = &p->page[p->scan];
 
-        if ( pg->in_use && is_visible(pg->have) )
-            fill(dev, &dev->op[n++], pg, pg->have, SVQ_NONE);
+        if ( pg->in_use && svq_is_visible(pg->have) )
+            fill(q, &q->op[n++], pg, pg->have, SVQ_NONE);
     }
 
     if ( n )
     {
-        svq_env_revoke(dev, dev->op, n);
-        svq_env_flush(dev);
-        svq_env_release(dev, dev->op, n);
-        dev->queue[0].stats.flushes++;
-        dev->queue[0].stats.revokes += n;
+        svq_env_revoke(dev, q->nr, q->op, n);
+        svq_env_flush(dev, q->nr);
+        svq_env_release(dev, q->op, n);
+        q->stats.flushes++;
+        q->stats.revokes += n;
     }
 
     for ( i = 0; i < n; i++ )
     {
-        struct svq_page *pg = &p->page[dev->op[i].record];
+        struct svq_page *pg = &p->page[q->op[i].record];
 
         pg->have = SVQ_NONE;
         pg->gone = false;
+        pg->multi = false;
         /* Looked up anew.  That of a table is its own, for as long as it is protected. */
         if ( !pg->table )
             pg->frame = SVQ_NO_FRAME;
@@ -845,11 +923,53 @@ bool svq_pages_suspend(struct svq_dev *dev)
     return p->nr_mapped != 0;
 }
 
+bool svq_pages_take_away(struct svq_dev *dev)
+{
+    unsigned int i;
+
+    for ( i = 0; i < dev->nr_queues; i++ )
+        if ( take_away_queue(dev, &dev->queue[i]) )
+            return true;
+
+    return false;
+}
+
+bool svq_pages_clear(struct svq_dev *dev)
+{
+    unsigned int i;
+
+    for ( i = 0; i < dev->nr_queues; i++ )
+        if ( clear_queue(dev, &dev->queue[i]) )
+            return true;
+
+    return false;
+}
+
+bool svq_pages_suspend(struct svq_dev *dev)
+{
+    unsigned int i;
+
+    for ( i = 0; i < dev->nr_queues; i++ )
+        if ( suspend_queue(dev, &dev->queue[i]) )
+            return true;
+
+    return false;
+}
+
+void svq_pages_begin_resume(struct svq_dev *dev)
+{
+    unsigned int i;
+
+    dev->resume_queue = 0;
+    for ( i = 0; i < dev->nr_queues; i++ )
+        dev->queue[i].pages.scan = 0;
+}
+
 bool svq_pages_resume(struct svq_dev *dev, enum svq_error *err)
 {
-    struct svq_pages *p = &dev->pages;
+    struct svq_queue *q = &dev->queue[dev->resume_queue];
+    struct svq_pages *p = &q->pages;
     unsigned int n = 0, looked = 0;
-    bool more;
 
     for ( ; p->scan < p->nr && n < SVQ_PAGE_BATCH && looked < SCAN_STEP; p->scan++, looked++ )
     {
@@ -862,11 +982,33 @@ bool svq_pages_resume(struct svq_dev *dev, enum svq_error *err)
         }
     }
 
-    more = p->scan < p->nr && p->nr_free < p->nr;
-    if ( !more )
+    if ( p->scan == p->nr || p->nr_free == p->nr )
+    {
         p->scan = 0;
+        dev->resume_queue++;
+    }
 
-    *err = svq_pages_commit(dev, &dev->queue[0]);
+    *err = svq_pages_commit(dev, q);
 
-    return more && *err == SVQ_ERR_NONE;
+    return dev->resume_queue < dev->nr_queues && *err == SVQ_ERR_NONE;
+}
+
+unsigned int svq_pages_mapped(const struct svq_dev *dev)
+{
+    unsigned int i, nr = 0;
+
+    for ( i = 0; i < dev->nr_queues; i++ )
+        nr += dev->queue[i].pages.nr_mapped;
+
+    return nr;
+}
+
+unsigned int svq_pages_dummies(const struct svq_dev *dev)
+{
+    unsigned int i, nr = 0;
+
+    for ( i = 0; i < dev->nr_queues; i++ )
+        nr += dev->queue[i].pages.nr_dummy;
+
+    return nr;
 }

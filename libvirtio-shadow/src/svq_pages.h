@@ -10,7 +10,7 @@
 
 #include <virtio-shadow/svq.h>
 
-void svq_pages_init(struct svq_pages *p);
+void svq_pages_init(struct svq_pages *p, struct svq_dev *dev);
 
 /*
  * A buffer covers gfn; write: the device writes it.  False, and nothing done,
@@ -25,16 +25,15 @@ bool svq_pages_take(struct svq_pages *p, uint64_t gfn, bool write);
 bool svq_pages_unused(struct svq_pages *p, uint64_t gfn);
 
 /*
- * A table of queue q, which the device reads, covers this page and has it alone.
- * It is protected, and becomes writable again by the commit that takes it away
- * from the backend.  It must be unused, and there must be a record.  Also
+ * A table, which the device reads, covers this page and has it alone.  It is
+ * protected, and becomes writable again by the commit that takes it away from the
+ * backend.  It must be unused in all queues, and there must be a record.  Also
  * undone by svq_pages_put() or by holding and unholding it, as if read.
  */
-void svq_pages_take_table(struct svq_pages *p, const struct svq_table_page *t, unsigned int q,
-                          bool first);
+void svq_pages_take_table(struct svq_pages *p, const struct svq_table_page *t, bool first);
 
-/* The queue that has a table there, or -1. */
-int svq_pages_table_queue(const struct svq_pages *p, uint64_t gfn);
+/* Is there a table? */
+bool svq_pages_is_table(const struct svq_pages *p, uint64_t gfn);
 
 /* Undo one svq_pages_take() of the same gfn and direction. */
 void svq_pages_put(struct svq_pages *p, uint64_t gfn, bool write);
@@ -51,7 +50,8 @@ void svq_pages_unhold(struct svq_pages *p, uint64_t gfn);
  * ask for.  On return everything that was put or held and is not covered by another buffer in
  * flight is inaccessible, flush included, and what was a table's is writable for
  * the driver again.  Counts into q's statistics.
- * On an error the device must be failed.
+ * SVQ_NOT_ALONE: not all was done, and the same call has to be made by who is alone
+ * with the device.  On an error the device must be failed.
  */
 enum svq_error svq_pages_commit(struct svq_dev *dev, struct svq_queue *q);
 
@@ -60,12 +60,14 @@ enum svq_error svq_pages_commit(struct svq_dev *dev, struct svq_queue *q);
  * plain RAM of the frontend's.  *own: the reference is the caller's, to be dropped
  * by svq_env_forget(); else it is kept here, until the next call of any of these.
  */
-uint64_t svq_pages_frame(struct svq_dev *dev, uint64_t gfn, bool *own);
+uint64_t svq_pages_frame(struct svq_pages *p, uint64_t gfn, bool *own);
 
 /* Let go of what is kept of pages in no flight: a part, and true while there is more. */
 bool svq_pages_forget(struct svq_pages *p);
 
 /*
+ * What follows is for who is alone with the device.
+ *
  * Put the backend's dummy in the place of everything in flight and forget all
  * takes.  Does a bounded part; returns true while there is more.
  */
@@ -81,10 +83,17 @@ bool svq_pages_clear(struct svq_dev *dev);
  */
 bool svq_pages_suspend(struct svq_dev *dev);
 
+/* Begin to make it visible again. */
+void svq_pages_begin_resume(struct svq_dev *dev);
+
 /*
- * Make it visible again, in the same way, from p->scan = 0 on.  On an error the
- * device must be failed.
+ * Make it visible again, in the same way.  On an error the device must be
+ * failed.
  */
 bool svq_pages_resume(struct svq_dev *dev, enum svq_error *err);
+
+/* Records of pages that the backend sees, and of those where it sees its dummy. */
+unsigned int svq_pages_mapped(const struct svq_dev *dev);
+unsigned int svq_pages_dummies(const struct svq_dev *dev);
 
 #endif /* SVQ_PAGES_H */

@@ -126,6 +126,10 @@ void svq_queue_start(struct svq_dev *dev, struct svq_queue *q)
     q->collect = false;
     q->stalled = false;
     q->slow = false;
+    q->wait_alone = false;
+    q->nr_done = 0;
+    q->unpublished = 0;
+    q->error = SVQ_ERR_NONE;
     q->reset = SVQ_RESET_NONE;
 }
 
@@ -135,6 +139,12 @@ void svq_queue_stop(struct svq_queue *q)
     q->fetch = false;
     q->collect = false;
     q->stalled = false;
+    q->delayed = false;
+    q->quiet = false;
+    q->wait_alone = false;
+    q->nr_done = 0;
+    q->unpublished = 0;
+    q->error = SVQ_ERR_NONE;
     q->reset = SVQ_RESET_NONE;
     q->in_flight = 0;
 }
@@ -198,7 +208,7 @@ static enum svq_error fetch_one(struct svq_dev *dev, struct svq_queue *q, unsign
         err = pass(dev, q, &c, budget);
 
     if ( err != SVQ_ERR_NONE || q->stalled )
-        svq_remap_undo(dev, &c);
+        svq_remap_undo(q, &c);
 
     return err;
 }
@@ -220,6 +230,14 @@ bool svq_queue_is_quiet(const struct svq_queue *q)
 bool svq_queue_has_news(struct svq_queue *q)
 {
     return svq_queue_is_quiet(q) && svq_ring_has_news(q);
+}
+
+static void publish(struct svq_dev *dev, struct svq_queue *q)
+{
+    if ( q->unpublished )
+        svq_shadow_publish(dev, q, q->unpublished);
+
+    q->unpublished = 0;
 }
 
 enum svq_error svq_queue_fetch(struct svq_dev *dev, struct svq_queue *q, unsigned int *budget)
@@ -253,13 +271,26 @@ enum svq_error svq_queue_fetch(struct svq_dev *dev, struct svq_queue *q, unsigne
 
     svq_remap_end(dev);
 
+    if ( err == SVQ_NOT_ALONE )
+    {
+        q->fetch = true;
+        q->wait_alone = true;
+        err = SVQ_ERR_NONE;
+    }
+
+    q->unpublished = (uint16_t)(q->unpublished + q->shadow_avail_idx - first);
+
     /* Nothing is published before the pages that it names are granted. */
     commit_err = svq_pages_commit(dev, q);
+    if ( commit_err == SVQ_NOT_ALONE )
+    {
+        q->wait_alone = true;
+        return err;
+    }
     if ( commit_err != SVQ_ERR_NONE )
         return commit_err;
 
-    if ( q->shadow_avail_idx != first )
-        svq_shadow_publish(dev, q, (uint16_t)(q->shadow_avail_idx - first));
+    publish(dev, q);
 
     return err;
 }
@@ -270,35 +301,27 @@ static bool has_room(const struct svq_bounce *b, uint32_t granules)
     return granules <= b->nr_free || b->nr_free == b->granules;
 }
 
-void svq_queue_wake(struct svq_dev *dev)
+/* Something was given back: if that is enough, go on.  A chain is read anew each time. */
+static void wake(struct svq_queue *q)
 {
-    unsigned int i;
-
-    /* Only if that is enough: a chain is read anew each time. */
-    for ( i = 0; i < dev->nr_queues; i++ )
+    if ( q->stalled && (q->need_pages <= q->pages.nr_free || q->pages.nr_free == q->pages.nr) &&
+         (!q->need_entries || svq_tables_fit(&q->tables, q->need_entries)) &&
+         q->need_slots <= q->free_slots && has_room(&q->bounce[0], q->need_granules[0]) &&
+         has_room(&q->bounce[1], q->need_granules[1]) )
     {
-        struct svq_queue *q = &dev->queue[i];
-
-        if ( q->stalled &&
-             (q->need_pages <= dev->pages.nr_free || dev->pages.nr_free == dev->pages.nr) &&
-             (!q->need_entries || svq_tables_fit(&q->tables, q->need_entries)) &&
-             q->need_slots <= q->free_slots && has_room(&q->bounce[0], q->need_granules[0]) &&
-             has_room(&q->bounce[1], q->need_granules[1]) )
-        {
-            q->stalled = false;
-            q->fetch = true;
-        }
+        q->stalled = false;
+        q->fetch = true;
     }
 }
 
 /* ---- And back ---- */
 
 /* The chain in slot goes back to the driver, once its pages are revoked. */
-static void complete(struct svq_queue *q, unsigned int slot, uint32_t len, unsigned int *nr_done)
+static void complete(struct svq_queue *q, unsigned int slot, uint32_t len)
 {
     const struct svq_slot *s = &q->slot[slot];
 
-    q->done[(*nr_done)++] = (struct svq_done){
+    q->done[q->nr_done++] = (struct svq_done){
         .id = s->id,
         .ring_descs = s->ring_descs,
         .len = len,
@@ -313,8 +336,7 @@ static void complete(struct svq_queue *q, unsigned int slot, uint32_t len, unsig
  * VIRTIO_F_IN_ORDER: the driver gets chains back in the order in which it made
  * them available.  Those that come back early keep their slots until then.
  */
-static void complete_in_order(struct svq_queue *q, unsigned int slot, uint32_t len,
-                              unsigned int *nr_done)
+static void complete_in_order(struct svq_queue *q, unsigned int slot, uint32_t len)
 {
     q->slot[slot].done = true;
     q->slot[slot].len = len;
@@ -326,14 +348,13 @@ static void complete_in_order(struct svq_queue *q, unsigned int slot, uint32_t l
         if ( !q->slot[next].done )
             break;
 
-        complete(q, next, q->slot[next].len, nr_done);
+        complete(q, next, q->slot[next].len);
         q->order_tail++;
     }
 }
 
 /* The next chain that the backend has returned. */
-static enum svq_error collect_one(struct svq_dev *dev, struct svq_queue *q,
-                                  unsigned int *nr_done, unsigned int *budget)
+static enum svq_error collect_one(struct svq_queue *q, unsigned int *budget)
 {
     unsigned int slot, work;
     uint32_t len;
@@ -342,7 +363,7 @@ static enum svq_error collect_one(struct svq_dev *dev, struct svq_queue *q,
     if ( err != SVQ_ERR_NONE )
         return err;
 
-    err = svq_buffers_return(dev, q, slot, len, &work);
+    err = svq_buffers_return(q, slot, len, &work);
     svq_spend(budget, work);
     if ( err != SVQ_ERR_NONE )
         return err;
@@ -350,18 +371,63 @@ static enum svq_error collect_one(struct svq_dev *dev, struct svq_queue *q,
     svq_shadow_free_table(q, slot);
 
     if ( q->in_order )
-        complete_in_order(q, slot, len, nr_done);
+        complete_in_order(q, slot, len);
     else
-        complete(q, slot, len, nr_done);
+        complete(q, slot, len);
 
     return SVQ_ERR_NONE;
+}
+
+/* The chains in q->done, which nobody else can get at any more. */
+static void give_back(struct svq_dev *dev, struct svq_queue *q)
+{
+    if ( !q->nr_done )
+        return;
+
+    q->stats.returned += q->nr_done;
+    q->returned += q->nr_done;
+
+    if ( svq_ring_use(q, q->nr_done) )
+    {
+        q->stats.interrupts++;
+        svq_set_bits(&dev->int_status, SVQ_INT_USED);
+        svq_env_interrupt(dev);
+    }
+
+    q->nr_done = 0;
+}
+
+enum svq_error svq_queue_settle(struct svq_dev *dev, struct svq_queue *q)
+{
+    enum svq_error err;
+
+    /* What has failed stays as it is until it is taken away. */
+    if ( !q->wait_alone )
+        return q->error;
+
+    q->wait_alone = false;
+    err = svq_pages_commit(dev, q);
+
+    /* What the driver is resetting is neither to be returned nor to be offered. */
+    if ( q->live )
+    {
+        give_back(dev, q);
+        if ( err == SVQ_ERR_NONE && !dev->leaving )
+            publish(dev, q);
+    }
+
+    q->nr_done = 0;
+    q->unpublished = 0;
+    /* Records are free only now. */
+    wake(q);
+
+    return err != SVQ_ERR_NONE ? err : q->error;
 }
 
 enum svq_error svq_queue_collect(struct svq_dev *dev, struct svq_queue *q, unsigned int *budget)
 {
     uint16_t first = q->last_shadow_used;
     enum svq_error err, commit_err;
-    unsigned int nr_done = 0;
 
     if ( !q->collect )
         return SVQ_ERR_NONE;
@@ -380,7 +446,7 @@ enum svq_error svq_queue_collect(struct svq_dev *dev, struct svq_queue *q, unsig
         }
 
         if ( svq_shadow_used(q) )
-            err = collect_one(dev, q, &nr_done, budget);
+            err = collect_one(q, budget);
         else if ( svq_shadow_enable_calls(q) )
             err = svq_shadow_look(q);
         else
@@ -390,25 +456,20 @@ enum svq_error svq_queue_collect(struct svq_dev *dev, struct svq_queue *q, unsig
     /* The backend's access is gone before the driver learns of the return. */
     commit_err = svq_pages_commit(dev, q);
 
-    if ( nr_done )
+    if ( commit_err == SVQ_NOT_ALONE )
     {
-        q->stats.returned += nr_done;
-        dev->returned += nr_done;
-
-        if ( svq_ring_use(q, nr_done) )
-        {
-            q->stats.interrupts++;
-            dev->int_status |= SVQ_INT_USED;
-            svq_env_interrupt(dev);
-        }
+        q->wait_alone = true;
+        commit_err = SVQ_ERR_NONE;
     }
+    else
+        give_back(dev, q);
 
     if ( q->last_shadow_used != first )
     {
         q->slow = false;
         /* The device has less to do now than what this was good for. */
         q->fetch |= svq_queue_is_quiet(q);
-        svq_queue_wake(dev);
+        wake(q);
     }
 
     return err != SVQ_ERR_NONE ? err : commit_err;

@@ -40,11 +40,18 @@ enum svq_error svq_queue_fetch(struct svq_dev *dev, struct svq_queue *q, unsigne
 bool svq_queue_is_quiet(const struct svq_queue *q);
 bool svq_queue_has_news(struct svq_queue *q);
 
-/* The way back.  Sets q->collect if there is more to do. */
+/*
+ * The way back.  Sets q->collect if there is more to do.  Either sets q->wait_alone if
+ * some of it has to be done by who is alone with the device: svq_queue_settle().
+ */
 enum svq_error svq_queue_collect(struct svq_dev *dev, struct svq_queue *q, unsigned int *budget);
 
-/* Something was given back: have stalled queues go on for which it is enough. */
-void svq_queue_wake(struct svq_dev *dev);
+/*
+ * What was left to who is alone with the device, as the caller is now: what was
+ * returned goes to the driver, and what was offered to the backend.  Returns why the
+ * device is to be failed.
+ */
+enum svq_error svq_queue_settle(struct svq_dev *dev, struct svq_queue *q);
 
 /*
  * svq_reset.c: QueueReset (2.6.1, 4.2.2.1) of a live queue, while others go on.

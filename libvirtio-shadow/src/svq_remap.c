@@ -20,14 +20,28 @@ static bool is_eligible(const struct svq_dev *dev, const struct svq_queue *q, ui
            (dev->indirect == SVQ_INDIRECT_REMAP || entries >= SVQ_REMAP_ENTRIES);
 }
 
-static bool is_wanted(const struct svq_dev *dev, const struct svq_queue *q,
-                      const struct svq_chain *c, uint64_t addr, unsigned int entries)
+bool svq_remap_is_wanted(const struct svq_dev *dev, const struct svq_queue *q,
+                         const struct svq_chain *c, uint64_t addr, uint32_t len)
 {
+    unsigned int entries = len / sizeof(struct svq_desc);
+
     /*
      * Descriptors in the ring before the table would have to stay direct ones.
      * And whatever part of the table the chain uses, it is not to wait for room.
      */
     return is_eligible(dev, q, addr, entries) && !c->nr && svq_tables_fit(&q->tables, entries);
+}
+
+/* In no queue; then nothing that was kept of it is any more. */
+static bool is_unused(struct svq_dev *dev, uint64_t gfn)
+{
+    bool unused = true;
+    unsigned int i;
+
+    for ( i = 0; i < dev->nr_queues; i++ )
+        unused &= svq_pages_unused(&dev->queue[i].pages, gfn);
+
+    return unused;
 }
 
 static struct svq_table_page *find_ahead(struct svq_dev *dev, uint64_t gfn)
@@ -50,7 +64,7 @@ static bool add_ahead(struct svq_dev *dev, uint64_t gfn, unsigned int nr)
         return false;
 
     for ( i = 0; i < nr; i++ )
-        if ( find_ahead(dev, gfn + i) || !svq_pages_unused(&dev->pages, gfn + i) )
+        if ( find_ahead(dev, gfn + i) || !is_unused(dev, gfn + i) )
             return false;
 
     for ( i = 0; i < nr; i++ )
@@ -114,7 +128,7 @@ static bool protect(struct svq_dev *dev, struct svq_queue *q, struct svq_chain *
 {
     unsigned int i, good = 0;
 
-    if ( nr > dev->pages.nr_free )
+    if ( nr > q->pages.nr_free )
         return false;
 
     if ( !find_ahead(dev, gfn) )
@@ -128,7 +142,7 @@ static bool protect(struct svq_dev *dev, struct svq_queue *q, struct svq_chain *
     {
         const struct svq_table_page *a = find_ahead(dev, gfn + i);
 
-        good += a && a->frame != SVQ_NO_FRAME && svq_pages_unused(&dev->pages, gfn + i);
+        good += a && a->frame != SVQ_NO_FRAME && is_unused(dev, gfn + i);
     }
 
     if ( good < nr )
@@ -150,9 +164,9 @@ bool svq_remap(struct svq_dev *dev, struct svq_queue *q, struct svq_chain *c, ui
 {
     unsigned int nr = svq_pages_of(addr, len), i;
     struct svq_table_page t[SVQ_TABLE_PAGES];
-    uint8_t *to = (uint8_t *)dev->table;
+    uint8_t *to = (uint8_t *)q->table;
 
-    if ( !is_wanted(dev, q, c, addr, len / sizeof(struct svq_desc)) ||
+    if ( !svq_remap_is_wanted(dev, q, c, addr, len) ||
          !protect(dev, q, c, t, nr, addr >> SVQ_PAGE_SHIFT) )
     {
         /* What is copied may be in a page that was protected for another. */
@@ -170,7 +184,7 @@ bool svq_remap(struct svq_dev *dev, struct svq_queue *q, struct svq_chain *c, ui
     {
         uint32_t n = len < SVQ_PAGE_SIZE ? len : SVQ_PAGE_SIZE;
 
-        svq_pages_take_table(&dev->pages, &t[i], (unsigned int)(q - dev->queue), !i);
+        svq_pages_take_table(&q->pages, &t[i], !i);
         svq_env_read_table(dev, &t[i], to, n);
         to += n;
         len -= n;
@@ -179,7 +193,7 @@ bool svq_remap(struct svq_dev *dev, struct svq_queue *q, struct svq_chain *c, ui
     return true;
 }
 
-void svq_remap_undo(struct svq_dev *dev, const struct svq_chain *c)
+void svq_remap_undo(struct svq_queue *q, const struct svq_chain *c)
 {
     uint64_t gfn = c->table >> SVQ_PAGE_SHIFT;
     unsigned int i;
@@ -188,5 +202,5 @@ void svq_remap_undo(struct svq_dev *dev, const struct svq_chain *c)
         return;
 
     for ( i = 0; i < svq_pages_of(c->table, c->table_len); i++ )
-        svq_pages_put(&dev->pages, gfn + i, false);
+        svq_pages_put(&q->pages, gfn + i, false);
 }

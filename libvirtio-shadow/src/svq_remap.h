@@ -9,9 +9,15 @@
 
 #include "svq_chain.h"
 
+/* Would the table rather be left in place than copied? */
+bool svq_remap_is_wanted(const struct svq_dev *dev, const struct svq_queue *q,
+                         const struct svq_chain *c, uint64_t addr, uint32_t len);
+
 /*
+ * The caller is alone with the device.
+ *
  * Try to leave the table of len bytes at addr, which lies in a RAM bank, where
- * it is.  True: its pages are protected and taken, dev->table is a copy of what
+ * it is.  True: its pages are protected and taken, q->table is a copy of what
  * it says for good, and c says where it is.  False: nothing has changed.
  */
 bool svq_remap(struct svq_dev *dev, struct svq_queue *q, struct svq_chain *c, uint64_t addr,
@@ -21,6 +27,6 @@ bool svq_remap(struct svq_dev *dev, struct svq_queue *q, struct svq_chain *c, ui
 void svq_remap_end(struct svq_dev *dev);
 
 /* The chain does not go to the backend: put the pages of its table, if it has one in place. */
-void svq_remap_undo(struct svq_dev *dev, const struct svq_chain *c);
+void svq_remap_undo(struct svq_queue *q, const struct svq_chain *c);
 
 #endif /* SVQ_REMAP_H */

@@ -37,15 +37,14 @@ bool svq_queue_reset_acked(struct svq_queue *q, uint32_t generation)
 }
 
 /* Walk over the slots of chains that the backend had, from where the last step ended. */
-static bool walk(struct svq_dev *dev, struct svq_queue *q, enum svq_buffers_end how,
-                 unsigned int *budget)
+static bool walk(struct svq_queue *q, enum svq_buffers_end how, unsigned int *budget)
 {
     for ( ; q->reset_scan < q->shadow_size && *budget; q->reset_scan++ )
     {
         const struct svq_slot *s = &q->slot[q->reset_scan];
 
         svq_spend(budget, s->count && !s->done
-                      ? svq_buffers_end(&dev->pages, q, q->reset_scan, how) : 1);
+                      ? svq_buffers_end(&q->pages, q, q->reset_scan, how) : 1);
     }
 
     if ( q->reset_scan < q->shadow_size )
@@ -62,9 +61,12 @@ enum svq_error svq_queue_reset_step(struct svq_dev *dev, struct svq_queue *q,
     enum svq_error err = SVQ_ERR_NONE;
     bool over;
 
-    if ( q->reset == SVQ_RESET_TAKING )
+    if ( q->wait_alone )
+        err = svq_queue_settle(dev, q);
+
+    if ( err == SVQ_ERR_NONE && q->reset == SVQ_RESET_TAKING )
     {
-        over = walk(dev, q, SVQ_BUFFERS_HOLD, budget);
+        over = walk(q, SVQ_BUFFERS_HOLD, budget);
         err = svq_pages_commit(dev, q);
         if ( over )
         {
@@ -78,13 +80,10 @@ enum svq_error svq_queue_reset_step(struct svq_dev *dev, struct svq_queue *q,
 
     if ( err == SVQ_ERR_NONE && q->reset == SVQ_RESET_CLEARING )
     {
-        over = walk(dev, q, SVQ_BUFFERS_UNHOLD, budget);
+        over = walk(q, SVQ_BUFFERS_UNHOLD, budget);
         err = svq_pages_commit(dev, q);
         if ( over )
-        {
             svq_queue_reset(dev, q);
-            svq_queue_wake(dev);
-        }
     }
 
     return err;

@@ -103,7 +103,7 @@ void svq_restart_resume(struct svq_dev *dev)
 {
     dev->waiting = false;
     dev->resuming = true;
-    dev->pages.scan = 0;
+    svq_pages_begin_resume(dev);
 }
 
 /*
@@ -124,8 +124,13 @@ static bool leave(struct svq_dev *dev, unsigned int *budget)
     for ( i = 0; i < dev->nr_queues; i++ )
     {
         struct svq_queue *q = &dev->queue[i];
-        enum svq_error err = is_reset_leaving(q) ? svq_queue_reset_step(dev, q, budget)
-                                                 : svq_queue_collect(dev, q, budget);
+        enum svq_error err = SVQ_ERR_NONE;
+
+        if ( q->wait_alone || q->error != SVQ_ERR_NONE )
+            err = svq_queue_settle(dev, q);
+        if ( err == SVQ_ERR_NONE )
+            err = is_reset_leaving(q) ? svq_queue_reset_step(dev, q, budget)
+                                      : svq_queue_collect(dev, q, budget);
 
         if ( err != SVQ_ERR_NONE )
         {

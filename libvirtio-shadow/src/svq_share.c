@@ -3,7 +3,7 @@
  * Memory that is visible to the backend whatever is in flight, and rings that the
  * mediator does not look at.
  *
- * There is no record of the pages: the reference on each belongs to the entry
+ * What is counted is counted for queue 0.  There is no record of the pages: the reference on each belongs to the entry
  * that shows it, so what an entry shows when it is taken away is what it was.
  */
 #include "svq_share.h"
@@ -56,7 +56,7 @@ void svq_share_driver_kick(struct svq_dev *dev, struct svq_queue *q)
 void svq_share_backend_kick(struct svq_dev *dev, struct svq_queue *q)
 {
     q->stats.interrupts++;
-    dev->int_status |= SVQ_INT_USED;
+    svq_set_bits(&dev->int_status, SVQ_INT_USED);
     svq_env_interrupt(dev);
 }
 
@@ -74,9 +74,13 @@ static struct vsh_bank range(const struct svq_dev *dev, unsigned int b)
     return (struct vsh_bank){ .base = bank->base, .size = 0 };
 }
 
-/* The next pages that are shared, for a change of access; 0: there are no more. */
+/*
+ * The next pages that are shared, for a change of access, in queue 0's op; 0: there are
+ * no more.
+ */
 static unsigned int next_pages(struct svq_dev *dev, enum svq_access from, enum svq_access to)
 {
+    struct svq_page_op *op = dev->queue[0].op;
     unsigned int n = 0;
 
     for ( ; dev->share_bank < dev->nr_banks; dev->share_bank++, dev->share_page = 0 )
@@ -89,7 +93,7 @@ static unsigned int next_pages(struct svq_dev *dev, enum svq_access from, enum s
             if ( n == SVQ_PAGE_BATCH )
                 return n;
 
-            dev->op[n++] = (struct svq_page_op){
+            op[n++] = (struct svq_page_op){
                 .gfn = (r.base >> SVQ_PAGE_SHIFT) + dev->share_page,
                 .frame = SVQ_NO_FRAME,
                 .backend_gfn = dev->aperture_gfn[dev->share_bank] + skipped + dev->share_page,
@@ -123,8 +127,8 @@ static enum svq_error grant(struct svq_dev *dev, unsigned int nr)
     {
         enum svq_error err = SVQ_ERR_NONE;
 
-        done = svq_env_grant(dev, &dev->op[i], nr - i, &err);
-        dev->pages.nr_mapped += done;
+        done = svq_env_grant(dev, 0, &dev->queue[0].op[i], nr - i, &err);
+        dev->queue[0].pages.nr_mapped += done;
         dev->queue[0].stats.grants += done;
 
         if ( i + done == nr )
@@ -160,7 +164,8 @@ bool svq_share_step(struct svq_dev *dev, enum svq_error *err)
 
 bool svq_share_take_away(struct svq_dev *dev)
 {
-    struct svq_pages *p = &dev->pages;
+    struct svq_pages *p = &dev->queue[0].pages;
+    struct svq_page_op *op = dev->queue[0].op;
     unsigned int i, n = 0, nr;
 
     /* To the end, whatever has been found: a backend may have moved things about. */
@@ -174,14 +179,14 @@ bool svq_share_take_away(struct svq_dev *dev)
         return false;
     }
 
-    svq_env_shown(dev, dev->op, nr);
+    svq_env_shown(dev, op, nr);
     for ( i = 0; i < nr; i++ )
-        if ( dev->op[i].frame != SVQ_NO_FRAME )
-            dev->op[n++] = dev->op[i];
+        if ( op[i].frame != SVQ_NO_FRAME )
+            op[n++] = op[i];
 
     if ( n )
     {
-        svq_env_take_away(dev, dev->op, n);
+        svq_env_take_away(dev, op, n);
         dev->queue[0].stats.flushes++;
         p->nr_dummy += n;
     }
@@ -191,17 +196,17 @@ bool svq_share_take_away(struct svq_dev *dev)
 
 bool svq_share_clear(struct svq_dev *dev)
 {
-    unsigned int nr = dev->pages.nr_dummy ? next_pages(dev, SVQ_DUMMY, SVQ_NONE) : 0;
+    unsigned int nr = dev->queue[0].pages.nr_dummy ? next_pages(dev, SVQ_DUMMY, SVQ_NONE) : 0;
 
     if ( !nr )
     {
-        dev->pages.nr_dummy = 0;
+        dev->queue[0].pages.nr_dummy = 0;
         begin_anew(dev);
         return false;
     }
 
-    svq_env_revoke(dev, dev->op, nr);
-    svq_env_flush(dev);
+    svq_env_revoke(dev, 0, dev->queue[0].op, nr);
+    svq_env_flush(dev, 0);
     dev->queue[0].stats.flushes++;
 
     return true;

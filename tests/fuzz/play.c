@@ -450,9 +450,9 @@ static void trouble(struct input *in, unsigned int q)
         break;
     default:
         if (what / 12 % 4 == 1)
-            svq_dev_poll(&env->dev, what & 0x80);
+            env_poll(what & 0x80);
         else if (what / 12 % 4 == 3)
-            svq_dev_poll_driver(&env->dev);
+            env_poll_driver();
         else
             svq_dev_forget(&env->dev);
         break;

@@ -108,7 +108,7 @@ static void check_at_rest(unsigned int q, bool kicked)
     for (i = 0; i < env->dev.nr_queues; i++)
         in_flight += ref[i].on ? ref[i].with_dev : env->dev.queue[i].reset != SVQ_RESET_NONE;
     if (!in_flight && !rig.troubled)
-        assert_true(v == REF_GOOD && c.pages > env->dev.pages.nr);
+        assert_true(v == REF_GOOD && c.pages > env->dev.queue[0].pages.nr);
 }
 
 bool rig_step(void)

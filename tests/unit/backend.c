@@ -280,7 +280,7 @@ void be_put(unsigned int q, uint32_t id, uint32_t len)
 
 void be_kick_only(unsigned int q)
 {
-    svq_dev_backend_kick(&env->dev, q);
+    svq_queue_called(&env->dev, q);
     env_check();
 }
 

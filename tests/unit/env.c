@@ -120,12 +120,15 @@ void env_replace(uint64_t addr)
 
 unsigned int env_kept(uint64_t addr)
 {
-    const struct svq_pages *p = &env->dev.pages;
-    unsigned int n = 0;
+    unsigned int n = 0, q;
     uint32_t i;
 
-    for (i = 0; i < p->nr; i++)
-        n += p->page[i].in_use && p->page[i].kept && p->page[i].frame == env_page(addr)->frame;
+    for (q = 0; q < env->dev.nr_queues; q++) {
+        const struct svq_pages *p = &env->dev.queue[q].pages;
+
+        for (i = 0; i < p->nr; i++)
+            n += p->page[i].in_use && p->page[i].kept && p->page[i].frame == env_page(addr)->frame;
+    }
 
     return n;
 }
@@ -328,6 +331,18 @@ static bool is_shared(const struct env_page *pg)
     return false;
 }
 
+/* Is something left to who is alone with the device, and not done before? */
+static bool is_pending(void)
+{
+    bool pending = false;
+    unsigned int i;
+
+    for (i = 0; i < env->dev.nr_queues; i++)
+        pending |= env->dev.queue[i].wait_alone || env->dev.queue[i].error;
+
+    return pending;
+}
+
 void env_check_visible(const char *when)
 {
     /*
@@ -335,7 +350,7 @@ void env_check_visible(const char *when)
      * until the next step takes them away, pages of a valid chain are visible
      * that the backend was never told of.
      */
-    bool failing = env->dev.state == VSH_STATE_FAILED && env->dev.taking_away;
+    bool failing = (env->dev.state == VSH_STATE_FAILED && env->dev.taking_away) || is_pending();
     size_t i, kept = 0;
 
     for (i = 0; i < env->nr_active; i++) {
@@ -424,7 +439,7 @@ void env_check(void)
 
     check_resets();
     env_check_visible("between steps");
-    if (!dev->taking_away && dev->state == VSH_STATE_RUNNING)
+    if (!dev->taking_away && dev->state == VSH_STATE_RUNNING && !is_pending())
         env_check_tables("between steps");
 
     assert_false(dev->info->seq & 1);
@@ -439,9 +454,9 @@ void env_check(void)
                   "pages are visible before DRIVER_OK");
 }
 
-void env_check_records(void)
+static void check_records(const struct svq_queue *q)
 {
-    const struct svq_pages *p = &env->dev.pages;
+    const struct svq_pages *p = &q->pages;
     uint32_t i, mapped = 0, dummy = 0, unused = 0, free = 0, tables = 0, kept = 0, last = ~0U;
 
     for (i = 0; i < p->nr; i++) {
@@ -485,9 +500,76 @@ void env_check_records(void)
         assert_int_equal(p->nr_dummy, dummy);
     }
     assert_int_equal(p->nr_tables, tables);
-    assert_int_equal(env->dev.nr_restore, 0);
+    assert_int_equal(q->nr_restore, 0);
+    assert_false(p->multi);
     assert_int_equal(p->nr_free, unused);
     assert_int_equal(p->nr_free, free + kept);
+}
+
+void env_check_records(void)
+{
+    unsigned int i;
+
+    for (i = 0; i < env->dev.nr_queues; i++)
+        check_records(&env->dev.queue[i]);
+}
+
+bool env_delayed(void)
+{
+    bool found = false;
+    unsigned int i;
+
+    for (i = 0; i < env->dev.nr_queues; i++)
+        found |= env->dev.queue[i].delayed;
+
+    return found;
+}
+
+bool env_quiet(void)
+{
+    bool found = false;
+    unsigned int i;
+
+    for (i = 0; i < env->dev.nr_queues; i++)
+        found |= env->dev.queue[i].quiet;
+
+    return found;
+}
+
+bool env_poll(bool late)
+{
+    bool found = false;
+    unsigned int i;
+
+    for (i = 0; i < env->dev.nr_queues; i++)
+        found |= svq_queue_poll(&env->dev, i, late);
+
+    return found;
+}
+
+bool env_poll_driver(void)
+{
+    bool found = false;
+    unsigned int i;
+
+    for (i = 0; i < env->dev.nr_queues; i++)
+        found |= svq_queue_poll_driver(&env->dev, i);
+
+    return found;
+}
+
+/* What a queue does by itself.  Returns whether there is more of it. */
+static bool run_queues(void)
+{
+    bool more = false;
+    unsigned int i;
+
+    for (i = 0; i < env->dev.nr_queues; i++) {
+        more |= svq_queue_run(&env->dev, i) == SVQ_RUN_MORE;
+        env_check();
+    }
+
+    return more;
 }
 
 void env_run(void)
@@ -498,7 +580,11 @@ void env_run(void)
 
     env->steps = 0;
     do {
-        more = svq_dev_run(&env->dev);
+        more = run_queues();
+        if (!more) {
+            more = svq_dev_run(&env->dev);
+            ENV_CHECK(!is_pending(), "nobody did what was left to who is alone");
+        }
         env_check();
         ENV_CHECK(++env->steps < MAX_STEPS, "svq_dev_run() does not come to an end");
     } while (more);
@@ -545,6 +631,16 @@ static void alloc_queue(struct svq_queue *q, unsigned int size)
     q->order = alloc_dirty(size, sizeof(*q->order));
     q->busy = alloc_dirty(SVQ_BUSY_WORDS, sizeof(*q->busy));
     q->tables.seg = alloc_dirty(SVQ_TABLE_ENTRIES(size), sizeof(*q->tables.seg));
+    q->table = alloc_dirty(size, sizeof(*q->table));
+}
+
+static void alloc_records(struct svq_pages *p, uint32_t nr, bool forgetful)
+{
+    p->key = 0x5ca1ab1e0ddba11ULL;
+    p->nr = nr;
+    p->max_kept = forgetful ? 0 : nr;
+    p->page = alloc_dirty(nr, sizeof(*p->page));
+    p->bucket = alloc_dirty(nr, sizeof(*p->bucket));
 }
 
 void env_create(const struct env_opts *opts)
@@ -575,18 +671,13 @@ void env_create(const struct env_opts *opts)
     for (i = 0; i < queues; i++) {
         alloc_queue(&dev->queue[i], size);
         alloc_bounce(&dev->queue[i], size);
+        alloc_records(&dev->queue[i].pages,
+                      opts->records ? opts->records : svq_page_records(size), opts->forgetful);
         env->table_used[i] = alloc(SVQ_TABLE_ENTRIES(size), 1);
     }
-    dev->table = alloc_dirty(size, sizeof(*dev->table));
     dev->withheld = opts->withheld;
     dev->indirect = opts->indirect;
     dev->keep = opts->keep;
-
-    dev->pages.key = 0x5ca1ab1e0ddba11ULL;
-    dev->pages.nr = opts->records ? opts->records : svq_page_records(queues, size);
-    dev->pages.max_kept = opts->forgetful ? 0 : dev->pages.nr;
-    dev->pages.page = alloc_dirty(dev->pages.nr, sizeof(*dev->pages.page));
-    dev->pages.bucket = alloc_dirty(dev->pages.nr, sizeof(*dev->pages.bucket));
 
     env->nr_window = svq_window_frames(queues, size, svq_bounce_frames(dev->policy, size));
     env->window = alloc(env->nr_window, sizeof(*env->window));
@@ -615,7 +706,8 @@ void env_release(void)
     assert_int_equal(env->dev.info->state, VSH_STATE_GONE);
     env_check_bounce();
     ENV_CHECK(!env_visible(), "pages are visible after the release");
-    ENV_CHECK(!env->dev.pages.nr_mapped, "records are left after the release");
+    for (b = 0; b < env->dev.nr_queues; b++)
+        ENV_CHECK(!env->dev.queue[b].pages.nr_mapped, "records are left after the release");
     ENV_CHECK(!env->protected, "pages are read-only after the release");
     assert_int_equal(env->protects, env->unprotects);
     env_check_records();
@@ -662,13 +754,13 @@ void env_destroy(void)
         free(env->dev.queue[i].busy);
         free(env->dev.queue[i].tables.seg);
         free(env->table_used[i]);
+        free(env->dev.queue[i].table);
+        free(env->dev.queue[i].pages.page);
+        free(env->dev.queue[i].pages.bucket);
     }
-    free(env->dev.table);
     for (i = 0; i < env->nr_window; i++)
         free(env->window[i]);
     free(env->window);
-    free(env->dev.pages.page);
-    free(env->dev.pages.bucket);
     free(env->frame);
     free(env->active);
     free(env);

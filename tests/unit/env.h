@@ -56,6 +56,7 @@ struct env_page {   /* one gfn of the guest */
 
 struct env_place { /* one gfn of the aperture */
     uint64_t frame, tlb_frame;
+    unsigned int revoked_by; /* the queue that did so last */
     uint8_t access;
     uint8_t tlb; /* the most that a stale TLB may still allow */
     bool listed;
@@ -166,6 +167,7 @@ struct env {
     bool copied;                          /* the mailbox was, and its copy not yet used */
 
     unsigned int grants, upgrades, revokes, downgrades, flushes, taken_away;
+    unsigned int others_found; /* times that a queue alone was refused what another has */
     unsigned int notify[VSH_MAX_QUEUES], notify_control, interrupts, reports;
     int report_queue;
     enum svq_error report_error;
@@ -191,6 +193,12 @@ void env_check(void);
 
 /* The same, and the records of pages in flight one by one. */
 void env_check_records(void);
+
+/* Of any queue; and all of them are looked at. */
+bool env_delayed(void);
+bool env_quiet(void);
+bool env_poll(bool late);
+bool env_poll_driver(void);
 
 /* Guest RAM, as the driver sees it; may cross pages. */
 void env_write(uint64_t addr, const void *src, size_t bytes);

@@ -346,15 +346,17 @@ static void begin_flight(unsigned int queue, unsigned int slot)
 }
 
 /*
- * The model knows of returns when the driver does.  With VIRTIO_F_IN_ORDER, or
- * while a queue is being reset, the core may know earlier.
+ * The model knows of returns when the driver does, and of requests when they are
+ * published.  With VIRTIO_F_IN_ORDER, while a queue is being reset, or while something
+ * is left to who is alone, the core may know earlier.
  */
 static bool is_exact(void)
 {
     unsigned int i;
 
     for (i = 0; i < env->dev.nr_queues; i++)
-        if (env->dev.queue[i].in_order || env->dev.queue[i].reset != SVQ_RESET_NONE)
+        if (env->dev.queue[i].in_order || env->dev.queue[i].reset != SVQ_RESET_NONE ||
+            env->dev.queue[i].wait_alone)
             return false;
 
     return true;
@@ -936,11 +938,12 @@ static struct env_place *place_of(const struct svq_dev *dev, const struct svq_pa
     return pl;
 }
 
-unsigned int svq_env_grant(struct svq_dev *dev, struct svq_page_op *op, unsigned int nr,
-                           enum svq_error *err)
+unsigned int svq_env_grant(struct svq_dev *dev, unsigned int q, struct svq_page_op *op,
+                           unsigned int nr, enum svq_error *err)
 {
     unsigned int i;
 
+    assert_in_range(q, 0, dev->nr_queues - 1);
     assert_in_range(nr, 1, SVQ_PAGE_BATCH);
     ENV_CHECK((dev->state == VSH_STATE_RUNNING || dev->sharing || dev->resuming) && dev->attached,
               "a grant while not running");
@@ -966,8 +969,14 @@ unsigned int svq_env_grant(struct svq_dev *dev, struct svq_page_op *op, unsigned
             }
             env->upgrades++;
         } else {
-            assert_int_equal(op[i].from, SVQ_NONE);
+            assert_true(op[i].from == SVQ_NONE || op[i].from == SVQ_DUMMY);
             assert_in_range(op[i].to, SVQ_RO, SVQ_RW);
+            /* Another queue's, as the core finds out by trying. */
+            if (!dev->alone && pl->access != SVQ_NONE) {
+                env->others_found++;
+                *err = SVQ_ERR_APERTURE;
+                return i;
+            }
             if (op[i].held) {
                 ENV_CHECK(op[i].frame == env_frame_of(pg) && pg->kind == ENV_RAM && !pg->ro,
                           "what was kept of gfn %llx is out of date",
@@ -1003,10 +1012,11 @@ unsigned int svq_env_grant(struct svq_dev *dev, struct svq_page_op *op, unsigned
     return nr;
 }
 
-void svq_env_revoke(struct svq_dev *dev, struct svq_page_op *op, unsigned int nr)
+void svq_env_revoke(struct svq_dev *dev, unsigned int q, struct svq_page_op *op, unsigned int nr)
 {
     unsigned int i;
 
+    assert_in_range(q, 0, dev->nr_queues - 1);
     assert_in_range(nr, 1, SVQ_PAGE_BATCH);
 
     for (i = 0; i < nr; i++) {
@@ -1028,8 +1038,11 @@ void svq_env_revoke(struct svq_dev *dev, struct svq_page_op *op, unsigned int nr
             continue;
         }
 
-        assert_int_equal(pl->access, op[i].from);
+        /* At the end of all, each queue takes away what it knows of. */
+        if (dev->nr_queues == 1 || op[i].to != SVQ_NONE)
+            assert_int_equal(pl->access, op[i].from);
         pl->access = op[i].to;
+        pl->revoked_by = q;
         if (op[i].to == SVQ_NONE) {
             pl->frame = 0;
             env->revokes++;
@@ -1038,7 +1051,7 @@ void svq_env_revoke(struct svq_dev *dev, struct svq_page_op *op, unsigned int nr
     }
 }
 
-bool svq_env_flush(struct svq_dev *dev)
+bool svq_env_flush(struct svq_dev *dev, unsigned int q)
 {
     size_t i;
 
@@ -1047,6 +1060,10 @@ bool svq_env_flush(struct svq_dev *dev)
 
     for (i = 0; i < env->nr_active; i++) {
         struct env_place *pl = env->active[i];
+
+        /* Nothing is promised for what others have revoked. */
+        if (pl->revoked_by != q)
+            continue;
 
         pl->tlb = pl->access == SVQ_RO || pl->access == SVQ_RW ? pl->access : SVQ_NONE;
         pl->tlb_frame = pl->tlb ? pl->frame : 0;
@@ -1117,7 +1134,8 @@ void svq_env_take_away(struct svq_dev *dev, struct svq_page_op *op, unsigned int
         if ((pl->access != SVQ_RO && pl->access != SVQ_RW) || pl->frame != op[i].frame)
             continue;
 
-        assert_int_equal(pl->access, op[i].from);
+        if (dev->nr_queues == 1)
+            assert_int_equal(pl->access, op[i].from);
         pl->access = env->backend_dead ? SVQ_NONE : SVQ_DUMMY;
         pl->tlb = SVQ_NONE;
         pl->tlb_frame = pl->frame = 0;

@@ -87,7 +87,7 @@ static void nothing_left(void)
 
     assert_int_equal(env->nr_flights, 0);
     assert_int_equal(env_visible(), 0);
-    assert_int_equal(env->dev.pages.nr_free, env->dev.pages.nr);
+    assert_int_equal(env->dev.queue[0].pages.nr_free, env->dev.queue[0].pages.nr);
     assert_int_equal(q->bounce[0].nr_free, q->bounce[0].granules);
     assert_int_equal(q->bounce[1].nr_free, q->bounce[1].granules);
     assert_int_equal(q->free_slots, q->shadow_size);

@@ -77,7 +77,7 @@ static void few_in_flight_come_back_at_once(void)
             assert_true(complete());
             assert_int_equal(drv_used_idx(0), (uint16_t)done);
         }
-        assert_false(env->dev.delayed);
+        assert_false(env_delayed());
     }
 }
 
@@ -106,7 +106,7 @@ static void call_comes_from_what_is_in_flight(void)
 
     begin(EVENT_IDX);
     warm_up();
-    svq_dev_poll(&env->dev, false);
+    env_poll(false);
     env_run();
     while (done < last) {
         unsigned int left = queue()->in_flight;
@@ -117,7 +117,7 @@ static void call_comes_from_what_is_in_flight(void)
             assert_int_equal(complete(), n == ahead);
         assert_int_equal(drv_used_idx(0), (uint16_t)done);
     }
-    assert_false(env->dev.delayed);
+    assert_false(env_delayed());
     assert_int_equal(env_visible(), 0);
 }
 
@@ -125,15 +125,15 @@ static void what_it_has_not_called_for_is_found_when_it_is_idle(void)
 {
     begin(EVENT_IDX);
     warm_up();
-    assert_true(env->dev.delayed);
+    assert_true(env_delayed());
     while (complete())
         continue;
     assert_true(drv_used_idx(0) != (uint16_t)done);
-    assert_true(svq_dev_poll(&env->dev, false));
+    assert_true(env_poll(false));
     env_run();
     assert_int_equal(drv_used_idx(0), (uint16_t)done);
     /* Nothing new. */
-    assert_false(svq_dev_poll(&env->dev, false));
+    assert_false(env_poll(false));
     drv_assert_alive();
 }
 
@@ -147,7 +147,7 @@ static unsigned int ahead(void)
 static void be_late(void)
 {
     complete();
-    assert_true(svq_dev_poll(&env->dev, true));
+    assert_true(env_poll(true));
     env_run();
     assert_int_equal(drv_used_idx(0), (uint16_t)done);
     offer(32 - (last - done));
@@ -185,7 +185,7 @@ static void one_that_is_always_late_has_to_call_each_time(void)
 
     begin(EVENT_IDX);
     warm_up();
-    for (n = 0; env->dev.delayed; n++) {
+    for (n = 0; env_delayed(); n++) {
         assert_true(n < 8);
         be_late();
     }
@@ -194,7 +194,7 @@ static void one_that_is_always_late_has_to_call_each_time(void)
         offer(32 - (last - done));
     }
     warm_up();
-    assert_true(env->dev.delayed);
+    assert_true(env_delayed());
 }
 
 /* It returns one while it is being asked to call for each: that one is found. */
@@ -224,7 +224,7 @@ static void nothing_is_lost_to_a_race(void)
         armed = when;
         calls = false;
         env->on_read = return_after_the_look;
-        svq_dev_poll(&env->dev, true);
+        env_poll(true);
         env_run();
         env->on_read = NULL;
         armed = 0;
@@ -247,8 +247,8 @@ static void without_the_feature_there_is_nothing_to_wait_for(void)
         be_put(0, order[done++ % SIZE], 1);
         be_kick(0);
         assert_int_equal(drv_used_idx(0), (uint16_t)done);
-        assert_false(env->dev.delayed);
-        assert_false(svq_dev_poll(&env->dev, true));
+        assert_false(env_delayed());
+        assert_false(env_poll(true));
     }
 }
 
@@ -257,7 +257,7 @@ static void begins_anew_after_a_reset(void)
     begin(EVENT_IDX);
     warm_up();
     up_again();
-    assert_false(env->dev.delayed);
+    assert_false(env_delayed());
     first = last = done = 0;
     offer(32);
     assert_true(complete());

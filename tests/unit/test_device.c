@@ -238,7 +238,7 @@ static void attach_waits_until_the_old_dummies_are_gone(void)
     assert_int_equal(be_attach_only(), VSH_ERR_STATE);
     env_run();
     assert_int_equal(state(), VSH_STATE_IDLE);
-    assert_int_equal(env->dev.pages.nr_dummy, 0);
+    assert_int_equal(env->dev.queue[0].pages.nr_dummy, 0);
     works_once_attached();
 }
 
@@ -330,7 +330,7 @@ static void reset_under_io_takes_everything_back_and_waits_for_the_ack(void)
     assert_int_equal(drv_used_idx(0), 0);
 
     is_ready_once_acked();
-    assert_int_equal(env->dev.pages.nr_free, env->dev.pages.nr);
+    assert_int_equal(env->dev.queue[0].pages.nr_free, env->dev.queue[0].pages.nr);
     works_once_started();
     drv_assert_alive();
 }
@@ -433,7 +433,7 @@ static void failure_acked_before_the_reset_is_ready_with_it(void)
     drv_submit(1, 99);
     assert_int_equal(be_ack(), VSH_ERR_NONE);
     assert_int_equal(state(), VSH_STATE_FAILED);
-    assert_int_equal(env->dev.pages.nr_free, env->dev.pages.nr);
+    assert_int_equal(env->dev.queue[0].pages.nr_free, env->dev.queue[0].pages.nr);
     assert_true(drv_read(SVQ_MMIO_STATUS) & SVQ_STATUS_NEEDS_RESET);
     drv_reset();
     assert_int_equal(state(), VSH_STATE_READY);
@@ -601,7 +601,7 @@ static void detach_under_io_fails_the_device(void)
     up_busy();
     assert_int_equal(be_request(VSH_REQ_DETACH), VSH_ERR_NONE);
     drv_assert_failed(SVQ_ERR_BACKEND_GONE, -1);
-    assert_int_equal(env->dev.pages.nr_free, env->dev.pages.nr);
+    assert_int_equal(env->dev.queue[0].pages.nr_free, env->dev.queue[0].pages.nr);
     /* It waits for nobody: there is no one to acknowledge. */
     drv_reset();
     assert_int_equal(state(), VSH_STATE_IDLE);
@@ -680,7 +680,7 @@ static void backend_gone_at_every_state_can_come_back(void)
             env_run();
 
             assert_int_equal(env_visible(), 0);
-            assert_int_equal(env->dev.pages.nr_free, env->dev.pages.nr);
+            assert_int_equal(env->dev.queue[0].pages.nr_free, env->dev.queue[0].pages.nr);
             if (in_use && at != 10)
                 assert_int_equal(state(), VSH_STATE_FAILED);
             if (in_use && at != 10)

@@ -228,14 +228,14 @@ static const struct kind kinds[] = {
 static void check_nothing_missed(unsigned int q, bool in_order)
 {
     /* What it was not to kick for is found now that it does nothing. */
-    if (env->dev.quiet && svq_dev_poll_driver(&env->dev))
+    if (env_quiet() && env_poll_driver())
         env_run();
 
     take(q);
     assert_int_equal(model[q].nr_offered, 0);
 
     /* What it was not to call for is found now that it does nothing. */
-    if (env->dev.delayed && svq_dev_poll(&env->dev, false))
+    if (env_delayed() && env_poll(false))
         env_run();
 
     if (env->interrupts != interrupts_seen) {
@@ -305,7 +305,7 @@ static void run_kind(const struct kind *k, unsigned int seed, unsigned int size)
     drv_assert_alive();
     assert_int_equal(env_visible(), 0);
     assert_int_equal(env->nr_flights, 0);
-    assert_int_equal(env->dev.pages.nr_free, env->dev.pages.nr);
+    assert_int_equal(env->dev.queue[0].pages.nr_free, env->dev.queue[0].pages.nr);
     env_check_records();
     env_release();
     env_destroy();

@@ -179,7 +179,7 @@ static void goes_on(void)
     if (status & SVQ_STATUS_NEEDS_RESET)
         return;
     come_back();
-    assert_int_equal(env->dev.pages.nr_dummy, 0);
+    assert_int_equal(env->dev.queue[0].pages.nr_dummy, 0);
     assert_int_equal(be_info()->state,
                      status & SVQ_STATUS_DRIVER_OK ? VSH_STATE_RUNNING : VSH_STATE_READY);
 }
@@ -195,8 +195,8 @@ static void works_again(void)
 {
     drv_reset();
     come_back();
-    assert_int_equal(env->dev.pages.nr_dummy, 0);
-    assert_int_equal(env->dev.pages.nr_free, env->dev.pages.nr);
+    assert_int_equal(env->dev.queue[0].pages.nr_dummy, 0);
+    assert_int_equal(env->dev.queue[0].pages.nr_free, env->dev.queue[0].pages.nr);
     drv_start(0);
     be_begin();
     assert_int_equal(be_info()->state, VSH_STATE_RUNNING);

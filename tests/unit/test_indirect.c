@@ -368,7 +368,7 @@ static void backend_that_could_write_tables_would_confuse_nobody(void)
     memset(env->dev.queue[0].tables.page[0], 0xff, SVQ_PAGE_SIZE);
     be_return(0, head, 1);
     assert_int_equal(env_visible(), 0);
-    assert_int_equal(env->dev.pages.nr_free, env->dev.pages.nr);
+    assert_int_equal(env->dev.queue[0].pages.nr_free, env->dev.queue[0].pages.nr);
     env_check_records();
     drv_assert_alive();
 }

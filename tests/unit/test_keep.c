@@ -29,9 +29,9 @@ static void page_is_looked_up_once(void)
         use(BUF(0), 3 * PAGE);
     assert_int_equal(env->lookups, 3);
     assert_int_equal(env->uses, 27);
-    assert_int_equal(env->dev.pages.nr_kept, 3);
+    assert_int_equal(env->dev.queue[0].pages.nr_kept, 3);
     assert_int_equal(env_frame(env_page(BUF(0))->frame)->refs, 2);
-    assert_int_equal(env->dev.pages.nr_free, env->dev.pages.nr);
+    assert_int_equal(env->dev.queue[0].pages.nr_free, env->dev.queue[0].pages.nr);
 }
 
 static void nothing_is_kept_where_that_is_not_wanted(void)
@@ -71,7 +71,7 @@ static void page_that_is_no_ram_any_more_is_refused(void)
     env_set_kind(BUF(0), ENV_HOLE);
     drv_write_buffer(0, 0, BUF(0), PAGE);
     drv_assert_failed(SVQ_ERR_PAGE, 0);
-    assert_int_equal(env->dev.pages.nr_kept, 0);
+    assert_int_equal(env->dev.queue[0].pages.nr_kept, 0);
 }
 
 static void page_replaced_in_flight_is_not_kept(void)
@@ -84,7 +84,7 @@ static void page_replaced_in_flight_is_not_kept(void)
     env_replace(BUF(0));
     be_serve(0, 1);
     assert_int_equal(env_frame(old)->refs, 0);
-    assert_int_equal(env->dev.pages.nr_kept, 0);
+    assert_int_equal(env->dev.queue[0].pages.nr_kept, 0);
 }
 
 static void page_whose_entry_the_backend_removed_is_not_kept(void)
@@ -93,7 +93,7 @@ static void page_whose_entry_the_backend_removed_is_not_kept(void)
     drv_write_buffer(0, 0, BUF(0), PAGE);
     env_backend_removes(BUF(0));
     be_serve(0, 1);
-    assert_int_equal(env->dev.pages.nr_kept, 0);
+    assert_int_equal(env->dev.queue[0].pages.nr_kept, 0);
     assert_int_equal(env_frame(env_page(BUF(0))->frame)->refs, 1);
     use(BUF(0), PAGE);
     assert_int_equal(env->lookups, 2);
@@ -106,15 +106,15 @@ static void all_of_it_can_be_forgotten(void)
     up16();
     for (i = 0; i < 100; i++)
         use(BUF(8 * i), 8 * PAGE);
-    assert_int_equal(env->dev.pages.nr_kept, 800);
+    assert_int_equal(env->dev.queue[0].pages.nr_kept, 800);
     /* In steps. */
     assert_true(svq_dev_forget(&env->dev));
     while (svq_dev_forget(&env->dev))
         continue;
     env_check_records();
-    assert_int_equal(env->dev.pages.nr_kept, 0);
+    assert_int_equal(env->dev.queue[0].pages.nr_kept, 0);
     assert_int_equal(env->forgets, 800);
-    assert_int_equal(env->dev.pages.nr_free, env->dev.pages.nr);
+    assert_int_equal(env->dev.queue[0].pages.nr_free, env->dev.queue[0].pages.nr);
 }
 
 static void forgetting_leaves_what_is_in_flight(void)
@@ -127,7 +127,7 @@ static void forgetting_leaves_what_is_in_flight(void)
     assert_int_equal(env_refs(BUF(0)), 1);
     be_serve(0, 1);
     drv_assert_alive();
-    assert_int_equal(env->dev.pages.nr_kept, 1);
+    assert_int_equal(env->dev.queue[0].pages.nr_kept, 1);
 }
 
 static void one_page_can_be_forgotten(void)
@@ -137,7 +137,7 @@ static void one_page_can_be_forgotten(void)
     svq_dev_forget_page(&env->dev, BUF(1) / PAGE);
     svq_dev_forget_page(&env->dev, BUF(9) / PAGE);
     assert_int_equal(env_frame(env_page(BUF(1))->frame)->refs, 1);
-    assert_int_equal(env->dev.pages.nr_kept, 2);
+    assert_int_equal(env->dev.queue[0].pages.nr_kept, 2);
     env_check_records();
     /* One in flight is another matter. */
     drv_write_buffer(0, 0, BUF(0), PAGE);
@@ -154,7 +154,7 @@ static void oldest_goes_when_records_are_needed(void)
     up(&(struct env_opts){.size = 16, .records = 8});
     for (i = 0; i < 8; i++)
         use(BUF(i), PAGE);
-    assert_int_equal(env->dev.pages.nr_kept, 8);
+    assert_int_equal(env->dev.queue[0].pages.nr_kept, 8);
     use(BUF(0), PAGE); /* the newest again */
     use(BUF(100), PAGE);
     assert_int_equal(env_kept(BUF(0)), 1);
@@ -170,10 +170,10 @@ static void no_more_are_kept_than_allowed(void)
     unsigned int i;
 
     up16();
-    env->dev.pages.max_kept = 4;
+    env->dev.queue[0].pages.max_kept = 4;
     for (i = 0; i < 10; i++)
         use(BUF(i), PAGE);
-    assert_int_equal(env->dev.pages.nr_kept, 4);
+    assert_int_equal(env->dev.queue[0].pages.nr_kept, 4);
     assert_int_equal(env_kept(BUF(9)), 1);
     assert_int_equal(env_kept(BUF(5)), 0);
     assert_int_equal(env_frame(env_page(BUF(5))->frame)->refs, 1);
@@ -185,7 +185,7 @@ static void reset_lets_go(void)
     up16();
     use(BUF(0), 5 * PAGE);
     drv_reset();
-    assert_int_equal(env->dev.pages.nr_kept, 0);
+    assert_int_equal(env->dev.queue[0].pages.nr_kept, 0);
     assert_int_equal(env->forgets, 5);
     be_ack();
 }
@@ -197,7 +197,7 @@ static void failure_lets_go(void)
     drv_write_buffer(0, 0, BUF(7), PAGE);
     be_return(0, 99, 0);
     drv_assert_failed(SVQ_ERR_USED_ID, 0);
-    assert_int_equal(env->dev.pages.nr_kept, 0);
+    assert_int_equal(env->dev.queue[0].pages.nr_kept, 0);
     assert_int_equal(env->forgets, 5);
     up_again();
 }
@@ -209,7 +209,7 @@ static void backends_death_lets_go(void)
     env->backend_dead = true;
     svq_dev_backend_gone(&env->dev);
     env_run();
-    assert_int_equal(env->dev.pages.nr_kept, 0);
+    assert_int_equal(env->dev.queue[0].pages.nr_kept, 0);
     assert_int_equal(env->forgets, 5);
 }
 
@@ -224,7 +224,7 @@ static void grant_that_fails_loses_no_reference(void)
         env->grant_error = SVQ_ERR_BACKEND_MEM;
         drv_write_buffer(0, 0, BUF(0), 4 * PAGE);
         drv_assert_failed(SVQ_ERR_BACKEND_MEM, 0);
-        assert_int_equal(env->dev.pages.nr_kept, 0);
+        assert_int_equal(env->dev.queue[0].pages.nr_kept, 0);
         assert_int_equal(env_frame(env_page(BUF(3))->frame)->refs, 1);
         env_release();
         env_destroy();
@@ -307,7 +307,7 @@ static void page_that_is_copied_is_looked_up_once(void)
         use(BUF(1), PAGE);
     }
     assert_int_equal(env->lookups, 3);
-    assert_int_equal(env->dev.pages.nr_kept, 3);
+    assert_int_equal(env->dev.queue[0].pages.nr_kept, 3);
     assert_int_equal(env_frame(env_page(BUF(0))->frame)->refs, 2);
     env_check_records();
     while (svq_dev_forget(&env->dev))
@@ -343,7 +343,7 @@ static void page_replaced_between_two_copies_is_looked_up_again(void)
     drv_desc(0, 0, BUF(5), PAGE, 0, 0);
     drv_submit(0, 0);
     drv_assert_failed(SVQ_ERR_PAGE, 0);
-    assert_int_equal(env->dev.pages.nr_kept, 0);
+    assert_int_equal(env->dev.queue[0].pages.nr_kept, 0);
 }
 
 /* Its record's reference may be the entry's, which is the backend's to drop. */

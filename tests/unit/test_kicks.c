@@ -55,7 +55,7 @@ static void fill(unsigned int nr)
 {
     while (queue()->in_flight < nr) {
         add(1);
-        svq_dev_poll_driver(&env->dev);
+        env_poll_driver();
         env_run();
     }
     assert_int_equal(queue()->in_flight, nr);
@@ -71,7 +71,7 @@ static void add_quietly(void)
     add(1);
     assert_int_equal(kicks, before);
     assert_int_equal(queue()->in_flight, 16);
-    assert_true(env->dev.quiet);
+    assert_true(env_quiet());
 }
 
 static void few(uint64_t features)
@@ -84,7 +84,7 @@ static void few(uint64_t features)
 
         add(nr);
         assert_int_equal(kicks - before, nr);
-        assert_false(env->dev.quiet);
+        assert_false(env_quiet());
         serve(nr);
     }
     drv_assert_alive();
@@ -105,7 +105,7 @@ static void many(uint64_t features)
     for (n = 0; n < 100; n++) {
         serve(10);
         add(10);
-        svq_dev_poll_driver(&env->dev);
+        env_poll_driver();
         env_run();
         assert_int_equal(queue()->in_flight, 32);
     }
@@ -147,10 +147,10 @@ static void driver_idle(uint64_t features)
 {
     begin(features);
     add_quietly();
-    assert_true(svq_dev_poll_driver(&env->dev));
+    assert_true(env_poll_driver());
     env_run();
     assert_int_equal(queue()->in_flight, 17);
-    assert_false(svq_dev_poll_driver(&env->dev));
+    assert_false(env_poll_driver());
     drv_assert_alive();
 }
 
@@ -163,10 +163,10 @@ static void backend_idle(uint64_t features)
 {
     begin(features);
     add_quietly();
-    assert_true(svq_dev_poll(&env->dev, false));
+    assert_true(env_poll(false));
     env_run();
     assert_int_equal(queue()->in_flight, 17);
-    assert_false(svq_dev_poll(&env->dev, false));
+    assert_false(env_poll(false));
     drv_assert_alive();
 }
 
@@ -197,10 +197,10 @@ static void in_time(uint64_t features)
 
     begin(features);
     add_quietly();
-    assert_true(svq_dev_poll(&env->dev, true));
+    assert_true(env_poll(true));
     env_run();
     assert_int_equal(queue()->in_flight, 17);
-    assert_false(env->dev.quiet);
+    assert_false(env_quiet());
     before = kicks;
     add(5);
     assert_int_equal(kicks, before + 5);
@@ -208,7 +208,7 @@ static void in_time(uint64_t features)
 
     serve(1);
     add(1);
-    assert_true(env->dev.quiet);
+    assert_true(env_quiet());
     before = kicks;
     add(2);
     assert_int_equal(kicks, before);
@@ -237,11 +237,11 @@ static void race(uint64_t features)
             came = ring_race_end(&wanted);
             if (wanted)
                 drv_kick(0);
-            if (came && env->dev.quiet && svq_dev_poll_driver(&env->dev))
+            if (came && env_quiet() && env_poll_driver())
                 env_run();
             assert_int_equal(queue()->stats.requests, 16 + came);
             /* Nobody has to look for it if the device may never say anything again. */
-            assert_true(queue()->in_flight >= SVQ_PATIENCE_FROM || !env->dev.quiet);
+            assert_true(queue()->in_flight >= SVQ_PATIENCE_FROM || !env_quiet());
             drv_assert_alive();
             env_release();
             env_destroy();
@@ -262,9 +262,9 @@ static void without(uint64_t features)
     before = kicks;
     add(32);
     assert_int_equal(kicks - before, 32);
-    assert_false(env->dev.quiet);
-    assert_false(svq_dev_poll_driver(&env->dev));
-    assert_false(svq_dev_poll(&env->dev, true));
+    assert_false(env_quiet());
+    assert_false(env_poll_driver());
+    assert_false(env_poll(true));
 }
 
 static void without_the_feature_all_are_kicked_for(void)
@@ -277,7 +277,7 @@ static void reset(uint64_t features)
     begin(features);
     add_quietly();
     up_again();
-    assert_false(env->dev.quiet);
+    assert_false(env_quiet());
     ring_begin_all();
     add(1);
     assert_int_equal(queue()->in_flight, 1);

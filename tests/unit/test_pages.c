@@ -155,7 +155,7 @@ static void many_buffers_in_a_page_are_one_grant(void)
     drv_assert_alive();
     assert_int_equal(env->nr_flights, 1024);
     assert_int_equal(env->grants, 1);
-    assert_int_equal(env->dev.pages.nr_free, env->dev.pages.nr - 1);
+    assert_int_equal(env->dev.queue[0].pages.nr_free, env->dev.queue[0].pages.nr - 1);
 
     for (i = 0; i < 1023; i++)
         be_serve(0, 0);
@@ -282,7 +282,7 @@ static void pages_in_one_bucket_do_not_disturb_each_other(void)
     up16();
     /* Find pages that share a bucket with the first: two records linked together. */
     for (addr = BUF(1); n < 5; addr += PAGE) {
-        const struct svq_pages *p = &env->dev.pages;
+        const struct svq_pages *p = &env->dev.queue[0].pages;
         uint32_t r;
         bool linked = false;
 
@@ -329,8 +329,8 @@ static void all_records_are_used_and_come_back(void)
     up16();
     for (i = 0; i < 2; i++)
         begin(i, BUFFERS + i * LARGE, (uint32_t)LARGE, W);
-    assert_int_equal(env->dev.pages.nr_free, 0);
-    assert_int_equal(env->dev.pages.nr_mapped, 2 * SVQ_CHAIN_PAGES);
+    assert_int_equal(env->dev.queue[0].pages.nr_free, 0);
+    assert_int_equal(env->dev.queue[0].pages.nr_mapped, 2 * SVQ_CHAIN_PAGES);
     env_check_records();
 
     /* No record is needed for pages that have one. */
@@ -338,7 +338,7 @@ static void all_records_are_used_and_come_back(void)
     be_begin();
     for (i = 0; i < 3; i++)
         be_serve(0, 0);
-    assert_int_equal(env->dev.pages.nr_free, env->dev.pages.nr);
+    assert_int_equal(env->dev.queue[0].pages.nr_free, env->dev.queue[0].pages.nr);
     assert_int_equal(env->dev.queue[0].stats.grants, 2 * SVQ_CHAIN_PAGES);
     assert_int_equal(env->dev.queue[0].stats.revokes, 2 * SVQ_CHAIN_PAGES);
     env_check_records();
@@ -402,7 +402,7 @@ static void removed_entry_is_downgraded_and_revoked_without_harm(void)
     assert_int_equal(env_refs(BUF(0)), 0);
     be_return(0, r, 0);
     drv_assert_alive();
-    assert_int_equal(env->dev.pages.nr_mapped, 0);
+    assert_int_equal(env->dev.queue[0].pages.nr_mapped, 0);
     assert_int_equal(env_refs(BUF(0)), 0);
     env_check_records();
 }
@@ -420,7 +420,7 @@ static void removed_entry_that_was_downgraded_is_taken_away_without_harm(void)
     assert_int_equal(env_entry(BUF(0)), SVQ_NONE);
     assert_int_equal(be_ack(), VSH_ERR_NONE);
     assert_int_equal(env_refs(BUF(0)), 0);
-    assert_int_equal(env->dev.pages.nr_free, env->dev.pages.nr);
+    assert_int_equal(env->dev.queue[0].pages.nr_free, env->dev.queue[0].pages.nr);
 }
 
 /* ---- Grants that fail ---- */
@@ -450,7 +450,7 @@ static void failed_grant_at_every_page_leaves_nothing(void)
             /* And the device works again. */
             env->grants_left = -1;
             up_again();
-            assert_int_equal(env->dev.pages.nr_free, env->dev.pages.nr);
+            assert_int_equal(env->dev.queue[0].pages.nr_free, env->dev.queue[0].pages.nr);
             drv_write_buffer(0, 1, BUF(5), 190 * 4096);
             be_serve(0, 5);
             assert_int_equal(drv_used_idx(0), 1);
@@ -480,8 +480,8 @@ static void pages_are_taken_away_in_bounded_steps(void)
     assert_true(steps >= 2 * SVQ_CHAIN_PAGES / SVQ_PAGE_BATCH - 1);
     assert_int_equal(env_visible(), 0);
     assert_int_equal(env->taken_away, 2 * SVQ_CHAIN_PAGES);
-    assert_int_equal(env->dev.pages.nr_dummy, 2 * SVQ_CHAIN_PAGES);
-    assert_int_equal(env->dev.pages.nr_mapped, 0);
+    assert_int_equal(env->dev.queue[0].pages.nr_dummy, 2 * SVQ_CHAIN_PAGES);
+    assert_int_equal(env->dev.queue[0].pages.nr_mapped, 0);
     assert_int_equal(env->dev.queue[0].stats.grants, env->dev.queue[0].stats.revokes);
     for (i = 0; i < 2 * SVQ_CHAIN_PAGES; i++) {
         assert_int_equal(env_entry(BUFFERS + i * PAGE), SVQ_DUMMY);
@@ -500,11 +500,11 @@ static void pages_are_found_wherever_the_last_search_stopped(void)
         for (i = 0; i < 100; i++)
             begin(i, BUF(20 * i), (uint32_t)(1 + n) * 4096, W);
         drv_reset();
-        assert_int_equal(env->dev.pages.nr_dummy, 100 * (1 + n));
+        assert_int_equal(env->dev.queue[0].pages.nr_dummy, 100 * (1 + n));
         /* The driver is back first: no search is between this one and the next reset. */
         drv_start(0);
         assert_int_equal(be_ack(), VSH_ERR_NONE);
-        assert_int_equal(env->dev.pages.nr_free, env->dev.pages.nr);
+        assert_int_equal(env->dev.queue[0].pages.nr_free, env->dev.queue[0].pages.nr);
         env_check_records();
         be_begin();
     }
@@ -530,8 +530,8 @@ static void dummies_stay_until_the_device_has_stopped(void)
     assert_true(steps >= 2 * SVQ_CHAIN_PAGES / SVQ_PAGE_BATCH - 1);
     for (i = 0; i < 2 * SVQ_CHAIN_PAGES; i++)
         assert_int_equal(env_entry(BUFFERS + i * PAGE), SVQ_NONE);
-    assert_int_equal(env->dev.pages.nr_free, env->dev.pages.nr);
-    assert_int_equal(env->dev.pages.nr_dummy, 0);
+    assert_int_equal(env->dev.queue[0].pages.nr_free, env->dev.queue[0].pages.nr);
+    assert_int_equal(env->dev.queue[0].pages.nr_dummy, 0);
     env_check_records();
 }
 
@@ -544,7 +544,7 @@ static void dead_backend_gets_no_dummies(void)
     env_run();
     drv_assert_failed(SVQ_ERR_BACKEND_GONE, -1);
     assert_int_equal(env_entry(BUF(0)), SVQ_NONE);
-    assert_int_equal(env->dev.pages.nr_free, env->dev.pages.nr);
+    assert_int_equal(env->dev.queue[0].pages.nr_free, env->dev.queue[0].pages.nr);
 }
 
 static void place_that_the_backend_emptied_of_its_dummy_is_left_alone(void)
@@ -557,7 +557,7 @@ static void place_that_the_backend_emptied_of_its_dummy_is_left_alone(void)
     assert_int_equal(be_ack(), VSH_ERR_NONE);
     assert_int_equal(env_entry(BUF(0)), SVQ_NONE);
     assert_int_equal(env_entry(BUF(1)), ENV_OTHER);
-    assert_int_equal(env->dev.pages.nr_free, env->dev.pages.nr);
+    assert_int_equal(env->dev.queue[0].pages.nr_free, env->dev.queue[0].pages.nr);
 }
 
 static void both_banks_appear_where_the_backend_asked(void)

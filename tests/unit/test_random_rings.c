@@ -200,7 +200,8 @@ static void honest_step(unsigned int q)
             honest_reset(q);
         break;
     default:
-        svq_dev_run(&env->dev);
+        if (one_in(2) || svq_queue_run(&env->dev, q) == SVQ_RUN_ALONE)
+            svq_dev_run(&env->dev);
         env_check();
         break;
     }
@@ -237,7 +238,7 @@ static void honest(void)
     completed_all += completed;
     assert_int_equal(env_visible(), 0);
     assert_int_equal(env->nr_flights, 0);
-    assert_int_equal(env->dev.pages.nr_free, env->dev.pages.nr);
+    assert_int_equal(env->dev.queue[0].pages.nr_free, env->dev.queue[0].pages.nr);
     for (q = 0; q < QUEUES; q++) {
         assert_int_equal(env->dev.queue[q].ring_free, ring[q].size);
         assert_int_equal(env->dev.queue[q].in_flight, 0);
@@ -570,7 +571,7 @@ static void hostile(void)
         if (one_in(200)) {
             env_run();
             watch();
-            if (!env->dev.pages.nr_mapped)
+            if (!env->dev.queue[0].pages.nr_mapped)
                 env_check_records();
         }
     }

@@ -274,7 +274,7 @@ static void page_that_is_gone_meanwhile_fails_the_device(void)
     env_set_kind(BUF(2), ENV_FOREIGN);
     another_comes();
     drv_assert_failed(SVQ_ERR_PAGE, -1);
-    assert_int_equal(env->dev.pages.nr_dummy, 0);
+    assert_int_equal(env->dev.queue[0].pages.nr_dummy, 0);
     env_set_kind(BUF(2), ENV_RAM);
     drv_reset();
     assert_int_equal(be_info()->state, VSH_STATE_READY);
@@ -411,7 +411,7 @@ static void waiting_ends_in_the_middle_of_leaving(void)
     svq_dev_wait_over(&env->dev);
     env_run();
     drv_assert_failed(SVQ_ERR_BACKEND_GONE, -1);
-    assert_int_equal(env->dev.pages.nr_dummy, 0);
+    assert_int_equal(env->dev.queue[0].pages.nr_dummy, 0);
 }
 
 static void wait_that_is_over_is_no_concern_of_the_next(void)
@@ -433,7 +433,7 @@ static void driver_resets_while_waiting(void)
     drv_reset();
     assert_int_equal(drv_read(SVQ_MMIO_STATUS), 0);
     assert_int_equal(be_info()->state, VSH_STATE_WAITING);
-    assert_int_equal(env->dev.pages.nr_free, env->dev.pages.nr);
+    assert_int_equal(env->dev.queue[0].pages.nr_free, env->dev.queue[0].pages.nr);
     /* The device is there for it, as it was. */
     assert_true(drv_offered() & BIT(SVQ_F_VERSION_1));
     drv_start(0);
@@ -464,7 +464,7 @@ static void driver_resets_between_two_steps(void)
         assert_int_equal(drv_read(SVQ_MMIO_STATUS), 0);
         if (be_info()->state == VSH_STATE_RESETTING)
             be_ack();
-        assert_int_equal(env->dev.pages.nr_free, env->dev.pages.nr);
+        assert_int_equal(env->dev.queue[0].pages.nr_free, env->dev.queue[0].pages.nr);
         if (be_info()->state == VSH_STATE_WAITING)
             another_comes();
         assert_int_equal(be_info()->state, VSH_STATE_READY);
@@ -497,7 +497,7 @@ static void backend_goes_while_it_is_reset(void)
     assert_int_equal(be_info()->state, VSH_STATE_RESETTING);
     goes();
     assert_int_equal(be_info()->state, VSH_STATE_WAITING);
-    assert_int_equal(env->dev.pages.nr_dummy, 0);
+    assert_int_equal(env->dev.queue[0].pages.nr_dummy, 0);
     drv_start(0);
     another_takes_over();
 }
@@ -511,7 +511,7 @@ static void backend_goes_as_it_is_reset(void)
     goes();
     assert_int_equal(be_info()->state, VSH_STATE_WAITING);
     assert_int_equal(drv_read(SVQ_MMIO_STATUS), 0);
-    assert_int_equal(env->dev.pages.nr_free, env->dev.pages.nr);
+    assert_int_equal(env->dev.queue[0].pages.nr_free, env->dev.queue[0].pages.nr);
     drv_start(0);
     another_takes_over();
     works();
@@ -525,7 +525,7 @@ static void backend_goes_after_it_has_failed(void)
     drv_assert_failed(SVQ_ERR_USED_IDX, 0);
     goes();
     drv_assert_failed(SVQ_ERR_USED_IDX, 0);
-    assert_int_equal(env->dev.pages.nr_dummy, 0);
+    assert_int_equal(env->dev.queue[0].pages.nr_dummy, 0);
     assert_int_equal(be_attach(), VSH_ERR_STATE);
     drv_reset();
     assert_int_equal(be_info()->state, VSH_STATE_WAITING);
@@ -880,7 +880,7 @@ static void queue_reset_ends_when_the_backend_goes(void)
     assert_true(is_resetting(1));
     goes_and_is_waited_for();
     assert_false(is_resetting(1));
-    assert_int_equal(env->dev.pages.nr_dummy, 0);
+    assert_int_equal(env->dev.queue[0].pages.nr_dummy, 0);
     /* It is enabled again meanwhile, and goes on with the others. */
     assert_true(drv_setup(1, 16));
     drv_write_buffer(1, 5, BUF(5), 512);
@@ -931,7 +931,7 @@ static void queue_reset_between_two_backends(void)
         assert_int_equal(be_request_only(VSH_REQ_DETACH), VSH_ERR_NONE);
         env_run();
         assert_int_equal(be_info()->state, VSH_STATE_WAITING);
-        assert_int_equal(env->dev.pages.nr_dummy, 0);
+        assert_int_equal(env->dev.queue[0].pages.nr_dummy, 0);
         assert_int_equal(env_visible(), 0);
         another_takes_over();
         assert_false(is_resetting(1));

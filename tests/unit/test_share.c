@@ -41,7 +41,7 @@ static void all_ram_is_visible_while_the_device_runs(void)
     assert_int_equal(be_info()->state, VSH_STATE_RUNNING);
     assert_int_equal(be_info()->policy, VSH_POLICY_TRUSTED);
     assert_int_equal(env_visible(), SMALL_PAGES);
-    assert_int_equal(env->dev.pages.nr_mapped, SMALL_PAGES);
+    assert_int_equal(env->dev.queue[0].pages.nr_mapped, SMALL_PAGES);
     assert_int_equal(env_entry(BANK1 + 1 * MIB - PAGE), SVQ_RW);
 
     drv_reset();
@@ -101,7 +101,7 @@ static void reset_in_the_middle_of_the_start(void)
 
     drv_reset();
     assert_int_equal(env_visible(), 0);
-    assert_int_equal(env->dev.pages.nr_mapped, 0);
+    assert_int_equal(env->dev.queue[0].pages.nr_mapped, 0);
     drv_start(0);
     assert_int_equal(be_info()->state, VSH_STATE_RUNNING);
     assert_int_equal(env_visible(), 80 * MIB / PAGE);
@@ -276,7 +276,7 @@ static void backend_that_goes_leaves_nothing(void)
     svq_dev_backend_gone(&env->dev);
     env_run();
     assert_int_equal(env_visible(), 0);
-    assert_int_equal(env->dev.pages.nr_dummy, 0);
+    assert_int_equal(env->dev.queue[0].pages.nr_dummy, 0);
     drv_reset();
     assert_int_equal(be_attach(), VSH_ERR_NONE);
     drv_start(0);

@@ -12,8 +12,12 @@
  * is a cookie of the environment that names the page behind a gfn (Xen: its
  * mfn), so that the page which is revoked is the page that was granted.
  *
- * Locking: the caller serialises all calls for one device (Xen: the device
- * lock).  Calls for different devices are independent.
+ * Locking: each queue has a lock, which is the caller's.  Whoever has those of all
+ * queues is alone with the device.  svq_queue_*() below are called with the lock of
+ * the queue, whatever happens in the others meanwhile; svq_dev_*(), svq_mmio_read()
+ * and svq_mmio_write() alone; svq_int_*() with none.  Queues share nothing that is
+ * written while requests come and go, so no lock either.  Calls for different
+ * devices are independent.
  *
  * Sections named are those of VIRTIO 1.4.
  */
@@ -35,7 +39,7 @@
  */
 #define SVQ_CHAIN_PAGES         2048u
 
-/* Pages in flight that a device has records for, per descriptor of its queues: at most. */
+/* Pages in flight that a queue has records for, per descriptor: at most. */
 #define SVQ_PAGES_PER_DESC      64u
 
 /*
@@ -176,19 +180,14 @@ static inline bool svq_window_writable(uint32_t queue_size, uint32_t bounce, uin
 }
 
 /*
- * Page records that a device needs: a power of two.  At least two of the
- * largest chains fit, so that a chain can wait for others but never for ever.
+ * Page records that a queue needs: a power of two, as its size is.  At least two of
+ * the largest chains fit, so that a chain can wait for others but never for ever.
  */
-static inline uint32_t svq_page_records(uint32_t nr_queues, uint32_t queue_size)
+static inline uint32_t svq_page_records(uint32_t queue_size)
 {
-    uint32_t want = nr_queues * queue_size * SVQ_PAGES_PER_DESC;
-    uint32_t nr = 2 * SVQ_CHAIN_PAGES;
+    uint32_t want = queue_size * SVQ_PAGES_PER_DESC;
 
-    /* Rounded down: what a device takes is bounded by what its queues ask for. */
-    while ( nr * 2 <= want )
-        nr *= 2;
-
-    return nr;
+    return want < 2 * SVQ_CHAIN_PAGES ? 2 * SVQ_CHAIN_PAGES : want;
 }
 
 /* Why a device was failed; shown in the log and in the statistics. */
@@ -225,7 +224,9 @@ enum svq_error {
     SVQ_ERR_BACKEND_GONE,   /* the backend detached or died */
     /* the administrator's */
     SVQ_ERR_REVOKED,        /* everything was revoked on request */
-    SVQ_ERR_COUNT
+    SVQ_ERR_COUNT,
+    /* Not an error, and never a device's: to be done by who is alone with the device. */
+    SVQ_NOT_ALONE
 };
 
 /* A short text for the log, lower case, no full stop.  Never NULL. */
@@ -260,7 +261,7 @@ struct svq_page_op {
     uint64_t gfn;
     uint64_t frame;             /* OUT of a grant, IN of everything else, see svq_env_grant() */
     uint64_t backend_gfn;       /* where it appears in the backend */
-    uint8_t from, to;           /* enum svq_access */
+    uint8_t from, to;           /* enum svq_access; from of a grant: see svq_env_grant() */
     bool held;                  /* of a grant: there is a reference for it already */
     uint32_t record;            /* the core's own */
 };
@@ -299,15 +300,19 @@ struct svq_page {
     bool table : 1;             /* of a table: frame is protected, and readers is 1 */
     bool table_first : 1;       /* ... the first one of it */
     bool gone : 1;              /* ... and the backend has removed its entry */
-    uint8_t queue : 3;          /* ... of this queue */
+    bool multi : 1;             /* other queues have something there, too, or had */
     uint32_t hash_next;         /* of the bucket, or of the free list */
     uint32_t dirty_next;
     uint32_t generation;        /* of the frontend's memory, from before frame was looked up */
     uint32_t kept_prev, kept_next;
 };
 
-/* Pages in flight of one device: a hash of fixed size, keyed by gfn. */
+/*
+ * Pages in flight of one queue: a hash of fixed size, keyed by gfn.  What the backend
+ * sees of a page that is in flight in several queues is what most of them allow.
+ */
 struct svq_pages {
+    struct svq_dev *dev;
     struct svq_page *page;      /* nr of them */
     uint32_t *bucket;           /* nr of them; nr is a power of two */
     uint32_t nr;
@@ -316,7 +321,8 @@ struct svq_pages {
     uint32_t free;              /* head of the free list */
     uint32_t nr_free;           /* ... and how many there are, those that are kept included */
     uint32_t dirty;             /* head of the dirty list */
-    bool loss, holding;         /* something was put, or held, since the last commit */
+    bool loss, holding;         /* something was put, or held, since the last commit ... */
+    bool multi;                 /* ... or is dirty that concerns other queues */
     uint32_t max_kept;          /* records that may be kept when they are in no flight */
     uint32_t nr_kept;           /* ... and are: these count as free */
     uint32_t oldest, newest;
@@ -410,6 +416,12 @@ struct svq_queue {
     struct svq_tables tables;
     struct svq_bounce bounce[2];        /* by svq_seg.write */
     struct svq_mem shadow_desc, shadow_avail, shadow_used;
+    struct svq_desc *table;     /* private copy of a driver's indirect table */
+    struct svq_pages pages;
+    struct svq_page_op op[SVQ_PAGE_BATCH];
+    struct svq_table_page restore[SVQ_PAGE_BATCH];  /* pages that become writable again ... */
+    uint32_t nr_restore;        /* ... so many of them */
+    uint8_t nr;                 /* which queue it is */
 
     /* The driver's registers, 4.2.2. */
     uint64_t desc_addr, avail_addr, used_addr;
@@ -457,6 +469,16 @@ struct svq_queue {
     uint32_t need_pages, need_entries, need_slots;  /* of the chain that waits */
     uint32_t need_granules[2];
 
+    bool delayed;               /* the backend may return chains without a call */
+    bool quiet;                 /* the driver may offer chains without a kick */
+    uint32_t returned;          /* chains so far: how fast is the device? */
+
+    /* Left to who is alone with the device: nothing else is done for the queue before. */
+    bool wait_alone;            /* a commit, and what follows from it */
+    uint16_t nr_done;           /* chains in done[] that were not returned yet */
+    uint16_t unpublished;       /* chains in the shadow ring that were not published yet */
+    enum svq_error error;       /* the device is to be failed for its sake */
+
     uint8_t reset;              /* enum svq_queue_reset */
     bool reset_acked;
     uint16_t reset_scan;        /* slot that is next in TAKING or CLEARING */
@@ -480,9 +502,7 @@ struct svq_dev {
     uint32_t policy;                    /* VSH_POLICY_* */
     struct vsh_bank pool;               /* VSH_POLICY_POOL: page aligned, in a bank */
     uint32_t threshold;                 /* VSH_POLICY_HYBRID: bytes; 0: SVQ_THRESHOLD */
-    struct svq_desc *table;             /* private copy of a driver's indirect table */
     struct svq_queue queue[VSH_MAX_QUEUES];
-    struct svq_pages pages;
     struct vsh_info *info;              /* window frame 0 */
     const struct vsh_mailbox *mailbox;  /* window frame 1: hostile */
 
@@ -499,7 +519,8 @@ struct svq_dev {
     uint64_t driver_features;
     uint64_t shadow_features;           /* what the device process is to go by */
     uint32_t dev_feat_sel, drv_feat_sel, queue_sel;
-    uint32_t status, int_status, config_gen;
+    uint32_t status, config_gen;
+    uint32_t int_status;                /* changed atomically, bit by bit */
 
     uint32_t state;                     /* VSH_STATE_* */
     uint32_t generation;
@@ -522,17 +543,13 @@ struct svq_dev {
     bool waiting;                       /* the backend is gone, its description is not */
     bool leaving;                       /* work: what it has returned, and then its access */
     bool resuming;                      /* work: what is in flight, for the one that has come */
+    uint32_t resume_queue;              /* ... so far it has got */
     uint32_t restarts;                  /* times that another took over from one that was in use */
 
+    bool alone;                         /* the caller has the locks of all queues */
     uint32_t next_queue;                /* to be served first */
-    bool delayed;                       /* the backend may return chains without a call */
-    bool quiet;                         /* the driver may offer chains without a kick */
-    uint32_t returned;                  /* chains so far: how fast is the device? */
-    struct svq_page_op op[SVQ_PAGE_BATCH];
     struct svq_table_page ahead[SVQ_REMAP_PAGES];   /* protected for chains that come next ... */
     uint32_t nr_ahead;                  /* ... so many; none between calls */
-    struct svq_table_page restore[SVQ_PAGE_BATCH];  /* pages that become writable again ... */
-    uint32_t nr_restore;                /* ... so many of them */
 
     uint32_t failures;
     enum svq_error last_error;
@@ -545,11 +562,11 @@ struct svq_dev {
  * and bank[] (page aligned, not overlapping, below VSH_WINDOW_DAS); for each
  * queue max_size (the same power of two for all), slot, chain, part, done, order
  * (max_size of each), bounce[].page (svq_bounce_frames() of each), busy
- * (SVQ_BUSY_WORDS) and tables.seg (as many as SVQ_TABLE_ENTRIES(max_size)); table
- * (max_size); pages.page, pages.bucket,
- * pages.nr (svq_page_records()) and pages.key (random); and policy, and pool if
- * the policy is to have one.  It may set pages.max_kept, if svq_env_generation()
- * tells what it has to; threshold, indirect, and withheld, to offer less than
+ * (SVQ_BUSY_WORDS), tables.seg (as many as SVQ_TABLE_ENTRIES(max_size)), table
+ * (max_size), pages.page, pages.bucket, pages.nr (svq_page_records()) and pages.key
+ * (random); and policy, and pool if the policy is to have one.  It may set
+ * pages.max_kept of each queue, if svq_env_generation() tells what it has to;
+ * threshold, indirect, and withheld, to offer less than
  * there is: bits of SVQ_WITHHOLDABLE.  If it sets keep, it bounds the time that
  * waiting is set (svq_dev_wait_over()).  It writes the event channels, frontend
  * and device into the zeroed info page itself.
@@ -570,8 +587,27 @@ void svq_dev_init(struct svq_dev *dev, uint8_t *const frame[]);
 uint64_t svq_mmio_read(struct svq_dev *dev, uint32_t off, unsigned int size);
 void svq_mmio_write(struct svq_dev *dev, uint32_t off, unsigned int size, uint64_t val);
 
-/* The backend sent on queue q's channel.  Only notes it. */
-void svq_dev_backend_kick(struct svq_dev *dev, unsigned int q);
+/*
+ * The driver's register write concerns this queue alone, as a kick does: then call
+ * svq_queue_kicked() instead, with its lock.  -1: it does not.  A queue that the
+ * device does not have is among what it may return, but none beyond VSH_MAX_QUEUES.
+ */
+int svq_mmio_queue(uint32_t off, unsigned int size, uint64_t val);
+
+/* InterruptStatus and InterruptACK, 4.2.2, of which svq_mmio_is_int() says that it is one. */
+static inline bool svq_mmio_is_int(uint32_t off, unsigned int size)
+{
+    return size == 4 && (off == SVQ_MMIO_INT_STATUS || off == SVQ_MMIO_INT_ACK);
+}
+
+uint32_t svq_int_read(const struct svq_dev *dev, uint32_t off);
+void svq_int_write(struct svq_dev *dev, uint32_t off, uint32_t val);
+
+/* The driver has written q's number to QueueNotify.  Mostly only notes it. */
+void svq_queue_kicked(struct svq_dev *dev, unsigned int q);
+
+/* The backend sent on queue q's channel.  Mostly only notes it. */
+void svq_queue_called(struct svq_dev *dev, unsigned int q);
 
 /* The backend sent on the control channel: carry out what the mailbox asks. */
 void svq_dev_control(struct svq_dev *dev);
@@ -580,18 +616,26 @@ void svq_dev_control(struct svq_dev *dev);
  * The backend is about to do nothing, or has been given the time that may pass
  * (late): if it has returned chains without a call, they are collected, and what
  * the driver has offered without a kick is fetched.  Only notes it; of use only
- * while dev->delayed or dev->quiet.  Returns true if there is something.
+ * while delayed or quiet is set for the queue.  Returns true if there is something.
  */
-bool svq_dev_poll(struct svq_dev *dev, bool late);
+bool svq_queue_poll(struct svq_dev *dev, unsigned int q, bool late);
 
 /* The driver is about to do nothing: the same for what it has offered. */
-bool svq_dev_poll_driver(struct svq_dev *dev);
+bool svq_queue_poll_driver(struct svq_dev *dev, unsigned int q);
 
 /*
  * Do up to SVQ_BUDGET units of the work that is noted.  Returns true if some
  * is left: call again before the vCPU that caused it runs on.
  */
 bool svq_dev_run(struct svq_dev *dev);
+
+/*
+ * The same for queue q alone: requests come and go, but whatever else there is to do
+ * is left.  SVQ_RUN_MORE: call it again; SVQ_RUN_ALONE: call svq_dev_run() instead,
+ * before the vCPU that caused it runs on.
+ */
+enum svq_run { SVQ_RUN_DONE, SVQ_RUN_MORE, SVQ_RUN_ALONE };
+enum svq_run svq_queue_run(struct svq_dev *dev, unsigned int q);
 
 /*
  * The frontend's memory has changed, or memory is short: let go of pages that
@@ -701,6 +745,11 @@ uint32_t svq_env_generation(struct svq_dev *dev);
 void svq_env_forget(struct svq_dev *dev, uint64_t frame);
 
 /*
+ * Of the calls below, those that change what the backend sees do so for queue q, whose
+ * lock is held: what is revoked for a queue takes a flush for that queue.
+ */
+
+/*
  * Give the backend access to pages.  op[].from is SVQ_NONE, op[].to SVQ_RO or
  * SVQ_RW; or from SVQ_RO to SVQ_RW, an upgrade of op[].frame.
  * From SVQ_NONE with op[].frame and op[].held set: that page; the reference that
@@ -708,14 +757,15 @@ void svq_env_forget(struct svq_dev *dev, uint64_t frame);
  * From SVQ_NONE with op[].frame set: that page, which is protected; to SVQ_RO.
  * From SVQ_NONE without: looks gfn up in the frontend, which must own plain RAM
  * there (SVQ_ERR_PAGE), sets op[].frame.  Either way holds a reference for it.  The place in
- * the backend must be empty or hold its dummy page (SVQ_ERR_APERTURE).
+ * the backend must be empty (SVQ_ERR_APERTURE); from SVQ_DUMMY instead of SVQ_NONE, it
+ * may hold the dummy page as well, which goes.
  * An upgrade must be effective on return; if the entry no longer shows
  * op[].frame: SVQ_ERR_APERTURE.
  * Returns the number of ops done; below nr, *err says why the next one failed
  * and that one has changed nothing.
  */
-unsigned int svq_env_grant(struct svq_dev *dev, struct svq_page_op *op, unsigned int nr,
-                           enum svq_error *err);
+unsigned int svq_env_grant(struct svq_dev *dev, unsigned int q, struct svq_page_op *op,
+                           unsigned int nr, enum svq_error *err);
 
 /*
  * Take access away: op[].to is SVQ_NONE, or SVQ_RO from SVQ_RW.  Only clears
@@ -725,13 +775,13 @@ unsigned int svq_env_grant(struct svq_dev *dev, struct svq_page_op *op, unsigned
  * An entry that no longer shows op[].frame was removed by the backend, and the
  * entry's reference with it: op[].frame becomes SVQ_NO_FRAME.  Cannot fail.
  */
-void svq_env_revoke(struct svq_dev *dev, struct svq_page_op *op, unsigned int nr);
+void svq_env_revoke(struct svq_dev *dev, unsigned int q, struct svq_page_op *op, unsigned int nr);
 
 /*
- * After this, no access that svq_env_revoke() took away is possible any more.
+ * After this, no access that svq_env_revoke() took away for q is possible any more.
  * Returns whether a flush had to be made for it: others' flushes count as well.
  */
-bool svq_env_flush(struct svq_dev *dev);
+bool svq_env_flush(struct svq_dev *dev, unsigned int q);
 
 /*
  * Drop the references of pages that were revoked to SVQ_NONE and flushed, unless
