@@ -350,7 +350,8 @@ void env_check_visible(const char *when)
      * until the next step takes them away, pages of a valid chain are visible
      * that the backend was never told of.
      */
-    bool failing = (env->dev.state == VSH_STATE_FAILED && env->dev.taking_away) || is_pending();
+    bool failing = is_pending() || (env->dev.taking_away && (env->dev.state == VSH_STATE_FAILED ||
+                                                             env->dev.reset_pending));
     size_t i, kept = 0;
 
     for (i = 0; i < env->nr_active; i++) {
@@ -671,8 +672,8 @@ void env_create(const struct env_opts *opts)
     for (i = 0; i < queues; i++) {
         alloc_queue(&dev->queue[i], size);
         alloc_bounce(&dev->queue[i], size);
-        alloc_records(&dev->queue[i].pages,
-                      opts->records ? opts->records : svq_page_records(size), opts->forgetful);
+        alloc_records(&dev->queue[i].pages, opts->records ? opts->records : svq_page_records(size),
+                      opts->forgetful);
         env->table_used[i] = alloc(SVQ_TABLE_ENTRIES(size), 1);
     }
     dev->withheld = opts->withheld;
