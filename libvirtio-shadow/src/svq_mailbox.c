@@ -87,7 +87,7 @@ static int32_t attach(struct svq_dev *dev, const struct vsh_mailbox *m)
         svq_dev_backend_gone(dev);
     if ( (dev->state != VSH_STATE_IDLE && dev->state != VSH_STATE_WAITING) ||
          dev->leaving || dev->taking_away || dev->reset_pending ||
-         svq_pages_dummies(dev) || svq_pages_mapped(dev) )
+         svq_pages_dummies(dev) || svq_dev_mapped(dev) )
         return VSH_ERR_STATE;
 
     rc = check_attach(dev, m);

@@ -993,7 +993,7 @@ bool svq_pages_resume(struct svq_dev *dev, enum svq_error *err)
     return dev->resume_queue < dev->nr_queues && *err == SVQ_ERR_NONE;
 }
 
-unsigned int svq_pages_mapped(const struct svq_dev *dev)
+unsigned int svq_dev_mapped(const struct svq_dev *dev)
 {
     unsigned int i, nr = 0;
 

@@ -92,8 +92,7 @@ void svq_pages_begin_resume(struct svq_dev *dev);
  */
 bool svq_pages_resume(struct svq_dev *dev, enum svq_error *err);
 
-/* Records of pages that the backend sees, and of those where it sees its dummy. */
-unsigned int svq_pages_mapped(const struct svq_dev *dev);
+/* Records of pages in the place of which the backend sees its dummy. */
 unsigned int svq_pages_dummies(const struct svq_dev *dev);
 
 #endif /* SVQ_PAGES_H */

@@ -58,7 +58,7 @@ static void grant(struct bench *b, unsigned int first, unsigned int nr)
         b->op[i].held = b->op[i].frame != SVQ_NO_FRAME;
     }
 
-    if ( svq_env_grant(&b->s->dev, &b->op[first], nr, &err) != nr )
+    if ( svq_env_grant(&b->s->dev, 0, &b->op[first], nr, &err) != nr )
         b->failed = true;
 }
 
@@ -72,12 +72,12 @@ static void revoke(struct bench *b, unsigned int first, unsigned int nr)
         b->op[i].to = SVQ_NONE;
     }
 
-    svq_env_revoke(&b->s->dev, &b->op[first], nr);
+    svq_env_revoke(&b->s->dev, 0, &b->op[first], nr);
 }
 
 static void flush(struct bench *b)
 {
-    svq_env_flush(&b->s->dev);
+    svq_env_flush(&b->s->dev, 0);
 }
 
 static void forget(struct bench *b, unsigned int first, unsigned int nr)
@@ -277,14 +277,14 @@ static struct vsh_device *find_device(const struct domain *d)
         if ( !s )
             continue;
 
-        spin_lock(&s->lock);
+        vsh_lock(s);
 
         if ( vsh_usable(s) && s->backend && s->dev.aperture_gfn[0] &&
-             !s->dev.pages.nr_mapped &&
+             !svq_dev_mapped(&s->dev) &&
              s->dev.bank[0].size >> PAGE_SHIFT >= PAGES )
             return s;
 
-        spin_unlock(&s->lock);
+        vsh_unlock(s);
     }
 
     return NULL;
@@ -321,7 +321,7 @@ static void cf_check run(unsigned char key)
         else
             printk("virtio-shadow-bench: error=no-ram-at-start\n");
 
-        spin_unlock(&b->s->lock);
+        vsh_unlock(b->s);
     }
     else
         printk("virtio-shadow-bench: error=no-device-at-rest\n");

@@ -12,12 +12,10 @@
 
 #include <vsh.h>
 
-/* Called with the device's lock held: the tables stay where they are. */
-static void try_device(struct vsh_device *s)
+static unsigned int try_queue(struct domain *d, const struct svq_pages *p,
+                              unsigned int *written)
 {
-    const struct svq_pages *p = &s->dev.pages;
-    struct domain *d = s->frontend;
-    unsigned int i, tables = 0, written = 0;
+    unsigned int i, tables = 0;
     uint64_t w;
 
     for ( i = 0; i < p->nr; i++ )
@@ -30,8 +28,20 @@ static void try_device(struct vsh_device *s)
         tables++;
         if ( !access_guest_memory_by_gpa(d, addr, &w, sizeof(w), false) &&
              !access_guest_memory_by_gpa(d, addr, &w, sizeof(w), true) )
-            written++;
+            ++*written;
     }
+
+    return tables;
+}
+
+/* The device is locked: the tables stay where they are. */
+static void try_device(struct vsh_device *s)
+{
+    struct domain *d = s->frontend;
+    unsigned int i, tables = 0, written = 0;
+
+    for ( i = 0; i < s->dev.nr_queues; i++ )
+        tables += try_queue(d, &s->dev.queue[i].pages, &written);
 
     printk("virtio-shadow-bench: %pd device %u: "
            "table pages %u, written to %u\n",
@@ -54,10 +64,10 @@ static void cf_check run(unsigned char key)
             if ( !s )
                 continue;
 
-            spin_lock(&s->lock);
+            vsh_lock(s);
             if ( vsh_usable(s) )
                 try_device(s);
-            spin_unlock(&s->lock);
+            vsh_unlock(s);
         }
 
     rcu_read_unlock(&domlist_read_lock);

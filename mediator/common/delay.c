@@ -48,23 +48,30 @@ static void note_pace(struct vsh_delay *d, unsigned int returned, s_time_t now)
     d->deadline = now + allowance(d);
 }
 
-static bool is_waiting(const struct vsh_device *s)
+static bool is_waiting(const struct svq_queue *q)
 {
-    return s->dev.delayed || s->dev.quiet;
+    return ACCESS_ONCE(q->delayed) || ACCESS_ONCE(q->quiet);
 }
 
-/* Chains were collected, perhaps.  The device's lock is held. */
-void vsh_delay_update(struct vsh_device *s)
+static struct svq_queue *core_queue(const struct vsh_queue *vq)
 {
-    struct vsh_delay *d = &s->delay;
-    unsigned int returned = s->dev.returned - d->returned;
+    return &vq->device->dev.queue[vq - vq->device->queue];
+}
 
-    if ( !is_waiting(s) || !s->backend )
+/* Chains were collected, perhaps.  The queue, q of its device, is locked. */
+void vsh_delay_update(struct vsh_queue *vq, unsigned int q)
+{
+    const struct vsh_device *s = vq->device;
+    const struct svq_queue *core = &s->dev.queue[q];
+    struct vsh_delay *d = &vq->delay;
+    unsigned int returned = core->returned - d->returned;
+
+    if ( !is_waiting(core) || !s->backend )
         return;
 
     if ( returned )
     {
-        d->returned = s->dev.returned;
+        d->returned = core->returned;
         note_pace(d, returned, NOW());
     }
 
@@ -83,56 +90,83 @@ void vsh_delay_update(struct vsh_device *s)
 
     if ( !read_atomic(&s->backend->virtio_shadow->delayed) )
         write_atomic(&s->backend->virtio_shadow->delayed, true);
-    if ( s->dev.quiet && !read_atomic(&s->frontend->virtio_shadow->quiet) )
+    if ( core->quiet && !read_atomic(&s->frontend->virtio_shadow->quiet) )
         write_atomic(&s->frontend->virtio_shadow->quiet, true);
 }
 
 static void cf_check expired(void *data)
 {
-    struct vsh_device *s = data;
-    struct vsh_delay *d = &s->delay;
+    struct vsh_queue *vq = data;
+    struct vsh_device *s = vq->device;
+    unsigned int q = vq - s->queue;
+    struct vsh_delay *d = &vq->delay;
 
-    spin_lock(&s->lock);
+    spin_lock(&vq->lock);
 
-    if ( !vsh_usable(s) || !is_waiting(s) )
+    if ( !vsh_usable(s) || !is_waiting(core_queue(vq)) )
         d->timing = false;
     else if ( d->timing && NOW() < d->deadline )
         set_timer(&d->timer, d->deadline);
     else if ( d->timing )
     {
         d->timing = false;
-        svq_dev_poll(&s->dev, true);
+        svq_queue_poll(&s->dev, q, true);
 
         /* On whatever vCPU this is: it has nothing to do with the device. */
-        s->more = svq_dev_run(&s->dev);
-        vsh_wait_update(s);
-        vsh_delay_update(s);
-        if ( s->more )
+        if ( vsh_run_queue(s, q) )
             vsh_hand_over(s->frontend);
+        return;
     }
 
-    spin_unlock(&s->lock);
+    spin_unlock(&vq->lock);
 }
 
 void vsh_delay_init(struct vsh_device *s)
 {
-    init_timer(&s->delay.timer, expired, s, smp_processor_id());
+    unsigned int i;
+
+    for ( i = 0; i < ARRAY_SIZE(s->queue); i++ )
+        init_timer(&s->queue[i].delay.timer, expired, &s->queue[i],
+                   smp_processor_id());
 }
 
-/* Nobody can refer to the device any more, but for its timer. */
+/* Nobody can refer to the device any more, but for its timers. */
 void vsh_delay_exit(struct vsh_device *s)
 {
-    kill_timer(&s->delay.timer);
+    unsigned int i;
+
+    for ( i = 0; i < ARRAY_SIZE(s->queue); i++ )
+        kill_timer(&s->queue[i].delay.timer);
 }
 
 void vsh_delay_stop(struct vsh_device *s)
 {
-    if ( s->delay.timing )
-        stop_timer(&s->delay.timer);
+    unsigned int i;
 
-    s->delay.timing = false;
-    s->delay.pace = 0;
-    s->delay.returned = 0;
+    for ( i = 0; i < ARRAY_SIZE(s->queue); i++ )
+    {
+        struct vsh_delay *d = &s->queue[i].delay;
+
+        if ( d->timing )
+            stop_timer(&d->timer);
+
+        d->timing = false;
+        d->pace = 0;
+        d->returned = 0;
+    }
+}
+
+/* Which of its queues are to be looked at, as far as can be told from here. */
+static unsigned long waiting_queues(const struct vsh_device *s)
+{
+    unsigned long found = 0;
+    unsigned int i;
+
+    for ( i = 0; i < VSH_MAX_QUEUES; i++ )
+        if ( is_waiting(&s->dev.queue[i]) )
+            found |= 1UL << i;
+
+    return found;
 }
 
 /*
@@ -150,7 +184,7 @@ static struct vsh_device *next_delayed(struct virtio_shadow *vs,
 
     list_for_each_entry ( s, &vs->served, served )
     {
-        if ( !ACCESS_ONCE(s->dev.delayed) && !ACCESS_ONCE(s->dev.quiet) )
+        if ( !waiting_queues(s) )
             continue;
 
         if ( !found )
@@ -167,6 +201,47 @@ static struct vsh_device *next_delayed(struct virtio_shadow *vs,
     spin_unlock(&vs->lock);
 
     return found;
+}
+
+/*
+ * What the backend has returned to a queue, and what is there for it to do; with no
+ * backend, just what the driver has offered.  True if it is to be looked at again.
+ */
+static bool look_at(struct vsh_device *s, unsigned int q,
+                    const struct domain *backend)
+{
+    struct vsh_queue *vq = &s->queue[q];
+    bool found;
+
+    spin_lock(&vq->lock);
+
+    if ( !vsh_usable(s) || (backend && s->backend != backend) )
+    {
+        spin_unlock(&vq->lock);
+        return false;
+    }
+
+    found = backend ? svq_queue_poll(&s->dev, q, false)
+                    : svq_queue_poll_driver(&s->dev, q);
+    if ( !found )
+        spin_unlock(&vq->lock);
+    else if ( vsh_run_queue(s, q) )
+        vsh_leave_to_current();
+
+    return is_waiting(&s->dev.queue[q]);
+}
+
+static bool look_at_all(struct vsh_device *s, const struct domain *backend)
+{
+    unsigned long queues = waiting_queues(s);
+    bool again = false;
+    unsigned int i;
+
+    for ( i = 0; i < VSH_MAX_QUEUES; i++ )
+        if ( queues & (1UL << i) )
+            again |= look_at(s, i, backend);
+
+    return again;
 }
 
 /* What the domain's devices have returned, and what is there for them to do. */
@@ -191,16 +266,7 @@ static void look_as_backend(struct domain *d)
             left = nr;
 
         frontend = s->frontend;
-        spin_lock(&s->lock);
-
-        if ( vsh_usable(s) && s->backend == d )
-        {
-            if ( svq_dev_poll(&s->dev, false) )
-                vsh_run(s);
-            delayed |= is_waiting(s);
-        }
-
-        spin_unlock(&s->lock);
+        delayed |= look_at_all(s, d);
         put_domain(frontend);
     }
 
@@ -222,19 +288,8 @@ static void look_as_frontend(struct domain *d)
     {
         struct vsh_device *s = ACCESS_ONCE(vs->device[i]);
 
-        if ( !s || !ACCESS_ONCE(s->dev.quiet) )
-            continue;
-
-        spin_lock(&s->lock);
-
-        if ( vsh_usable(s) )
-        {
-            if ( svq_dev_poll_driver(&s->dev) )
-                vsh_run(s);
-            quiet |= s->dev.quiet;
-        }
-
-        spin_unlock(&s->lock);
+        if ( s )
+            quiet |= look_at_all(s, NULL);
     }
 
     if ( quiet )

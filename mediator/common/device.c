@@ -162,6 +162,7 @@ static struct vsh_device *make_place(struct domain *d, unsigned int id)
 {
     struct virtio_shadow *vs = vsh_domain(d);
     struct vsh_device *s;
+    unsigned int i;
 
     if ( !vs )
         return NULL;
@@ -176,7 +177,11 @@ static struct vsh_device *make_place(struct domain *d, unsigned int id)
 
     s->frontend = d;
     s->id = id;
-    spin_lock_init(&s->lock);
+    for ( i = 0; i < ARRAY_SIZE(s->queue); i++ )
+    {
+        spin_lock_init(&s->queue[i].lock);
+        s->queue[i].device = s;
+    }
     INIT_LIST_HEAD(&s->served);
     vsh_wait_init(s);
     vsh_delay_init(s);
@@ -227,7 +232,7 @@ static int set_up_core(struct vsh_device *s,
 
 /*
  * Give back what a device that is not open (any more) has besides its place.
- * The device's lock is held, as either end may be dying on another CPU.
+ * The device is locked, as either end may be dying on another CPU.
  */
 static void release(struct vsh_device *s)
 {
@@ -338,12 +343,13 @@ int vsh_create(struct domain *d, unsigned int id,
     s->dev.policy = c->policy;
     s->longest = 0;
     s->more = false;
+    s->more_queues = 0;
     s->closing = false;
     s->removed = 0;
 
     rc = set_up(s, be, c);
 
-    spin_lock(&s->lock);
+    vsh_lock(s);
 
     /*
      * Domains are killed without the domctl lock.  Who has been torn down in
@@ -357,7 +363,7 @@ int vsh_create(struct domain *d, unsigned int id,
     else
         s->open = true;
 
-    spin_unlock(&s->lock);
+    vsh_unlock(s);
 
  out:
     put_domain(be);
@@ -371,7 +377,7 @@ int vsh_create(struct domain *d, unsigned int id,
  */
 int vsh_close(struct vsh_device *s)
 {
-    spin_lock(&s->lock);
+    vsh_lock(s);
 
     /* The domctl and the frontend's death can come at the same time. */
     while ( s->open )
@@ -380,23 +386,23 @@ int vsh_close(struct vsh_device *s)
 
         if ( !svq_dev_release(&s->dev) && !vsh_window_remove(s) )
         {
-            ASSERT(!s->dev.pages.nr_mapped);
-            ASSERT(!s->dev.pages.nr_tables);
+            ASSERT(!svq_dev_mapped(&s->dev));
 
             s->open = false;
             s->more = false;
+            s->more_queues = 0;
 
             release(s);
             break;
         }
 
-        spin_unlock(&s->lock);
+        vsh_unlock(s);
         if ( hypercall_preempt_check() )
             return -ERESTART;
-        spin_lock(&s->lock);
+        vsh_lock(s);
     }
 
-    spin_unlock(&s->lock);
+    vsh_unlock(s);
 
     return 0;
 }

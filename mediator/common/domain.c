@@ -49,6 +49,7 @@ int vsh_join_backend(struct vsh_device *s, struct domain *be)
 {
     struct virtio_shadow *vs = vsh_domain(be);
     struct page_info *dummy = NULL;
+    unsigned int i;
     int rc = 0;
 
     if ( !vs )
@@ -72,7 +73,8 @@ int vsh_join_backend(struct vsh_device *s, struct domain *be)
 
         s->backend = be;
         s->dummy = vs->dummy;
-        memset(&s->user, 0, sizeof(s->user));
+        for ( i = 0; i < ARRAY_SIZE(s->queue); i++ )
+            memset(&s->queue[i].user, 0, sizeof(s->queue[i].user));
         list_add_tail(&s->served, &vs->served);
     }
 
@@ -84,7 +86,7 @@ int vsh_join_backend(struct vsh_device *s, struct domain *be)
     return rc;
 }
 
-/* The device's lock is held. */
+/* The device is locked. */
 void vsh_leave_backend(struct vsh_device *s)
 {
     struct domain *be = s->backend;
@@ -113,7 +115,7 @@ void vsh_leave_backend(struct vsh_device *s)
  */
 static int backend_died(struct vsh_device *s, const struct domain *be)
 {
-    spin_lock(&s->lock);
+    vsh_lock(s);
 
     if ( s->backend == be && vsh_usable(s) )
     {
@@ -128,22 +130,23 @@ static int backend_died(struct vsh_device *s, const struct domain *be)
     while ( s->backend == be && s->open &&
             (s->closing ? svq_dev_release(&s->dev) : svq_dev_run(&s->dev)) )
     {
-        spin_unlock(&s->lock);
+        vsh_unlock(s);
         if ( hypercall_preempt_check() )
             return -ERESTART;
-        spin_lock(&s->lock);
+        vsh_lock(s);
     }
 
     if ( s->backend == be )
     {
         s->more = false;
+        s->more_queues = 0;
 
         /* The p2m is about to drop what it shows of the window. */
         vsh_window_forget(s);
         vsh_leave_backend(s);
     }
 
-    spin_unlock(&s->lock);
+    vsh_unlock(s);
 
     return 0;
 }

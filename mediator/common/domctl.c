@@ -48,7 +48,7 @@ static void device_stats(struct xen_virtio_shadow_stats *to,
     const struct svq_dev *dev = &s->dev;
     unsigned int q;
 
-    spin_lock(&s->lock);
+    vsh_lock(s);
 
     to->base = s->base;
     to->irq = s->irq;
@@ -58,7 +58,7 @@ static void device_stats(struct xen_virtio_shadow_stats *to,
     to->device_id = dev->device_id;
     to->device_status = dev->status;
     to->nr_queues = dev->nr_queues;
-    to->pages_mapped = dev->pages.nr_mapped;
+    to->pages_mapped = svq_dev_mapped(dev);
     to->xen_kib = DIV_ROUND_UP(s->bytes, 1024);
     to->failures = dev->failures;
     to->last_error = dev->last_error;
@@ -73,7 +73,7 @@ static void device_stats(struct xen_virtio_shadow_stats *to,
     for ( q = 0; q < dev->nr_queues; q++ )
         queue_stats(&to->queue[q], &dev->queue[q]);
 
-    spin_unlock(&s->lock);
+    vsh_unlock(s);
 }
 
 static int do_stats(const struct domain *d, struct xen_domctl_virtio_shadow *op)
@@ -102,16 +102,16 @@ static int do_revoke(struct vsh_device *s)
     struct svq_dev *dev = &s->dev;
     bool again;
 
-    spin_lock(&s->lock);
+    vsh_lock(s);
 
     /* Unless this is a continuation of the call that did so. */
     if ( vsh_usable(s) && !dev->taking_away &&
-         (dev->state != VSH_STATE_FAILED || dev->pages.nr_mapped) )
+         (dev->state != VSH_STATE_FAILED || svq_dev_mapped(dev)) )
         svq_dev_fail(dev, -1, SVQ_ERR_REVOKED);
 
     again = vsh_usable(s) && vsh_run_all(s);
 
-    spin_unlock(&s->lock);
+    vsh_unlock(s);
 
     return again ? -ERESTART : 0;
 }

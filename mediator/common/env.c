@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The core's environment: pages of the frontend, and the backend's access to
- * them.  All of it is called with the device's lock held.
+ * them.  All of it is called with the lock of the queue that it is for.
  *
  * A frame, to the core, is an mfn.  While a page is accessible to the backend,
  * one reference on it belongs to the entry in the backend's p2m: a backend
@@ -168,10 +168,11 @@ static unsigned int get_pages(struct vsh_device *s,
 }
 
 /*
- * From SVQ_NONE, op[0] to op[nr - 1].  The pages are collected under the
+ * From SVQ_NONE, or all from SVQ_DUMMY, op[0] to op[nr - 1].  The pages are collected under the
  * frontend's p2m lock, then mapped under the backend's.
  */
-static unsigned int grant_new(struct vsh_device *s, struct svq_page_op *op,
+static unsigned int grant_new(struct vsh_device *s, unsigned int q,
+                              struct svq_page_op *op,
                               unsigned int nr, enum svq_error *err)
 {
     unsigned int i, got, done;
@@ -182,8 +183,9 @@ static unsigned int grant_new(struct vsh_device *s, struct svq_page_op *op,
     if ( got < nr )
         *err = SVQ_ERR_PAGE;
 
-    done = p2m_foreign_map(s->backend, &s->user, b.e, got,
-                           page_to_mfn(s->dummy), &rc);
+    done = p2m_foreign_map(s->backend, &s->queue[q].user, b.e, got,
+                           op->from == SVQ_DUMMY ? page_to_mfn(s->dummy)
+                                                 : INVALID_MFN, &rc);
 
     for ( i = 0; i < done; i++ )
         if ( !op[i].held )
@@ -209,7 +211,8 @@ static unsigned int grant_new(struct vsh_device *s, struct svq_page_op *op,
  * looks like ours, and must not become writable.  So make sure that the page is
  * the frontend's, and stays so.
  */
-static unsigned int upgrade(struct vsh_device *s, struct svq_page_op *op,
+static unsigned int upgrade(struct vsh_device *s, unsigned int q,
+                            struct svq_page_op *op,
                             unsigned int nr, enum svq_error *err)
 {
     struct batch b;
@@ -225,8 +228,8 @@ static unsigned int upgrade(struct vsh_device *s, struct svq_page_op *op,
         batch_set(&b, op, held, mfn);
     }
 
-    p2m_foreign_protect(s->backend, &s->user, b.e, held);
-    p2m_foreign_flush(s->backend, &s->user);
+    p2m_foreign_protect(s->backend, &s->queue[q].user, b.e, held);
+    p2m_foreign_flush(s->backend, &s->queue[q].user);
 
     for ( done = 0; done < held && b.e[done].done; done++ )
         continue;
@@ -240,8 +243,14 @@ static unsigned int upgrade(struct vsh_device *s, struct svq_page_op *op,
     return done;
 }
 
-unsigned int svq_env_grant(struct svq_dev *dev, struct svq_page_op *op,
-                           unsigned int nr, enum svq_error *err)
+static bool is_grant_new(const struct svq_page_op *op)
+{
+    return op->from == SVQ_NONE || op->from == SVQ_DUMMY;
+}
+
+unsigned int svq_env_grant(struct svq_dev *dev, unsigned int q,
+                           struct svq_page_op *op, unsigned int nr,
+                           enum svq_error *err)
 {
     struct vsh_device *s = to_device(dev);
     unsigned int i, k, done;
@@ -255,14 +264,14 @@ unsigned int svq_env_grant(struct svq_dev *dev, struct svq_page_op *op,
     /* Runs of the same kind: upgrades are rare. */
     for ( i = 0; i < nr; i += done )
     {
-        bool is_new = op[i].from == SVQ_NONE;
+        bool is_new = is_grant_new(&op[i]);
 
         for ( k = i + 1; k < nr && k - i < SVQ_PAGE_BATCH; k++ )
-            if ( (op[k].from == SVQ_NONE) != is_new )
+            if ( is_grant_new(&op[k]) != is_new || op[k].from != op[i].from )
                 break;
 
-        done = is_new ? grant_new(s, &op[i], k - i, err)
-                      : upgrade(s, &op[i], k - i, err);
+        done = is_new ? grant_new(s, q, &op[i], k - i, err)
+                      : upgrade(s, q, &op[i], k - i, err);
         if ( done < k - i )
             return i + done;
     }
@@ -274,8 +283,8 @@ unsigned int svq_env_grant(struct svq_dev *dev, struct svq_page_op *op,
  * What shows a page or the dummy goes, or becomes read-only.  All of op[0] to
  * op[nr - 1] end with SVQ_NONE, or none does.
  */
-static void revoke_run(struct vsh_device *s, struct svq_page_op *op,
-                       unsigned int nr)
+static void revoke_run(struct vsh_device *s, unsigned int q,
+                       struct svq_page_op *op, unsigned int nr)
 {
     bool dummies = false;
     unsigned int i, done;
@@ -291,8 +300,8 @@ static void revoke_run(struct vsh_device *s, struct svq_page_op *op,
     }
 
     done = op[0].to != SVQ_NONE
-        ? p2m_foreign_protect(s->backend, &s->user, b.e, nr)
-        : p2m_foreign_unmap(s->backend, &s->user, b.e, nr);
+        ? p2m_foreign_protect(s->backend, &s->queue[q].user, b.e, nr)
+        : p2m_foreign_unmap(s->backend, &s->queue[q].user, b.e, nr);
 
     if ( done == nr && !dummies )
         return;
@@ -310,8 +319,8 @@ static void revoke_run(struct vsh_device *s, struct svq_page_op *op,
     }
 }
 
-void svq_env_revoke(struct svq_dev *dev, struct svq_page_op *op,
-                    unsigned int nr)
+void svq_env_revoke(struct svq_dev *dev, unsigned int q,
+                    struct svq_page_op *op, unsigned int nr)
 {
     struct vsh_device *s = to_device(dev);
     unsigned int i, k;
@@ -329,16 +338,16 @@ void svq_env_revoke(struct svq_dev *dev, struct svq_page_op *op,
             if ( (op[k].to == SVQ_NONE) != (op[i].to == SVQ_NONE) )
                 break;
 
-        revoke_run(s, &op[i], k - i);
+        revoke_run(s, q, &op[i], k - i);
     }
 }
 
 /* Whoever has flushed since, for another of the backend's devices, will do. */
-bool svq_env_flush(struct svq_dev *dev)
+bool svq_env_flush(struct svq_dev *dev, unsigned int q)
 {
     struct vsh_device *s = to_device(dev);
 
-    return s->backend && p2m_foreign_flush(s->backend, &s->user);
+    return s->backend && p2m_foreign_flush(s->backend, &s->queue[q].user);
 }
 
 static void drop_frame(const struct svq_page_op *op)

@@ -18,10 +18,47 @@ static int port_use(const struct vsh_device *s, evtchn_port_t port)
         return CONTROL;
 
     for ( q = 0; q < s->dev.nr_queues; q++ )
-        if ( port == s->queue_port[q] )
+        if ( port == s->queue[q].port )
             return q;
 
     return NOT_OURS;
+}
+
+/* The backend has something to say of its device.  True if there is more to do. */
+static bool control(struct vsh_device *s, evtchn_port_t port)
+{
+    bool more = false;
+
+    vsh_lock(s);
+
+    if ( vsh_usable(s) && port == s->control_port )
+    {
+        svq_dev_control(&s->dev);
+        vsh_aperture_update(s);
+        more = vsh_run(s);
+    }
+
+    vsh_unlock(s);
+
+    return more;
+}
+
+/* It has returned chains to queue q. */
+static bool called(struct vsh_device *s, unsigned int q, evtchn_port_t port)
+{
+    struct vsh_queue *vq = &s->queue[q];
+
+    spin_lock(&vq->lock);
+
+    if ( !vsh_usable(s) || port != vq->port )
+    {
+        spin_unlock(&vq->lock);
+        return false;
+    }
+
+    svq_queue_called(&s->dev, q);
+
+    return vsh_run_queue(s, q);
 }
 
 /*
@@ -40,27 +77,16 @@ static void cf_check notification(struct vcpu *v, unsigned int port)
     {
         s = ACCESS_ONCE(vs->device[i]);
 
-        /* May change at any time, but not back and forth: looked at again. */
-        if ( !s || port_use(s, port) == NOT_OURS )
+        if ( !s )
             continue;
 
-        spin_lock(&s->lock);
-
+        /* May change at any time, but not back and forth: looked at again. */
         use = port_use(s, port);
-        if ( vsh_usable(s) && use != NOT_OURS )
-        {
-            if ( use == CONTROL )
-            {
-                svq_dev_control(&s->dev);
-                vsh_aperture_update(s);
-            }
-            else
-                svq_dev_backend_kick(&s->dev, use);
+        if ( use == NOT_OURS )
+            continue;
 
-            vsh_run(s);
-        }
-
-        spin_unlock(&s->lock);
+        if ( use == CONTROL ? control(s, port) : called(s, use, port) )
+            vsh_leave_to_current();
 
         return;
     }
@@ -94,8 +120,8 @@ int vsh_event_alloc(struct vsh_device *s, domid_t backend)
 
     for ( q = 0; q < s->dev.nr_queues && !rc; q++ )
     {
-        rc = alloc(s, backend, &s->queue_port[q]);
-        info->queue[q].event_channel = s->queue_port[q];
+        rc = alloc(s, backend, &s->queue[q].port);
+        info->queue[q].event_channel = s->queue[q].port;
     }
 
     return rc;
@@ -116,8 +142,8 @@ void vsh_event_free(struct vsh_device *s)
     unsigned int q;
 
     free_port(s, &s->control_port);
-    for ( q = 0; q < ARRAY_SIZE(s->queue_port); q++ )
-        free_port(s, &s->queue_port[q]);
+    for ( q = 0; q < ARRAY_SIZE(s->queue); q++ )
+        free_port(s, &s->queue[q].port);
 }
 
 void svq_env_notify(struct svq_dev *dev, int q)
@@ -126,7 +152,7 @@ void svq_env_notify(struct svq_dev *dev, int q)
 
     if ( s->backend )
         notify_via_xen_event_channel(s->frontend, q < 0 ? s->control_port
-                                                        : s->queue_port[q]);
+                                                        : s->queue[q].port);
 }
 
 /*

@@ -66,10 +66,11 @@ static int alloc_queue(struct vsh_device *s, struct svq_queue *q,
     q->order = xvzalloc_array(uint16_t, size);
     q->busy = xvzalloc_array(uint32_t, SVQ_BUSY_WORDS);
     q->tables.seg = xvzalloc_array(struct svq_seg, entries);
+    q->table = xvzalloc_array(struct svq_desc, size);
 
     s->bytes += size * (sizeof(*q->slot) + sizeof(*q->chain) +
                         sizeof(*q->part) + sizeof(*q->done) +
-                        sizeof(*q->order)) +
+                        sizeof(*q->order) + sizeof(*q->table)) +
                 SVQ_BUSY_WORDS * sizeof(*q->busy) +
                 entries * sizeof(*q->tables.seg);
 
@@ -78,22 +79,12 @@ static int alloc_queue(struct vsh_device *s, struct svq_queue *q,
         return -ENOMEM;
 
     return q->slot && q->chain && q->part && q->done && q->order && q->busy &&
-           q->tables.seg ? 0 : -ENOMEM;
+           q->tables.seg && q->table ? 0 : -ENOMEM;
 }
 
-/* Room for one indirect table of the driver. */
-static int alloc_table(struct vsh_device *s, unsigned int size)
+static int alloc_records(struct vsh_device *s, struct svq_pages *p,
+                         unsigned int nr)
 {
-    s->dev.table = xvzalloc_array(struct svq_desc, size);
-    s->bytes += size * sizeof(*s->dev.table);
-
-    return s->dev.table ? 0 : -ENOMEM;
-}
-
-static int alloc_records(struct vsh_device *s, unsigned int nr)
-{
-    struct svq_pages *p = &s->dev.pages;
-
     p->nr = nr;
     p->max_kept = nr;
     p->key = ((uint64_t)get_random() << 32) | get_random();
@@ -148,14 +139,13 @@ int vsh_memory_alloc(struct vsh_device *s, unsigned int nr_queues,
                                            svq_bounce_frames(s->dev.policy,
                                                              queue_size)),
                       queue_size);
-    if ( !rc )
-        rc = alloc_records(s, svq_page_records(nr_queues, queue_size));
-
-    if ( !rc )
-        rc = alloc_table(s, queue_size);
-
     for ( i = 0; i < nr_queues && !rc; i++ )
+    {
         rc = alloc_queue(s, &s->dev.queue[i], queue_size);
+        if ( !rc )
+            rc = alloc_records(s, &s->dev.queue[i].pages,
+                               svq_page_records(queue_size));
+    }
 
     return rc;
 }
@@ -177,12 +167,10 @@ void vsh_memory_free(struct vsh_device *s)
         XVFREE(q->order);
         XVFREE(q->busy);
         XVFREE(q->tables.seg);
+        XVFREE(q->table);
+        XVFREE(q->pages.page);
+        XVFREE(q->pages.bucket);
     }
-
-    XVFREE(s->dev.table);
-
-    XVFREE(s->dev.pages.page);
-    XVFREE(s->dev.pages.bucket);
 
     for ( i = 0; i < s->nr_frames; i++ )
         if ( s->frame[i].pg )

@@ -15,7 +15,7 @@ static void cf_check wait_over(void *data)
 {
     struct vsh_device *s = data;
 
-    spin_lock(&s->lock);
+    vsh_lock(s);
 
     /* While this waited for the lock, the wait may be over, or a new one. */
     if ( vsh_usable(s) && s->timing && NOW() >= s->deadline )
@@ -29,7 +29,7 @@ static void cf_check wait_over(void *data)
             vsh_hand_over(s->frontend);
     }
 
-    spin_unlock(&s->lock);
+    vsh_unlock(s);
 }
 
 void vsh_wait_init(struct vsh_device *s)
@@ -112,7 +112,7 @@ int vsh_reassign(struct vsh_device *s, domid_t backend)
         rc = be->is_dying ? -ESRCH : -ENOMEM;
     else
     {
-        spin_lock(&s->lock);
+        vsh_lock(s);
 
         if ( !vsh_usable(s) )
             rc = -ENOENT;
@@ -121,7 +121,7 @@ int vsh_reassign(struct vsh_device *s, domid_t backend)
         else
             rc = join(s, be);
 
-        spin_unlock(&s->lock);
+        vsh_unlock(s);
     }
 
     put_domain(be);

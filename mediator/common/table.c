@@ -24,6 +24,17 @@ static unsigned int to_batch(struct p2m_foreign *f,
     return nr;
 }
 
+static bool keeps_pages(const struct vsh_device *s)
+{
+    unsigned int i;
+
+    for ( i = 0; i < ARRAY_SIZE(s->dev.queue); i++ )
+        if ( ACCESS_ONCE(s->dev.queue[i].pages.nr_kept) )
+            return true;
+
+    return false;
+}
+
 /*
  * Whoever refers to a page keeps it from being protected, be it for the sake of
  * another device of the same frontend which has had it in a buffer.  A device
@@ -39,14 +50,13 @@ static void have_forgotten(const struct vsh_device *self,
     {
         struct vsh_device *s = ACCESS_ONCE(vs->device[i]);
 
-        if ( !s || s == self || !ACCESS_ONCE(s->dev.pages.nr_kept) ||
-             !spin_trylock(&s->lock) )
+        if ( !s || s == self || !keeps_pages(s) || !vsh_trylock(s) )
             continue;
 
         for ( k = 0; k < nr && vsh_usable(s); k++ )
             svq_dev_forget_page(&s->dev, t[k].gfn);
 
-        spin_unlock(&s->lock);
+        vsh_unlock(s);
     }
 }
 
@@ -118,16 +128,16 @@ bool virtio_shadow_write_fault(struct domain *d, gfn_t gfn)
             continue;
 
         /* Waits for whoever is about to change what the page is. */
-        spin_lock(&s->lock);
+        vsh_lock(s);
 
         if ( vsh_usable(s) )
         {
             ours = svq_dev_write_fault(&s->dev, gfn_x(gfn));
-            if ( ours )
-                vsh_run(s);
+            if ( ours && vsh_run(s) )
+                vsh_leave_to_current();
         }
 
-        spin_unlock(&s->lock);
+        vsh_unlock(s);
 
         if ( ours )
             return true;

@@ -9,7 +9,7 @@
 
 #include <vsh.h>
 
-/* The device, if the current domain is its backend, with its lock held. */
+/* The device, if the current domain is its backend, and locked. */
 static struct vsh_device *lock_as_backend(const struct domain *d,
                                           unsigned int id)
 {
@@ -18,12 +18,12 @@ static struct vsh_device *lock_as_backend(const struct domain *d,
     if ( !s )
         return NULL;
 
-    spin_lock(&s->lock);
+    vsh_lock(s);
 
     if ( vsh_usable(s) && s->backend == current->domain )
         return s;
 
-    spin_unlock(&s->lock);
+    vsh_unlock(s);
 
     return NULL;
 }
@@ -39,7 +39,7 @@ int virtio_shadow_window_check(struct domain *d, unsigned int id)
     if ( !s )
         return -EPERM;
 
-    spin_unlock(&s->lock);
+    vsh_unlock(s);
 
     return 0;
 }
@@ -54,12 +54,12 @@ unsigned int virtio_shadow_window_frames(const struct domain *d,
         return 0;
 
     nr = s->nr_frames;
-    spin_unlock(&s->lock);
+    vsh_unlock(s);
 
     return nr;
 }
 
-/* The fault path looks at where the frames are, without the device's lock. */
+/* The fault path looks at where the frames are, without the device's locks. */
 static void set_gfn(struct vsh_device *s, struct vsh_frame *f, gfn_t gfn)
 {
     spinlock_t *lock = &s->backend->virtio_shadow->lock;
@@ -83,9 +83,9 @@ static void unmap_frame(struct vsh_device *s, struct vsh_frame *f)
 {
     struct p2m_foreign e = { .gfn = f->gfn, .mfn = page_to_mfn(f->pg) };
 
-    if ( p2m_foreign_unmap(s->backend, &s->user, &e, 1) )
+    if ( p2m_foreign_unmap(s->backend, &s->queue[0].user, &e, 1) )
     {
-        p2m_foreign_flush(s->backend, &s->user);
+        p2m_foreign_flush(s->backend, &s->queue[0].user);
         put_page(f->pg);
     }
 
@@ -114,7 +114,7 @@ static int map_frame(struct vsh_device *s, struct vsh_frame *f, gfn_t gfn)
         return -EINVAL;
     }
 
-    p2m_foreign_map(s->backend, &s->user, &e, 1, page_to_mfn(s->dummy), &rc);
+    p2m_foreign_map(s->backend, &s->queue[0].user, &e, 1, page_to_mfn(s->dummy), &rc);
     if ( rc )
         put_page(f->pg);
     else
@@ -136,7 +136,7 @@ int virtio_shadow_window_map(struct domain *d, unsigned int id,
         rc = map_frame(s, &s->frame[array_index_nospec(frame, s->nr_frames)],
                        gfn);
 
-    spin_unlock(&s->lock);
+    vsh_unlock(s);
 
     return rc;
 }

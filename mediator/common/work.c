@@ -21,33 +21,82 @@ bool vsh_usable(const struct vsh_device *s)
     return s->open && !s->closing;
 }
 
-/* One part of the work; how long it takes is what everybody else waits for. */
+/* How long one part of the work took is what everybody else has waited for. */
+static void note_time(struct vsh_device *s, s_time_t begin)
+{
+    s_time_t took = NOW() - begin;
+
+    /* Several queues at a time may find theirs to be the longest: one is. */
+    if ( likely(took <= read_atomic(&s->longest)) )
+        return;
+
+    write_atomic(&s->longest, took);
+    if ( took > VSH_RUN_MAX )
+        printk(XENLOG_DEBUG
+               "virtio-shadow: %pd device %u: %"PRI_stime" us at a time\n",
+               s->frontend, s->id, took / MICROSECS(1));
+}
+
 static bool run_part(struct vsh_device *s)
 {
-    s_time_t begin = NOW(), took;
-    bool more = svq_dev_run(&s->dev);
+    s_time_t begin = NOW();
 
-    took = NOW() - begin;
-    if ( took > s->longest )
+    s->more = svq_dev_run(&s->dev);
+    note_time(s, begin);
+
+    return s->more;
+}
+
+/* Do a part of what has been noted for the device, and for all queues. */
+bool vsh_run(struct vsh_device *s)
+{
+    unsigned int i;
+
+    run_part(s);
+    vsh_wait_update(s);
+    for ( i = 0; i < s->dev.nr_queues; i++ )
+        vsh_delay_update(&s->queue[i], i);
+
+    return s->more;
+}
+
+/* For a queue by itself, as far as it goes. */
+bool vsh_run_queue(struct vsh_device *s, unsigned int q)
+{
+    struct vsh_queue *vq = &s->queue[q];
+    s_time_t begin = NOW();
+    enum svq_run result = svq_queue_run(&s->dev, q);
+    bool more = result == SVQ_RUN_MORE;
+
+    note_time(s, begin);
+
+    if ( more != test_bit(q, &s->more_queues) )
     {
-        s->longest = took;
-        if ( took > VSH_RUN_MAX )
-            printk(XENLOG_DEBUG
-                   "virtio-shadow: %pd device %u: %"PRI_stime" us at a time\n",
-                   s->frontend, s->id, took / MICROSECS(1));
+        if ( more )
+            set_bit(q, &s->more_queues);
+        else
+            clear_bit(q, &s->more_queues);
     }
+
+    if ( result != SVQ_RUN_ALONE )
+        vsh_delay_update(vq, q);
+
+    spin_unlock(&vq->lock);
+
+    if ( result != SVQ_RUN_ALONE )
+        return more;
+
+    vsh_lock(s);
+    more = vsh_usable(s) && vsh_run(s);
+    vsh_unlock(s);
 
     return more;
 }
 
-/* Do a part of what has been noted; the current vCPU does the rest later. */
-void vsh_run(struct vsh_device *s)
+/* The current vCPU does the rest before it runs on. */
+void vsh_leave_to_current(void)
 {
-    s->more = run_part(s);
-    vsh_wait_update(s);
-    vsh_delay_update(s);
-
-    if ( s->more && !current->virtio_shadow_pending )
+    if ( !current->virtio_shadow_pending )
         current->virtio_shadow_pending = 1;
 }
 
@@ -56,15 +105,15 @@ bool vsh_run_all(struct vsh_device *s)
 {
     vsh_wait_update(s);
 
-    while ( (s->more = run_part(s)) )
+    while ( run_part(s) )
     {
-        spin_unlock(&s->lock);
+        vsh_unlock(s);
         if ( hypercall_preempt_check() )
         {
-            spin_lock(&s->lock);
+            vsh_lock(s);
             return true;
         }
-        spin_lock(&s->lock);
+        vsh_lock(s);
 
         if ( !vsh_usable(s) )
             break;
@@ -73,14 +122,57 @@ bool vsh_run_all(struct vsh_device *s)
     return false;
 }
 
+static bool has_more(const struct vsh_device *s)
+{
+    return ACCESS_ONCE(s->more) || ACCESS_ONCE(s->more_queues);
+}
+
+/* The queue that is next to go on; VSH_MAX_QUEUES: none. */
+static unsigned int next_queue(struct vsh_device *s)
+{
+    unsigned long more = ACCESS_ONCE(s->more_queues);
+    unsigned int i;
+
+    for ( i = 0; i < VSH_MAX_QUEUES; i++ )
+    {
+        unsigned int q = (ACCESS_ONCE(s->next_queue) + i) % VSH_MAX_QUEUES;
+
+        if ( !(more & (1UL << q)) )
+            continue;
+
+        write_atomic(&s->next_queue, q + 1);
+        return q;
+    }
+
+    return i;
+}
+
+/* A part of what is left to do: for the device, or for one of its queues. */
 static void run_once(struct vsh_device *s)
 {
-    spin_lock(&s->lock);
+    unsigned int q;
 
-    if ( vsh_usable(s) && s->more )
-        vsh_run(s);
+    if ( ACCESS_ONCE(s->more) )
+    {
+        vsh_lock(s);
+        if ( vsh_usable(s) && s->more )
+            vsh_run(s);
+        vsh_unlock(s);
+        return;
+    }
 
-    spin_unlock(&s->lock);
+    q = next_queue(s);
+    if ( q == VSH_MAX_QUEUES )
+        return;
+
+    spin_lock(&s->queue[q].lock);
+    if ( vsh_usable(s) )
+        vsh_run_queue(s, q);
+    else
+    {
+        clear_bit(q, &s->more_queues);
+        spin_unlock(&s->queue[q].lock);
+    }
 }
 
 /* Have a vCPU of the domain go on, even if it is asleep. */
@@ -111,7 +203,7 @@ static struct vsh_device *next_served(struct virtio_shadow *vs)
 
     list_for_each_entry ( s, &vs->served, served )
     {
-        if ( !ACCESS_ONCE(s->more) )
+        if ( !has_more(s) )
             continue;
 
         get_knownalive_domain(s->frontend);
@@ -132,7 +224,7 @@ static void hand_over_served(struct virtio_shadow *vs)
     spin_lock(&vs->lock);
 
     list_for_each_entry ( s, &vs->served, served )
-        if ( ACCESS_ONCE(s->more) )
+        if ( has_more(s) )
             vsh_hand_over(s->frontend);
 
     spin_unlock(&vs->lock);
@@ -186,10 +278,10 @@ static bool forget(struct virtio_shadow *vs)
         if ( !s )
             continue;
 
-        spin_lock(&s->lock);
+        vsh_lock(s);
         if ( vsh_usable(s) )
             more |= svq_dev_forget(&s->dev);
-        spin_unlock(&s->lock);
+        vsh_unlock(s);
     }
 
     if ( more )
@@ -220,10 +312,10 @@ bool virtio_shadow_process_pending(struct vcpu *v)
     {
         s = ACCESS_ONCE(vs->device[i]);
 
-        if ( s && ACCESS_ONCE(s->more) )
+        if ( s && has_more(s) )
         {
             run_once(s);
-            more |= ACCESS_ONCE(s->more);
+            more |= has_more(s);
         }
     }
 

@@ -22,6 +22,21 @@
 #define svq_wmb()               smp_wmb()
 #define svq_mb()                smp_mb()
 
+/* Atomically, and fully ordered, in a uint32_t. */
+static inline void svq_change_bits(uint32_t *p, uint32_t clear, uint32_t set)
+{
+    uint32_t old, seen = read_atomic(p);
+
+    /* Whoever comes in between has made progress. */
+    do {
+        old = seen;
+        seen = cmpxchg(p, old, (old & ~clear) | set);
+    } while ( seen != old );
+}
+
+#define svq_set_bits(p, bits)   svq_change_bits(p, 0, bits)
+#define svq_clear_bits(p, bits) svq_change_bits(p, bits, 0)
+
 /*
  * i if i < n, else 0, also under speculation.  The mask is applied whatever
  * CONFIG_SPECULATIVE_HARDEN_ARRAY says: the index is always a guest's.

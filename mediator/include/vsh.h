@@ -10,11 +10,15 @@
  *
  * Locks, outermost first:
  *
- *   vsh_device.lock      serialises all calls of the core for a device
+ *   vsh_queue.lock       of a queue: serialises what is done for it.  Those of all
+ *                        queues of a device, in their order, are vsh_lock():
+ *                        everything else.  Queues share no other lock than
+ *                        those below, and none of these but the p2m's while
+ *                        requests come and go
  *     virtio_shadow.lock   the list of devices that a backend serves, and where
  *                          they appear in it; taken alone on the fault path
  *     p2m lock             of one domain at a time, never of two; a fault on a
- *                          page of a table takes the device's lock without it
+ *                          page of a table takes the device's locks without it
  *       leaves: event channels, vGIC, scheduler
  *
  * None is taken with interrupts off.
@@ -59,8 +63,17 @@ struct vsh_delay {
     struct timer timer;
     s_time_t deadline;
     s_time_t last, pace;    /* when chains were collected; the time for each */
-    uint32_t returned;      /* dev.returned at that time */
+    uint32_t returned;      /* svq_queue.returned at that time */
     bool timing;
+};
+
+/* What goes with a queue of the core; as valid as the device is. */
+struct vsh_queue {
+    spinlock_t lock;        /* always; of queues that the device lacks, too */
+    struct vsh_device *device;          /* constant */
+    struct vsh_delay delay;
+    struct p2m_foreign_user user;       /* of the backend's p2m */
+    evtchn_port_t port;     /* in the frontend; 0: none */
 };
 
 struct vsh_device {
@@ -68,41 +81,38 @@ struct vsh_device {
     struct domain *frontend;
     unsigned int id;
 
-    spinlock_t lock;
+    struct vsh_queue queue[VSH_MAX_QUEUES];
 
     /* For how long the driver waits for another backend; active if timing. */
     struct timer timer;
     s_time_t deadline;
     bool timing;
 
-    struct vsh_delay delay;
-
     /* From here on everything is valid while open, unless it says else. */
     bool open;
     bool closing;           /* no call of the core but svq_dev_release() */
     bool more;              /* svq_dev_run() wants to be called again */
+    unsigned long more_queues;  /* ... svq_queue_run(), by queue; atomic */
+    unsigned int next_queue;    /* ... from this one on */
     s_time_t longest;       /* that one call of it has taken */
 
     /* Reference held.  NULL: it has died. */
     struct domain *backend;
     struct page_info *dummy;    /* the backend's, valid as long as backend */
-    struct p2m_foreign_user user;       /* of its p2m, likewise */
 
     bool has_handler;       /* once true always true, at base */
     paddr_t base;
     unsigned int irq;       /* 0: not reserved */
     uint32_t restart_s;     /* how long to wait for another backend; 0: not */
 
-    /* Ports in the frontend; 0: none. */
-    evtchn_port_t control_port;
-    evtchn_port_t queue_port[VSH_MAX_QUEUES];
+    evtchn_port_t control_port;     /* in the frontend; 0: none */
 
     struct vsh_frame *frame;
     unsigned int nr_frames;
     unsigned int removed;   /* so many of them, while closing */
     unsigned long bytes;    /* of Xen's memory, all in all */
 
-    /* Guarded by the backend's virtio_shadow.lock; written with both locks. */
+    /* Guarded by the backend's virtio_shadow.lock; written with all locks. */
     struct list_head served;    /* empty: not in the backend's list */
     struct vsh_range aperture[VSH_MAX_BANKS];
 
@@ -124,6 +134,11 @@ struct virtio_shadow {
     struct page_info *dummy;    /* stands in for pages that are taken away */
 };
 
+/* lock.c: of all queues.  The first: false if somebody has one of them. */
+bool vsh_trylock(struct vsh_device *s);
+void vsh_lock(struct vsh_device *s);
+void vsh_unlock(struct vsh_device *s);
+
 /* The window and the devices' private memory: memory.c. */
 int vsh_memory_alloc(struct vsh_device *s, unsigned int nr_queues,
                      unsigned int queue_size);
@@ -131,7 +146,7 @@ void vsh_memory_free(struct vsh_device *s);
 struct page_info *vsh_alloc_page(void);
 void vsh_free_page(struct page_info *pg);
 
-/* window.c.  The device's lock is held. */
+/* window.c.  The device is locked. */
 bool vsh_window_remove(struct vsh_device *s);
 void vsh_window_forget(struct vsh_device *s);
 void vsh_aperture_update(struct vsh_device *s);
@@ -140,16 +155,22 @@ void vsh_aperture_update(struct vsh_device *s);
 int vsh_event_alloc(struct vsh_device *s, domid_t backend);
 void vsh_event_free(struct vsh_device *s);
 
-/* work.c.  The device's lock is held. */
+/*
+ * work.c.  For vsh_usable() one of the device's locks is held.  vsh_run(),
+ * vsh_run_all(): it is locked.  vsh_run_queue(): the queue is, and is not on
+ * return.  They tell whether there is more, which is somebody's to do.
+ */
 bool vsh_usable(const struct vsh_device *s);
-void vsh_run(struct vsh_device *s);
+bool vsh_run(struct vsh_device *s);
 bool vsh_run_all(struct vsh_device *s);
+bool vsh_run_queue(struct vsh_device *s, unsigned int q);
+void vsh_leave_to_current(void);
 void vsh_hand_over(struct domain *d);
 
-/* delay.c.  The device's lock is held, but for init and exit. */
+/* delay.c.  The queue is locked, but for init and exit; for stop the device. */
 void vsh_delay_init(struct vsh_device *s);
 void vsh_delay_exit(struct vsh_device *s);
-void vsh_delay_update(struct vsh_device *s);
+void vsh_delay_update(struct vsh_queue *vq, unsigned int q);
 void vsh_delay_stop(struct vsh_device *s);
 
 /* device.c */
@@ -158,7 +179,7 @@ int vsh_create(struct domain *d, unsigned int id,
 int vsh_close(struct vsh_device *s);
 struct vsh_device *vsh_device_get(const struct domain *d, unsigned int id);
 
-/* restart.c.  The device's lock is held for the first two. */
+/* restart.c.  The device is locked for the first two. */
 void vsh_wait_update(struct vsh_device *s);
 void vsh_wait_stop(struct vsh_device *s);
 void vsh_wait_init(struct vsh_device *s);

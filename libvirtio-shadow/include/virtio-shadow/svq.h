@@ -637,6 +637,9 @@ bool svq_dev_run(struct svq_dev *dev);
 enum svq_run { SVQ_RUN_DONE, SVQ_RUN_MORE, SVQ_RUN_ALONE };
 enum svq_run svq_queue_run(struct svq_dev *dev, unsigned int q);
 
+/* Pages that the backend sees, counted once for each queue that they are in flight in. */
+unsigned int svq_dev_mapped(const struct svq_dev *dev);
+
 /*
  * The frontend's memory has changed, or memory is short: let go of pages that
  * are in no flight.  Returns true while there is more to do.

@@ -158,7 +158,7 @@ static void once(void)
     svq_mmio_write(&bench_dev, SVQ_MMIO_QUEUE_NOTIFY, 4, 0);
     bench_run();
     serve();
-    svq_dev_backend_kick(&bench_dev, 0);
+    svq_queue_called(&bench_dev, 0);
     bench_run();
     take_back();
 }

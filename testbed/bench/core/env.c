@@ -46,6 +46,11 @@ static void alloc_queue(struct svq_queue *q, unsigned int bounce)
     q->order = room(BENCH_RING_SIZE, sizeof(*q->order));
     q->busy = room(SVQ_BUSY_WORDS, sizeof(*q->busy));
     q->tables.seg = room(SVQ_TABLE_ENTRIES(BENCH_RING_SIZE), sizeof(*q->tables.seg));
+    q->table = room(BENCH_RING_SIZE, sizeof(*q->table));
+    q->pages.key = 0x5ca1ab1e0ddba11ULL;
+    q->pages.nr = q->pages.max_kept = svq_page_records(BENCH_RING_SIZE);
+    q->pages.page = room(q->pages.nr, sizeof(*q->pages.page));
+    q->pages.bucket = room(q->pages.nr, sizeof(*q->pages.bucket));
 }
 
 static void init_device(uint32_t policy)
@@ -59,11 +64,6 @@ static void init_device(uint32_t policy)
     dev->bank[0] = (struct vsh_bank){BENCH_RAM_BASE, BENCH_RAM_BYTES};
     dev->policy = policy;
     alloc_queue(&dev->queue[0], bounce);
-    dev->table = room(BENCH_RING_SIZE, sizeof(*dev->table));
-    dev->pages.key = 0x5ca1ab1e0ddba11ULL;
-    dev->pages.nr = dev->pages.max_kept = svq_page_records(1, BENCH_RING_SIZE);
-    dev->pages.page = room(dev->pages.nr, sizeof(*dev->pages.page));
-    dev->pages.bucket = room(dev->pages.nr, sizeof(*dev->pages.bucket));
     frames = room(nr, sizeof(*frames));
     bench_window = room(nr, SVQ_PAGE_SIZE);
     for (unsigned int i = 0; i < nr; i++)
@@ -150,9 +150,9 @@ void bench_destroy(void)
     free(q->order);
     free(q->busy);
     free(q->tables.seg);
-    free(bench_dev.table);
-    free(bench_dev.pages.page);
-    free(bench_dev.pages.bucket);
+    free(q->table);
+    free(q->pages.page);
+    free(q->pages.bucket);
     free(frames);
     free(bench_window);
     free(ram);
@@ -160,8 +160,16 @@ void bench_destroy(void)
 
 void bench_run(void)
 {
-    while (svq_dev_run(&bench_dev))
-        ;
+    enum svq_run run;
+
+    do
+        run = svq_queue_run(&bench_dev, 0);
+    while (run == SVQ_RUN_MORE);
+
+    /* What is left: the queue's errors, and what concerns the device. */
+    if (run == SVQ_RUN_ALONE || bench_dev.state != VSH_STATE_RUNNING)
+        while (svq_dev_run(&bench_dev))
+            ;
 }
 
 /* ---- what the core asks for ---- */
@@ -230,9 +238,10 @@ void svq_env_read_table(struct svq_dev *dev, const struct svq_table_page *t, voi
     bench_fail("a table in place, where none is protected");
 }
 
-unsigned int svq_env_grant(struct svq_dev *dev, struct svq_page_op *op, unsigned int nr,
-                           enum svq_error *err)
+unsigned int svq_env_grant(struct svq_dev *dev, unsigned int q, struct svq_page_op *op,
+                           unsigned int nr, enum svq_error *err)
 {
+    (void)q;
     (void)dev;
     (void)err;
     for (unsigned int i = 0; i < nr; i++)
@@ -240,15 +249,17 @@ unsigned int svq_env_grant(struct svq_dev *dev, struct svq_page_op *op, unsigned
     return nr;
 }
 
-void svq_env_revoke(struct svq_dev *dev, struct svq_page_op *op, unsigned int nr)
+void svq_env_revoke(struct svq_dev *dev, unsigned int q, struct svq_page_op *op, unsigned int nr)
 {
+    (void)q;
     (void)dev;
     (void)op;
     (void)nr;
 }
 
-bool svq_env_flush(struct svq_dev *dev)
+bool svq_env_flush(struct svq_dev *dev, unsigned int q)
 {
+    (void)q;
     (void)dev;
     return true;
 }

@@ -71,13 +71,14 @@ void device_init(uint32_t spi, uint64_t sectors, bool indirect)
                           (indirect ? FEATURE(SVQ_F_INDIRECT_DESC) : 0);
     dev.config_len = sizeof(config);
     memcpy(dev.config, &config, sizeof(config));
-    dev.table = allocate(DEVICE_QUEUE_SIZE, sizeof(*dev.table));
+    dev.alone = true;
     dev.state = VSH_STATE_READY;
     dev.attached = true;
     QUEUE->max_size = DEVICE_QUEUE_SIZE;
     QUEUE->chain = allocate(DEVICE_QUEUE_SIZE, sizeof(*QUEUE->chain));
     QUEUE->done = allocate(DEVICE_QUEUE_SIZE, sizeof(*QUEUE->done));
     QUEUE->busy = allocate(SVQ_BUSY_WORDS, sizeof(*QUEUE->busy));
+    QUEUE->table = allocate(DEVICE_QUEUE_SIZE, sizeof(*QUEUE->table));
 }
 
 /* ---- Registers ---- */
@@ -237,6 +238,17 @@ void svq_queue_reset(struct svq_dev *d, struct svq_queue *q)
 }
 
 /* Tables are read once, by a copy. */
+bool svq_remap_is_wanted(const struct svq_dev *d, const struct svq_queue *q,
+                         const struct svq_chain *c, uint64_t addr, uint32_t len)
+{
+    (void)d;
+    (void)q;
+    (void)c;
+    (void)addr;
+    (void)len;
+    return false;
+}
+
 bool svq_remap(struct svq_dev *d, struct svq_queue *q, struct svq_chain *c, uint64_t addr,
                uint32_t len)
 {
@@ -248,11 +260,11 @@ bool svq_remap(struct svq_dev *d, struct svq_queue *q, struct svq_chain *c, uint
     return false;
 }
 
-enum svq_error svq_guest_read(struct svq_dev *d, uint64_t addr, void *buf, uint32_t len)
+enum svq_error svq_guest_read(struct svq_pages *p, uint64_t addr, void *buf, uint32_t len)
 {
     static struct grant_copies *copies;
 
-    (void)d;
+    (void)p;
     if (!copies)
         copies = grant_copies_new();
     grant_copies_add(copies, addr, buf, len, false);
@@ -265,9 +277,7 @@ static void return_requests(unsigned int nr)
 {
     if (!svq_ring_use(QUEUE, nr))
         return;
-    pthread_mutex_lock(&registers);
-    dev.int_status |= SVQ_INT_USED;
-    pthread_mutex_unlock(&registers);
+    svq_set_bits(&dev.int_status, SVQ_INT_USED);
     ioreq_interrupt(interrupt);
 }
 
