@@ -27,7 +27,7 @@ static void note_time(struct vsh_device *s, s_time_t begin)
     s_time_t took = NOW() - begin;
 
     /* Several queues at a time may find theirs to be the longest: one is. */
-    if ( likely(took <= read_atomic(&s->longest)) )
+    if ( took <= read_atomic(&s->longest) )
         return;
 
     write_atomic(&s->longest, took);

@@ -148,6 +148,6 @@ void model_pages_start(void);
 void model_locks_start(void);
 void model_time_start(void);
 
-enum { RANK_DOMAIN = 10, RANK_DEVICE = 20, RANK_BACKEND = 30, RANK_P2M = 40, RANK_LEAF = 50 };
+enum { RANK_DOMAIN = 10, RANK_QUEUE = 20, RANK_BACKEND = 30, RANK_P2M = 40, RANK_LEAF = 50 };
 
 #endif /* MEDIATOR_MODEL_H */

@@ -3,10 +3,12 @@
  * Locks.  There is one CPU that takes them, so a lock that is held already is a
  * deadlock.  Where it holds none, others get their chance: model.elsewhere.
  */
+#include <vsh.h>
+
 #include "model.h"
 
-static const char *held[8];
-static unsigned int ranks[8], nr_held;
+static const char *held[16];
+static unsigned int ranks[16], nr_held;
 static bool is_elsewhere;
 
 static void occasion(void)
@@ -69,7 +71,7 @@ void model_lock_init(spinlock_t *lock, const char *expression)
         unsigned int rank;
     } kinds[] = {
         {"&d->domain_lock", "domain", RANK_DOMAIN},
-        {"&s->lock", "vsh_device", RANK_DEVICE},
+        {"&s->queue[i].lock", "vsh_queue", RANK_QUEUE},
         {"&vs->lock", "virtio_shadow", RANK_BACKEND},
     };
     unsigned int i;
@@ -84,6 +86,15 @@ void model_lock_init(spinlock_t *lock, const char *expression)
     fail_msg("%s: where is this lock in the order?  Add it to %s", expression, __FILE__);
 }
 
+/* Those of the queues of a device have an order among themselves. */
+static unsigned int rank_of(spinlock_t *lock)
+{
+    const struct vsh_queue *vq = container_of(lock, struct vsh_queue, lock);
+
+    return lock->rank == RANK_QUEUE ? RANK_QUEUE + (unsigned int)(vq - vq->device->queue)
+                                    : lock->rank;
+}
+
 void spin_lock(spinlock_t *lock)
 {
     if (!lock->name) {
@@ -92,7 +103,7 @@ void spin_lock(spinlock_t *lock)
     if (lock->held) {
         fail_msg("deadlock: lock %s is held already", lock->name);
     }
-    model_lock(lock->name, lock->rank);
+    model_lock(lock->name, rank_of(lock));
     lock->held = true;
 }
 
@@ -105,7 +116,8 @@ bool spin_trylock(spinlock_t *lock)
     }
     assert_true(nr_held < ARRAY_SIZE(held));
     held[nr_held] = lock->name;
-    ranks[nr_held] = nr_held && ranks[nr_held - 1] > lock->rank ? ranks[nr_held - 1] : lock->rank;
+    ranks[nr_held] =
+        nr_held && ranks[nr_held - 1] > rank_of(lock) ? ranks[nr_held - 1] : rank_of(lock);
     nr_held++;
     lock->held = true;
 

@@ -376,11 +376,15 @@ struct page_info *rig_page_at(struct domain *d, paddr_t addr)
 
 bool rig_is_back(struct domain *d, unsigned long gfn)
 {
-    const struct svq_pages *p = &d->virtio_shadow->device[0]->dev.pages;
-    unsigned int i, kept = 0;
+    const struct svq_dev *dev = &d->virtio_shadow->device[0]->dev;
+    unsigned int i, q, kept = 0;
 
-    for (i = 0; i < p->nr; i++) {
-        kept += p->page[i].in_use && p->page[i].kept && p->page[i].gfn == gfn;
+    for (q = 0; q < dev->nr_queues; q++) {
+        const struct svq_pages *p = &dev->queue[q].pages;
+
+        for (i = 0; i < p->nr; i++) {
+            kept += p->page[i].in_use && p->page[i].kept && p->page[i].gfn == gfn;
+        }
     }
 
     return rig_page(d, gfn)->refs == 1 + kept;

@@ -33,8 +33,8 @@ static void running_for(struct rig *r, uint32_t restart_s)
     rig_up(r);
 
     work(r, 200, 0);
-    assert_true(rig_vsh(r)->dev.delayed);
-    assert_true(rig_vsh(r)->dev.quiet);
+    assert_true(rig_vsh(r)->dev.queue[0].delayed);
+    assert_true(rig_vsh(r)->dev.queue[0].quiet);
 }
 
 static void running(struct rig *r)
@@ -107,8 +107,8 @@ static void found_in_time(void **state)
     time_passes(&r);
     assert_int_equal(rig_used(&r, 0), 5);
     /* It is asked for less, and in the end to call each time: then nobody has to look. */
-    assert_true(rig_vsh(&r)->dev.delayed);
-    for (i = 0; rig_vsh(&r)->dev.delayed || rig_vsh(&r)->dev.quiet; i++) {
+    assert_true(rig_vsh(&r)->dev.queue[0].delayed);
+    for (i = 0; rig_vsh(&r)->dev.queue[0].delayed || rig_vsh(&r)->dev.queue[0].quiet; i++) {
         assert_true(i < 8);
         time_passes(&r);
     }
@@ -156,7 +156,7 @@ static void offer(struct rig *r, unsigned int nr)
         rig_add(r, 0, RIG_BUFFER(nr), PAGE_SIZE, true);
     }
     assert_int_equal(rig_available(r, 0), before);
-    assert_true(rig_vsh(r)->dev.quiet);
+    assert_true(rig_vsh(r)->dev.queue[0].quiet);
 }
 
 static void offers_are_found(struct rig *r, unsigned int nr, void (*look)(struct rig *r))
@@ -197,7 +197,7 @@ static void offers_are_found_in_time(void **state)
     (void)state;
     running(&r);
     offers_are_found(&r, 2, time_passes);
-    assert_false(rig_vsh(&r)->dev.quiet);
+    assert_false(rig_vsh(&r)->dev.queue[0].quiet);
     model_end();
 }
 
@@ -237,7 +237,7 @@ static void timer_follows(void **state)
         rig_serve(&r, 0, 1, PAGE_SIZE);
         assert_int_equal(rig_used(&r, 0), 1);
         rig_submit(&r, 0, RIG_BUFFER(i % 64), PAGE_SIZE, true);
-        assert_true(rig_vsh(&r)->dev.delayed);
+        assert_true(rig_vsh(&r)->dev.queue[0].delayed);
     }
     model_end();
 }
@@ -331,8 +331,8 @@ static void nobody_is_late_while_the_driver_waits(void **state)
     assert_int_equal(rig_request(&r, VSH_REQ_DETACH), 0);
     assert_int_equal(rig_stats(&r).state, VSH_STATE_WAITING);
     model_time_passes(SECONDS(1));
-    assert_false(rig_vsh(&r)->dev.delayed);
-    assert_false(rig_vsh(&r)->dev.quiet);
+    assert_false(rig_vsh(&r)->dev.queue[0].delayed);
+    assert_false(rig_vsh(&r)->dev.queue[0].quiet);
     /* That of the wait. */
     assert_int_equal(model_timers_active(), 1);
 
@@ -343,7 +343,7 @@ static void nobody_is_late_while_the_driver_waits(void **state)
     idle(&r);
     assert_int_equal(rig_used(&r, 0), NR);
     work(&r, 200, 0);
-    assert_true(rig_vsh(&r)->dev.delayed);
+    assert_true(rig_vsh(&r)->dev.queue[0].delayed);
     assert_int_equal(rig_stats(&r).failures, 0);
     model_end();
 }

@@ -7,7 +7,7 @@
 
 static uint32_t kept(const struct rig *r)
 {
-    return rig_vsh(r)->dev.pages.nr_kept;
+    return rig_vsh(r)->dev.queue[0].pages.nr_kept;
 }
 
 /* A request of nr pages from n, there and back. */

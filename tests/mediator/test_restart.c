@@ -200,9 +200,9 @@ static void domain_dies_and_another_comes(void **state)
         new_backend(&r, 7);
         assert_int_equal(rig_stats(&r).backend, 7);
         assert_int_equal(r.fe->model->port[rig_vsh(&r)->control_port].remote, 7);
-        assert_int_equal(r.fe->model->port[rig_vsh(&r)->queue_port[0]].remote, 7);
+        assert_int_equal(r.fe->model->port[rig_vsh(&r)->queue[0].port].remote, 7);
         assert_int_equal(rig_info(&r)->control_channel, rig_vsh(&r)->control_port);
-        assert_int_equal(rig_info(&r)->queue[0].event_channel, rig_vsh(&r)->queue_port[0]);
+        assert_int_equal(rig_info(&r)->queue[0].event_channel, rig_vsh(&r)->queue[0].port);
         /* Two ports, as before. */
         assert_int_equal(model_ports(r.fe), 2);
         assert_true(port < MODEL_PORTS);
@@ -422,7 +422,7 @@ static void device_returns(struct rig *r)
 {
     if (can_ask(r)) {
         rig_return(r, 0, rig_available(r, 0), PAGE_SIZE);
-        send(r, rig_vsh(r)->queue_port[0]);
+        send(r, rig_vsh(r)->queue[0].port);
     }
 }
 

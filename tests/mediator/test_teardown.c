@@ -204,7 +204,7 @@ static void device_returns(struct rig *r)
     if (!r->fe->model->freed && rig_vsh(r)->open && !rig_vsh(r)->closing && !r->be->is_dying &&
         rig_window(r, 0, false) && rig_info(r)->magic == VSH_MAGIC) {
         rig_return(r, 0, rig_available(r, 0), PAGE_SIZE);
-        call_port(r, rig_vsh(r)->queue_port[0]);
+        call_port(r, rig_vsh(r)->queue[0].port);
     }
 }
 
@@ -214,7 +214,7 @@ static void device_lies(struct rig *r)
         rig_info(r)->magic == VSH_MAGIC) {
         r->queue[0].given = (uint16_t)(r->queue[0].given + 5000);
         rig_return(r, 0, 0, 0);
-        call_port(r, rig_vsh(r)->queue_port[0]);
+        call_port(r, rig_vsh(r)->queue[0].port);
     }
 }
 

@@ -260,7 +260,7 @@ static void while_it_is_being_closed(void **state)
     rig_return(&r, 0, 1, 0);
     model.preempt = always;
     assert_int_equal(rig_op(r.fe, XEN_DOMCTL_VIRTIO_SHADOW_DESTROY, 0), -ERESTART);
-    mapped = rig_vsh(&r)->dev.pages.nr_mapped;
+    mapped = svq_dev_mapped(&rig_vsh(&r)->dev);
     assert_true(mapped > 0 && mapped < 300);
     raised = r.fe->model->irq_raised[RIG_IRQ];
 
@@ -277,7 +277,7 @@ static void while_it_is_being_closed(void **state)
     assert_int_equal(virtio_shadow_window_check(r.fe, 0), -EPERM);
     assert_int_equal(virtio_shadow_window_map(r.fe, 0, 0, _gfn(0xe000)), -EPERM);
 
-    assert_int_equal(rig_vsh(&r)->dev.pages.nr_mapped, mapped);
+    assert_int_equal(svq_dev_mapped(&rig_vsh(&r)->dev), mapped);
     assert_int_equal(r.fe->model->irq_raised[RIG_IRQ], raised);
     assert_int_equal(rig_used(&r, 0), 0);
     model.preempt = NULL;

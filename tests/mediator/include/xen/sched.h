@@ -61,6 +61,16 @@ static inline bool test_bit(unsigned int nr, const unsigned long *p)
     return *p >> nr & 1;
 }
 
+static inline void set_bit(unsigned int nr, unsigned long *p)
+{
+    __atomic_fetch_or(p, 1UL << nr, __ATOMIC_SEQ_CST);
+}
+
+static inline void clear_bit(unsigned int nr, unsigned long *p)
+{
+    __atomic_fetch_and(p, ~(1UL << nr), __ATOMIC_SEQ_CST);
+}
+
 void vcpu_kick(struct vcpu *v);
 
 #endif
