@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pages in flight in several queues: rare, so one by one, and each with its own flush.
+ * Pages in flight in several queues: rare, and so with walks over the records of all.
  */
 #include "svq_multi.h"
 #include "svq_page.h"
@@ -80,7 +80,33 @@ bool svq_multi_concerns(struct svq_dev *dev, struct svq_queue *q, struct svq_pag
     return found;
 }
 
-static void count(struct svq_queue *q, const struct svq_page *pg)
+/* What the backend has at pg->gfn because of other queues; and the frame, if it sees it. */
+static enum svq_access elsewhere(struct svq_dev *dev, const struct svq_queue *q,
+                                 const struct svq_page *pg, uint64_t *frame)
+{
+    const struct svq_page *o = strongest(dev, q, pg->gfn);
+
+    *frame = svq_is_visible(pg->have) ? pg->frame : o ? o->frame : SVQ_NO_FRAME;
+
+    return o ? o->have : SVQ_NONE;
+}
+
+/* The change for the backend that pg makes; false if it makes none. */
+static bool fill(struct svq_dev *dev, struct svq_queue *q, const struct svq_page *pg,
+                 struct svq_page_op *op)
+{
+    uint64_t frame;
+    enum svq_access others = elsewhere(dev, q, pg, &frame);
+    enum svq_access from = stronger(pg->have, others), to = stronger(pg->want, others);
+
+    svq_page_fill(q, op, pg, from, to);
+    op->frame = svq_is_visible(from) ? frame : SVQ_NO_FRAME;
+
+    return from != to;
+}
+
+/* It has been made, and frame is what the backend sees there, if anything. */
+static void finish(struct svq_dev *dev, struct svq_queue *q, struct svq_page *pg, uint64_t frame)
 {
     struct svq_pages *p = &q->pages;
 
@@ -97,71 +123,113 @@ static void count(struct svq_queue *q, const struct svq_page *pg)
 
     p->nr_dummy += pg->want == SVQ_DUMMY;
     p->nr_dummy -= pg->have == SVQ_DUMMY;
-}
 
-/* The entry of op->gfn changes, from one access to another. */
-static enum svq_error change(struct svq_dev *dev, struct svq_queue *q, struct svq_page_op *op)
-{
-    enum svq_access from = op->from, to = op->to;
-    enum svq_error err = SVQ_ERR_NONE;
-
-    if ( svq_is_gain(from, to) )
-    {
-        if ( !svq_is_visible(from) )
-        {
-            op->from = SVQ_DUMMY;
-            op->frame = SVQ_NO_FRAME;
-        }
-
-        return svq_env_grant(dev, q->nr, op, 1, &err) ? SVQ_ERR_NONE : err;
-    }
-
-    if ( to == SVQ_DUMMY )
-    {
-        svq_env_take_away(dev, op, 1);
-        op->frame = SVQ_NO_FRAME;
-        q->stats.flushes++;
-        return err;
-    }
-
-    svq_env_revoke(dev, q->nr, op, 1);
-    if ( svq_env_flush(dev, q->nr) )
-        q->stats.flushes++;
-    svq_env_release(dev, op, 1);
-
-    return err;
-}
-
-enum svq_error svq_multi_commit(struct svq_dev *dev, struct svq_queue *q, struct svq_page *pg)
-{
-    /* Before the lookup, as it may change in between. */
-    uint32_t generation = svq_env_generation(dev);
-    const struct svq_page *o = strongest(dev, q, pg->gfn);
-    enum svq_access others = o ? o->have : SVQ_NONE;
-    enum svq_access from = stronger(pg->have, others), to = stronger(pg->want, others);
-    struct svq_page_op op;
-    enum svq_error err;
-
-    svq_page_fill(q, &op, svq_is_visible(pg->have) || !o ? pg : o, from, to);
-
-    if ( from != to )
-    {
-        err = change(dev, q, &op);
-        if ( err != SVQ_ERR_NONE )
-            return err;
-    }
-
-    /* Who maps it knows what it is, and when that was looked up. */
-    if ( svq_is_visible(pg->want) && !svq_is_visible(pg->have) )
-        pg->generation = svq_is_visible(from) ? o->generation : generation;
-    pg->frame = svq_is_visible(pg->want) ? op.frame : SVQ_NO_FRAME;
-
-    count(q, pg);
     pg->have = pg->want;
-    pg->multi = o;
+    pg->frame = svq_is_visible(pg->want) ? frame : SVQ_NO_FRAME;
+    pg->multi = strongest(dev, q, pg->gfn) != NULL;
 
     if ( pg->want == SVQ_NONE )
-        svq_page_del(&q->pages, pg);
+        svq_page_del(p, pg);
+}
 
-    return SVQ_ERR_NONE;
+static void revoke(struct svq_dev *dev, struct svq_queue *q, unsigned int n)
+{
+    unsigned int i;
+
+    svq_env_revoke(dev, q->nr, q->op, n);
+    if ( svq_env_flush(dev, q->nr) )
+        q->stats.flushes++;
+    svq_env_release(dev, q->op, n);
+
+    for ( i = 0; i < n; i++ )
+        finish(dev, q, &q->pages.page[q->op[i].record], q->op[i].frame);
+}
+
+/* All but what the backend gains, which is what is left of the list. */
+static uint32_t commit_losses(struct svq_dev *dev, struct svq_queue *q, uint32_t list)
+{
+    uint32_t i, next, gains = SVQ_NO_RECORD;
+    unsigned int n = 0;
+
+    for ( i = list; i != SVQ_NO_RECORD; i = next )
+    {
+        struct svq_page *pg = &q->pages.page[i];
+        struct svq_page_op *op = &q->op[n];
+        bool changes = fill(dev, q, pg, op);
+
+        next = pg->dirty_next;
+
+        if ( changes && svq_is_gain(op->from, op->to) )
+        {
+            pg->dirty_next = gains;
+            gains = i;
+        }
+        else if ( !changes )
+        {
+            /* If this is another's page, it is not known here when it was looked up. */
+            pg->generation = svq_env_generation(dev) - 1;
+            finish(dev, q, pg, op->frame);
+        }
+        else if ( op->to == SVQ_DUMMY )
+        {
+            svq_env_take_away(dev, op, 1);
+            q->stats.flushes++;
+            finish(dev, q, pg, SVQ_NO_FRAME);
+        }
+        else if ( ++n == SVQ_PAGE_BATCH )
+        {
+            revoke(dev, q, n);
+            n = 0;
+        }
+    }
+
+    if ( n )
+        revoke(dev, q, n);
+
+    return gains;
+}
+
+static enum svq_error grant(struct svq_dev *dev, struct svq_queue *q, unsigned int n,
+                            uint32_t generation)
+{
+    enum svq_error err = SVQ_ERR_NONE;
+    unsigned int i, done = svq_env_grant(dev, q->nr, q->op, n, &err);
+
+    for ( i = 0; i < done && i < n; i++ )
+    {
+        struct svq_page *pg = &q->pages.page[q->op[i].record];
+
+        if ( !svq_is_visible(pg->have) )
+            pg->generation = svq_is_visible(q->op[i].from) ? generation - 1 : generation;
+        finish(dev, q, pg, q->op[i].frame);
+    }
+
+    return done < n ? err : SVQ_ERR_NONE;
+}
+
+enum svq_error svq_multi_commit(struct svq_dev *dev, struct svq_queue *q, uint32_t list)
+{
+    /* Before lookups, as it may change in between. */
+    uint32_t i, generation = svq_env_generation(dev);
+    enum svq_error err = SVQ_ERR_NONE;
+    unsigned int n = 0;
+
+    for ( i = commit_losses(dev, q, list); i != SVQ_NO_RECORD && err == SVQ_ERR_NONE;
+          i = q->pages.page[i].dirty_next )
+    {
+        struct svq_page_op *op = &q->op[n];
+
+        fill(dev, q, &q->pages.page[i], op);
+        /* What is not visible may show the dummy, of whichever queue. */
+        if ( !svq_is_visible(op->from) )
+            op->from = SVQ_DUMMY;
+
+        if ( ++n == SVQ_PAGE_BATCH )
+        {
+            err = grant(dev, q, n, generation);
+            n = 0;
+        }
+    }
+
+    return n && err == SVQ_ERR_NONE ? grant(dev, q, n, generation) : err;
 }

@@ -20,9 +20,9 @@ bool svq_multi_concerns(struct svq_dev *dev, struct svq_queue *q, struct svq_pag
                         enum svq_error *err);
 
 /*
- * Make the change, with a flush of its own where the backend loses something; see
- * svq_pages_commit().  pg is not dirty any more, and is gone if nothing is left of it.
+ * Make the changes of these records, linked by dirty_next and not dirty any more, see
+ * svq_pages_commit(): with flushes of their own where the backend loses something.
  */
-enum svq_error svq_multi_commit(struct svq_dev *dev, struct svq_queue *q, struct svq_page *pg);
+enum svq_error svq_multi_commit(struct svq_dev *dev, struct svq_queue *q, uint32_t list);
 
 #endif /* SVQ_MULTI_H */

@@ -7,6 +7,9 @@
 
 #include <virtio-shadow/svq.h>
 
+/* The end of a list of records. */
+#define SVQ_NO_RECORD   (~0U)
+
 /* What the backend is to have, now that one of the counts has changed. */
 static inline void svq_page_count(struct svq_page *pg)
 {

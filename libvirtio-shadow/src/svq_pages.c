@@ -11,7 +11,7 @@
 #include "svq_page.h"
 #include "svq_pages.h"
 
-#define NONE    (~0U)
+#define NONE    SVQ_NO_RECORD
 
 /* Records looked at in one step of taking away or clearing. */
 #define SCAN_STEP   4096u
@@ -650,37 +650,42 @@ static void drop_gains(struct svq_pages *p)
     p->dirty = NONE;
 }
 
-/* One after the other, what concerns other queues as well: it leaves the dirty list. */
+/* What concerns other queues as well leaves the dirty list. */
 static enum svq_error commit_multi(struct svq_dev *dev, struct svq_queue *q)
 {
     struct svq_pages *p = &q->pages;
-    enum svq_error err = SVQ_ERR_NONE;
-    uint32_t i, next, keep = NONE;
+    enum svq_error err = SVQ_ERR_NONE, commit_err;
+    uint32_t i, next, keep = NONE, multi = NONE;
 
     for ( i = p->dirty; i != NONE; i = next )
     {
         struct svq_page *pg = &p->page[i];
+        uint32_t *list = &keep;
 
         next = pg->dirty_next;
 
         if ( svq_is_gain(pg->have, pg->want) && dev->leaving )
-            pg->dirty = false;
-        else if ( err == SVQ_ERR_NONE && svq_multi_concerns(dev, q, pg, &err) )
         {
             pg->dirty = false;
-            err = svq_multi_commit(dev, q, pg);
+            continue;
         }
-        else
+
+        if ( svq_multi_concerns(dev, q, pg, &err) )
         {
-            pg->dirty_next = keep;
-            keep = i;
+            pg->dirty = false;
+            list = &multi;
         }
+
+        pg->dirty_next = *list;
+        *list = i;
     }
 
     p->dirty = keep;
     p->multi = false;
 
-    return err;
+    commit_err = svq_multi_commit(dev, q, multi);
+
+    return err != SVQ_ERR_NONE ? err : commit_err;
 }
 
 enum svq_error svq_pages_commit(struct svq_dev *dev, struct svq_queue *q)
