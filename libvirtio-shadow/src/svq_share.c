@@ -3,8 +3,9 @@
  * Memory that is visible to the backend whatever is in flight, and rings that the
  * mediator does not look at.
  *
- * What is counted is counted for queue 0.  There is no record of the pages: the reference on each belongs to the entry
- * that shows it, so what an entry shows when it is taken away is what it was.
+ * There is no record of the pages: the reference on each belongs to the entry that
+ * shows it, so what an entry shows when it is taken away is what it was.  They are
+ * counted for queue 0.
  */
 #include "svq_share.h"
 

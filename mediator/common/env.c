@@ -168,8 +168,8 @@ static unsigned int get_pages(struct vsh_device *s,
 }
 
 /*
- * From SVQ_NONE, or all from SVQ_DUMMY, op[0] to op[nr - 1].  The pages are collected under the
- * frontend's p2m lock, then mapped under the backend's.
+ * From SVQ_NONE, or all from SVQ_DUMMY, op[0] to op[nr - 1].  The pages are
+ * collected under the frontend's p2m lock, then mapped under the backend's.
  */
 static unsigned int grant_new(struct vsh_device *s, unsigned int q,
                               struct svq_page_op *op,

@@ -24,7 +24,7 @@ static int port_use(const struct vsh_device *s, evtchn_port_t port)
     return NOT_OURS;
 }
 
-/* The backend has something to say of its device.  True if there is more to do. */
+/* The backend says something of its device.  True if there is more to do. */
 static bool control(struct vsh_device *s, evtchn_port_t port)
 {
     bool more = false;

@@ -114,7 +114,8 @@ static int map_frame(struct vsh_device *s, struct vsh_frame *f, gfn_t gfn)
         return -EINVAL;
     }
 
-    p2m_foreign_map(s->backend, &s->queue[0].user, &e, 1, page_to_mfn(s->dummy), &rc);
+    p2m_foreign_map(s->backend, &s->queue[0].user, &e, 1,
+                    page_to_mfn(s->dummy), &rc);
     if ( rc )
         put_page(f->pg);
     else

@@ -10,7 +10,7 @@
  *
  * Locks, outermost first:
  *
- *   vsh_queue.lock       of a queue: serialises what is done for it.  Those of all
+ *   vsh_queue.lock       serialises what is done for a queue.  Those of all
  *                        queues of a device, in their order, are vsh_lock():
  *                        everything else.  Queues share no other lock than
  *                        those below, and none of these but the p2m's while

@@ -350,8 +350,8 @@ void env_check_visible(const char *when)
      * until the next step takes them away, pages of a valid chain are visible
      * that the backend was never told of.
      */
-    bool failing = is_pending() || (env->dev.taking_away && (env->dev.state == VSH_STATE_FAILED ||
-                                                             env->dev.reset_pending));
+    bool failing = is_pending() || (env->dev.taking_away &&
+                                    (env->dev.state == VSH_STATE_FAILED || env->dev.reset_pending));
     size_t i, kept = 0;
 
     for (i = 0; i < env->nr_active; i++) {
