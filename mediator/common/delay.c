@@ -204,8 +204,8 @@ static struct vsh_device *next_delayed(struct virtio_shadow *vs,
 }
 
 /*
- * What the backend has returned to a queue, and what is there for it to do; with
- * no backend, just what the driver has offered.  True: look at it again.
+ * What the backend has returned to a queue, and what is there for it to do; or,
+ * with no backend, just what the driver has offered.  True: look at it again.
  */
 static bool look_at(struct vsh_device *s, unsigned int q,
                     const struct domain *backend)
