@@ -428,7 +428,7 @@ static void finish_reset(struct svq_dev *dev)
         svq_queue_reset(dev, &dev->queue[i]);
 
     dev->status = 0;
-    dev->int_status = 0;
+    svq_clear_bits(&dev->int_status, ~0U);
     dev->driver_features = 0;
     dev->dev_feat_sel = 0;
     dev->drv_feat_sel = 0;
