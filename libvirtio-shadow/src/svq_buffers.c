@@ -196,22 +196,24 @@ static void put_pages(struct svq_pages *p, const struct svq_seg *s, uint64_t pag
 {
     uint64_t gfn = s->addr >> SVQ_PAGE_SHIFT, last = (s->addr + s->len - 1) >> SVQ_PAGE_SHIFT;
 
-    if ( s->bounced )
+    if ( s->bounced || !pages )
         return;
 
-    for ( ; gfn <= last && pages; gfn++, pages-- )
+    svq_pages_put_hint(p, gfn, s->off, s->write);
+
+    for ( gfn++; gfn <= last && --pages; gfn++ )
         svq_pages_put(p, gfn, s->write);
 }
 
 /* Take the pages of parts that are granted: all, or *full and none. */
-static enum svq_error take_pages(struct svq_pages *p, const struct svq_queue *q, unsigned int nr,
+static enum svq_error take_pages(struct svq_pages *p, struct svq_queue *q, unsigned int nr,
                                  bool *full)
 {
     unsigned int i;
 
     for ( i = 0; i < nr; i++ )
     {
-        const struct svq_seg *s = &q->part[i];
+        struct svq_seg *s = &q->part[i];
         uint64_t first = s->addr >> SVQ_PAGE_SHIFT, gfn;
         uint64_t last = (s->addr + s->len - 1) >> SVQ_PAGE_SHIFT;
 
@@ -220,8 +222,14 @@ static enum svq_error take_pages(struct svq_pages *p, const struct svq_queue *q,
 
         for ( gfn = first; gfn <= last; gfn++ )
         {
-            if ( svq_pages_take(p, gfn, s->write) )
+            uint32_t record = svq_pages_take(p, gfn, s->write);
+
+            if ( record != SVQ_NO_RECORD )
+            {
+                if ( gfn == first )
+                    s->off = record & 0x3fffffffU;
                 continue;
+            }
 
             put_pages(p, s, gfn - first);
             while ( i-- )
@@ -278,7 +286,8 @@ enum svq_error svq_buffers_take(struct svq_dev *dev, struct svq_queue *q, struct
 
     if ( !*full && err == SVQ_ERR_NONE )
     {
-        err = copy_out(q, c->parts);
+        if ( dev->policy != VSH_POLICY_GRANT )
+            err = copy_out(q, c->parts);
         if ( err == SVQ_ERR_NONE )
             return err;
 
@@ -298,7 +307,8 @@ static unsigned int copy_work(uint32_t len)
     return (len >> SVQ_PAGE_SHIFT) + 1;
 }
 
-unsigned int svq_buffers_count(struct svq_queue *q, const struct svq_chain *c)
+unsigned int svq_buffers_count(const struct svq_dev *dev, struct svq_queue *q,
+                               const struct svq_chain *c)
 {
     struct svq_queue_stats *st = &q->stats;
     unsigned int i, work = 0;
@@ -306,6 +316,13 @@ unsigned int svq_buffers_count(struct svq_queue *q, const struct svq_chain *c)
     st->bytes_requested += c->bytes;
     if ( c->remapped )
         st->bytes_exposed += (uint64_t)svq_pages_of(c->table, c->table_len) << SVQ_PAGE_SHIFT;
+
+    /* Nothing is copied. */
+    if ( dev->policy == VSH_POLICY_GRANT )
+    {
+        st->bytes_exposed += (uint64_t)c->pages << SVQ_PAGE_SHIFT;
+        return 0;
+    }
 
     for ( i = 0; i < c->parts; i++ )
     {

@@ -18,7 +18,8 @@ enum svq_error svq_buffers_take(struct svq_dev *dev, struct svq_queue *q, struct
                                 bool *full);
 
 /* The chain in q->part is on its way: statistics.  Returns the work that was done. */
-unsigned int svq_buffers_count(struct svq_queue *q, const struct svq_chain *c);
+unsigned int svq_buffers_count(const struct svq_dev *dev, struct svq_queue *q,
+                               const struct svq_chain *c);
 
 /*
  * The chain in slot head has come back, with len bytes written: they are where the

@@ -5,10 +5,7 @@
 #ifndef SVQ_PAGE_H
 #define SVQ_PAGE_H
 
-#include <virtio-shadow/svq.h>
-
-/* The end of a list of records. */
-#define SVQ_NO_RECORD   (~0U)
+#include "svq_pages.h"
 
 /* What the backend is to have, now that one of the counts has changed. */
 static inline void svq_page_count(struct svq_page *pg)

@@ -195,7 +195,7 @@ static void mark(struct svq_pages *p, struct svq_page *pg)
     p->dirty = (uint32_t)(pg - p->page);
 }
 
-bool svq_pages_take(struct svq_pages *p, uint64_t gfn, bool write)
+uint32_t svq_pages_take(struct svq_pages *p, uint64_t gfn, bool write)
 {
     struct svq_page *pg = find(p, gfn);
 
@@ -204,7 +204,7 @@ bool svq_pages_take(struct svq_pages *p, uint64_t gfn, bool write)
     else if ( pg->kept )
         unkeep(p, pg);
     if ( !pg || pg->table )
-        return false;
+        return NONE;
 
     /*
      * The counts cannot overflow: a buffer takes a page once, and a device has
@@ -219,7 +219,7 @@ bool svq_pages_take(struct svq_pages *p, uint64_t gfn, bool write)
     if ( pg->have != pg->want )
         mark(p, pg);
 
-    return true;
+    return (uint32_t)(pg - p->page);
 }
 
 bool svq_pages_unused(struct svq_pages *p, uint64_t gfn)
@@ -259,13 +259,8 @@ bool svq_pages_is_table(const struct svq_pages *p, uint64_t gfn)
     return pg && pg->table;
 }
 
-void svq_pages_put(struct svq_pages *p, uint64_t gfn, bool write)
+static inline void put(struct svq_pages *p, struct svq_page *pg, bool write)
 {
-    struct svq_page *pg = find(p, gfn);
-
-    if ( !pg )
-        return;
-
     if ( write )
         pg->writers--;
     else
@@ -276,6 +271,24 @@ void svq_pages_put(struct svq_pages *p, uint64_t gfn, bool write)
     p->holding |= pg->held != 0;
     if ( pg->have != pg->want || pg->want == SVQ_NONE )
         mark(p, pg);
+}
+
+void svq_pages_put(struct svq_pages *p, uint64_t gfn, bool write)
+{
+    struct svq_page *pg = find(p, gfn);
+
+    if ( pg )
+        put(p, pg, write);
+}
+
+void svq_pages_put_hint(struct svq_pages *p, uint64_t gfn, uint32_t hint, bool write)
+{
+    struct svq_page *pg = &p->page[hint & (p->nr - 1)];
+
+    if ( pg->gfn == gfn && pg->in_use )
+        put(p, pg, write);
+    else
+        svq_pages_put(p, gfn, write);
 }
 
 void svq_pages_hold(struct svq_pages *p, uint64_t gfn, bool write)
@@ -418,23 +431,22 @@ static unsigned int grant(struct svq_dev *dev, struct svq_queue *q, unsigned int
                           enum svq_error *err)
 {
     struct svq_pages *p = &q->pages;
-    unsigned int i, done = svq_env_grant(dev, q->nr, q->op, n, err);
+    unsigned int i, fresh = 0, done = svq_env_grant(dev, q->nr, q->op, n, err);
 
     for ( i = 0; i < done && i < n; i++ )
     {
         struct svq_page *pg = &p->page[q->op[i].record];
 
-        if ( !svq_is_visible(pg->have) )
-        {
-            p->nr_mapped++;
-            q->stats.grants++;
-        }
+        fresh += !svq_is_visible(pg->have);
         if ( pg->have == SVQ_DUMMY )
             p->nr_dummy--;
 
         pg->frame = q->op[i].frame;
         pg->have = q->op[i].to;
     }
+
+    p->nr_mapped += fresh;
+    q->stats.grants += fresh;
 
     if ( done >= n )
         *err = SVQ_ERR_NONE;
@@ -532,7 +544,7 @@ static void release_dirty(struct svq_dev *dev, struct svq_queue *q)
 {
     struct svq_pages *p = &q->pages;
     uint32_t i, next, keep = NONE, generation = svq_env_generation(dev);
-    unsigned int n = 0;
+    unsigned int n = 0, revoked = 0;
 
     for ( i = p->dirty; i != NONE; i = next )
     {
@@ -552,8 +564,7 @@ static void release_dirty(struct svq_dev *dev, struct svq_queue *q)
 
         if ( to == SVQ_NONE && svq_is_visible(pg->have) )
         {
-            p->nr_mapped--;
-            q->stats.revokes++;
+            revoked++;
 
             /* What the entry had is ours now: to drop it, or to keep it. */
             if ( pg->table || !p->max_kept || pg->generation != generation )
@@ -581,6 +592,9 @@ static void release_dirty(struct svq_dev *dev, struct svq_queue *q)
 
     if ( n )
         svq_env_release(dev, q->op, n);
+
+    p->nr_mapped -= revoked;
+    q->stats.revokes += revoked;
 
     restore_now(dev, q);
     p->dirty = keep;

@@ -13,10 +13,13 @@
 void svq_pages_init(struct svq_pages *p, struct svq_dev *dev);
 
 /*
- * A buffer covers gfn; write: the device writes it.  False, and nothing done,
- * if there is no record left, or gfn is a page of a table.
+ * A buffer covers gfn; write: the device writes it.  Returns which record is that
+ * page's until all is put; SVQ_NO_RECORD, and nothing done, if there is none left, or
+ * gfn is a page of a table.
  */
-bool svq_pages_take(struct svq_pages *p, uint64_t gfn, bool write);
+#define SVQ_NO_RECORD   (~0U)
+
+uint32_t svq_pages_take(struct svq_pages *p, uint64_t gfn, bool write);
 
 /*
  * Is there neither a buffer nor a table, and has the backend nothing there?
@@ -37,6 +40,9 @@ bool svq_pages_is_table(const struct svq_pages *p, uint64_t gfn);
 
 /* Undo one svq_pages_take() of the same gfn and direction. */
 void svq_pages_put(struct svq_pages *p, uint64_t gfn, bool write);
+
+/* The same, if hint may be what svq_pages_take() has returned. */
+void svq_pages_put_hint(struct svq_pages *p, uint64_t gfn, uint32_t hint, bool write);
 
 /*
  * The buffer goes, but the device may still be using it: unless other buffers

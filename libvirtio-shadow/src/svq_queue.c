@@ -189,7 +189,7 @@ static enum svq_error pass(struct svq_dev *dev, struct svq_queue *q, struct svq_
         return SVQ_ERR_NONE;
     }
 
-    svq_spend(budget, svq_buffers_count(q, c));
+    svq_spend(budget, svq_buffers_count(dev, q, c));
 
     begin(q, c, q->free);
     svq_shadow_put(q, c);

@@ -27,6 +27,14 @@ job() {
     echo $?
 }
 
+# same_buffers: all vCPUs read into the same memory, so that its pages are in flight in two queues.
+same_buffers() {
+    guest_run guest 120 "fio --filename=/dev/vda --direct=1 --ioengine=libaio --rw=randread --bs=16k \
+--iodepth=64 --size=$((MIB / 2))m --mem=mmapshared:/run/buffers --name=a --cpus_allowed=0 \
+--name=b --cpus_allowed=1 2>&1" >/run/testbed/fio.out
+    echo $?
+}
+
 check "backend VM is up" start_backend backend || exit 1
 for indirect in off copy remap; do
     guest_run backend 20 "rm -f /tmp/disk; truncate -s ${MIB}M /tmp/disk"
@@ -44,6 +52,13 @@ for indirect in off copy remap; do
     outcome "4 queues of 1024, 2 vCPUs, indirect $indirect" \
         "sizes= 1024 1024 used=2 fio=0 contents=equal rejected=0 failures=0 mapped=0" \
         "sizes=$(queues size | cut -d' ' -f1-3) used=$(used) fio=$fio contents=$([ "$guest" = "$backend" ] && echo equal || echo different) $(at_rest guest 0)"
+    before="$(queues requests)"
+    fio=$(same_buffers)
+    [ "$fio" -eq 0 ] || cat /run/testbed/fio.out
+    log "requests of each queue:$before before,$(queues requests) with buffers that both have"
+    outcome "the same buffers in 2 queues, indirect $indirect" \
+        "used=2 fio=0 rejected=0 failures=0 mapped=0" \
+        "used=$(used) fio=$fio $(at_rest guest 0)"
     check "$indirect: guest shuts down" shut_down guest
 done
 check "Xen is alive" xen_alive

@@ -338,7 +338,7 @@ struct svq_seg {
     uint32_t len;
     uint32_t write : 1;         /* the device writes it */
     uint32_t bounced : 1;       /* it is copied: the device sees bounce[write], from off on */
-    uint32_t off : 30;
+    uint32_t off : 30;          /* of others: where the record of the first page is, as a hint */
 };
 
 /* Bounce pages of a queue, for one direction. */
