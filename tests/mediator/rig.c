@@ -382,7 +382,7 @@ bool rig_is_back(struct domain *d, unsigned long gfn)
     for (q = 0; q < dev->nr_queues; q++) {
         const struct svq_pages *p = &dev->queue[q].pages;
 
-        for (i = 0; i < p->nr; i++) {
+        for (i = 0; p->page && i < p->nr; i++) {
             kept += p->page[i].in_use && p->page[i].kept && p->page[i].gfn == gfn;
         }
     }
