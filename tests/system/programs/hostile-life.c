@@ -161,7 +161,7 @@ static const struct hostile_attack attacks[] = {
       "the driver waits, its other device does not", 0, 0},
      {.kind = PEER_DO_RESET, .point = PEER_HELD, .flags = PEER_WHOLE_PAGES},
      reset,
-     100},
+     40},
     {{"driver", "20000 notifications of one request and of queues that are not there",
       "the request is served once", 0, 0},
      {.kind = PEER_DO_KICK},
