@@ -38,7 +38,7 @@ void proof_dev(void)
 
     q->chain = chain;
     q->busy = busy;
-    dev.table = table;
+    q->table = table;
     ASSUME(q->max_size == SIZE);
     ASSUME(q->size >= 1 && q->size <= q->max_size);
 }

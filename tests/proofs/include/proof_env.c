@@ -9,10 +9,10 @@
 #include "svq_remap.h"
 
 /* As svq_guest.h says. */
-enum svq_error svq_guest_read(struct svq_dev *d, uint64_t addr, void *buf, uint32_t len)
+enum svq_error svq_guest_read(struct svq_pages *p, uint64_t addr, void *buf, uint32_t len)
 {
-    PROVE(d == &dev && len, "something is read");
-    PROVE(svq_in_ram(d, addr, len), "a read stays in RAM");
+    PROVE(p == &dev.queue[0].pages && len, "something is read, for the queue");
+    PROVE(svq_in_ram(&dev, addr, len), "a read stays in RAM");
     PROVE(__CPROVER_w_ok(buf, len), "there is room for what is read");
 
     /* What lies behind it may have changed as well: it is whatever anybody likes. */
@@ -36,7 +36,7 @@ bool svq_remap(struct svq_dev *d, struct svq_queue *q, struct svq_chain *c, uint
     c->remapped = true;
     c->table = addr;
     c->table_len = len;
-    __CPROVER_havoc_object(d->table);
+    __CPROVER_havoc_object(q->table);
 
     return true;
 }

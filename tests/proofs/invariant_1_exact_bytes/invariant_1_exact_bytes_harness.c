@@ -47,10 +47,11 @@ void free_contract(struct svq_bounce *b, uint32_t off, uint32_t len)
     nr_freed++;
 }
 
-enum svq_error svq_guest_copy(struct svq_dev *d, uint64_t addr, uint8_t *const page[], uint32_t off,
-                              uint32_t len, bool to_guest)
+enum svq_error svq_guest_copy(struct svq_pages *p, uint64_t addr, uint8_t *const page[],
+                              uint32_t off, uint32_t len, bool to_guest)
 {
-    PROVE(d == &dev && to_guest && seg.bounced && seg.write, "only what the device has written");
+    PROVE(p == &q->pages && to_guest && seg.bounced && seg.write,
+          "only what the device has written");
     PROVE(page == q->bounce[1].page && addr == seg.addr && off == seg.off,
           "from where it was to write it to where it belongs");
     PROVE(len && len <= seg.len && !nr_freed, "no further than the buffer, which still has it");
@@ -61,7 +62,7 @@ enum svq_error svq_guest_copy(struct svq_dev *d, uint64_t addr, uint8_t *const p
 
 void svq_pages_put(struct svq_pages *p, uint64_t gfn, bool write)
 {
-    PROVE(p == &dev.pages && !seg.bounced && write == seg.write &&
+    PROVE(p == &q->pages && !seg.bounced && write == seg.write &&
               gfn >= seg.addr >> SVQ_PAGE_SHIFT &&
               gfn <= (seg.addr + seg.len - 1) >> SVQ_PAGE_SHIFT,
           "a page of a part that was granted");
@@ -121,7 +122,7 @@ static void returned(void)
            (!((seg.addr | seg.len) & SVQ_PAGE_MASK) && seg.len <= 2 * SVQ_PAGE_SIZE));
     n = !seg.write ? 0 : seg.len < len ? seg.len : len;
 
-    if (return_seg(&dev, q, &seg, &len, &work) == SVQ_ERR_NONE)
+    if (return_seg(q, &seg, &len, &work) == SVQ_ERR_NONE)
         PROVE(nr_freed == seg.bounced, "its copy is given up once");
 
     PROVE(len == was - n, "what is left is for what follows");
