@@ -348,10 +348,12 @@ void env_check_visible(const char *when)
     /*
      * A batch whose grant fails half-way is not published and its device fails:
      * until the next step takes them away, pages of a valid chain are visible
-     * that the backend was never told of.
+     * that the backend was never told of.  In the same way if it goes before what
+     * was left to who is alone has been done.
      */
-    bool failing = is_pending() || (env->dev.taking_away &&
-                                    (env->dev.state == VSH_STATE_FAILED || env->dev.reset_pending));
+    bool failing =
+        is_pending() || env_has_late() ||
+        (env->dev.taking_away && (env->dev.state == VSH_STATE_FAILED || env->dev.reset_pending));
     size_t i, kept = 0;
 
     for (i = 0; i < env->nr_active; i++) {
@@ -438,6 +440,7 @@ void env_check(void)
 {
     const struct svq_dev *dev = &env->dev;
 
+    env_note_late();
     check_resets();
     env_check_visible("between steps");
     if (!dev->taking_away && dev->state == VSH_STATE_RUNNING && !is_pending())

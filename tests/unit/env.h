@@ -139,12 +139,14 @@ struct env {
     uint64_t published, returned[VSH_MAX_QUEUES]; /* numbers of flights */
     uint32_t restarts[VSH_MAX_QUEUES];            /* of the device, that the queue has seen */
     unsigned int offered_again;                   /* requests, to another backend */
-    uint8_t *table_used[VSH_MAX_QUEUES];          /* entries of shadow tables in flight */
-    unsigned int table_reads;                     /* calls of svq_env_read() */
-    uint8_t *bounce_used[VSH_MAX_QUEUES][2];      /* bytes of bounce pages in flight */
-    uint8_t *given[VSH_MAX_QUEUES];               /* bytes that the backend was ever to read */
-    uint64_t copied_out, copied_in;               /* bytes */
-    unsigned int protected;                       /* pages that are read-only for the guest */
+    /* Slots of chains that are left to who is alone: maybe it is another who gets them. */
+    bool late[VSH_MAX_QUEUES][VSH_MAX_QUEUE_SIZE];
+    uint8_t *table_used[VSH_MAX_QUEUES];     /* entries of shadow tables in flight */
+    unsigned int table_reads;                /* calls of svq_env_read() */
+    uint8_t *bounce_used[VSH_MAX_QUEUES][2]; /* bytes of bounce pages in flight */
+    uint8_t *given[VSH_MAX_QUEUES];          /* bytes that the backend was ever to read */
+    uint64_t copied_out, copied_in;          /* bytes */
+    unsigned int protected;                  /* pages that are read-only for the guest */
     unsigned int protects, unprotects, protects_refused; /* pages */
     unsigned int protect_flushes;
 

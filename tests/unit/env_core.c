@@ -123,6 +123,7 @@ void env_drop_flights_of(unsigned int queue)
     for (i = 0; i < VSH_MAX_QUEUE_SIZE && env->nr_flights; i++)
         if (env->flight[queue][i])
             end_flight(queue, i);
+    memset(env->late[queue], 0, sizeof(env->late[queue]));
     env->returned[queue] = env->published;
 }
 
@@ -240,6 +241,45 @@ static unsigned int flights_left(unsigned int queue)
     return n;
 }
 
+static uint16_t shadow_entry(const struct svq_queue *q, uint16_t i)
+{
+    return *(uint16_t *)shadow(&q->shadow_avail, SVQ_AVAIL_RING(i & (q->shadow_size - 1u)));
+}
+
+void env_note_late(void)
+{
+    unsigned int queue;
+    uint16_t i;
+
+    for (queue = 0; queue < env->dev.nr_queues; queue++) {
+        const struct svq_queue *q = &env->dev.queue[queue];
+
+        for (i = 0; q->wait_alone && i < q->unpublished; i++)
+            env->late[queue][shadow_entry(q, (uint16_t)(q->shadow_avail_idx - 1 - i))] = true;
+    }
+}
+
+static unsigned int nr_late(unsigned int queue)
+{
+    unsigned int i, n = 0;
+
+    for (i = 0; i < env->dev.queue[queue].shadow_size; i++)
+        n += env->late[queue][i];
+    return n;
+}
+
+bool env_has_late(void)
+{
+    const struct svq_dev *dev = &env->dev;
+    unsigned int q, n = 0;
+
+    for (q = 0; q < dev->nr_queues; q++)
+        if (dev->leaving || dev->resuming || env->restarts[q] != dev->restarts ||
+            dev->queue[q].reset == SVQ_RESET_TAKING)
+            n += nr_late(q);
+    return n;
+}
+
 /*
  * Rings that begin anew with requests that were known: those of another backend.
  * All that were in flight, as they were, in the order in which they came.
@@ -248,11 +288,11 @@ static void resume_flights(unsigned int queue, uint16_t nr)
 {
     const struct svq_queue *q = &env->dev.queue[queue];
     uint64_t number = 0;
-    unsigned int i, left;
     struct svq_desc d;
+    uint16_t i;
 
     for (i = 0; i < nr; i++) {
-        unsigned int slot = *(uint16_t *)shadow(&q->shadow_avail, SVQ_AVAIL_RING(i));
+        unsigned int slot = shadow_entry(q, i);
         const struct env_flight *f = slot < q->shadow_size ? env->flight[queue][slot] : NULL;
 
         ENV_CHECK(f, "offered again, and was not in flight");
@@ -269,9 +309,6 @@ static void resume_flights(unsigned int queue, uint16_t nr)
         } else
             assert_memory_equal(&d, f->desc, sizeof(d));
     }
-
-    left = flights_left(queue);
-    ENV_CHECK(left == nr, "%u in flight, %u of them offered again", left, nr);
 }
 
 static void begin_flight(unsigned int queue, unsigned int slot)
@@ -288,6 +325,7 @@ static void begin_flight(unsigned int queue, unsigned int slot)
     assert_null(env->flight[queue][slot]);
 
     env->flight[queue][slot] = f;
+    env->late[queue][slot] = false;
     env->nr_flights++;
     f->id = q->slot[slot].id;
     f->number = ++env->published;
@@ -359,7 +397,7 @@ static bool is_exact(void)
             env->dev.queue[i].wait_alone)
             return false;
 
-    return true;
+    return !env_has_late();
 }
 
 /* Every page of what is in flight can be used, unless the backend broke it. */
@@ -388,9 +426,22 @@ static void check_granted(const struct env_flight *f)
     }
 }
 
-static uint16_t shadow_entry(const struct svq_queue *q, uint16_t i)
+/* Returns how many of the first requests on the rings of another backend were known. */
+static uint16_t published_again(unsigned int queue, uint16_t to)
 {
-    return *(uint16_t *)shadow(&q->shadow_avail, SVQ_AVAIL_RING(i & (q->shadow_size - 1u)));
+    unsigned int left = flights_left(queue), late = nr_late(queue), i;
+
+    if (!left && !late)
+        return 0;
+
+    ENV_CHECK(left + late == to, "%u in flight and %u left over, %u of them offered again", left,
+              late, to);
+    resume_flights(queue, (uint16_t)left);
+    env->offered_again += left;
+    for (i = 0; i < left; i++)
+        check_granted(env->flight[queue][shadow_entry(&env->dev.queue[queue], (uint16_t)i)]);
+
+    return (uint16_t)left;
 }
 
 void env_published(unsigned int queue, uint16_t from, uint16_t to)
@@ -403,19 +454,12 @@ void env_published(unsigned int queue, uint16_t from, uint16_t to)
     env_drop_reset_flights();
 
     if (env->restarts[queue] != env->dev.restarts) {
-        env->restarts[queue] = env->dev.restarts;
         ENV_CHECK(!from, "the rings of another backend do not begin at 0");
-        if (flights_left(queue)) {
-            resume_flights(queue, to);
-            env->offered_again += to;
-            for (i = 0; i != to; i++)
-                check_granted(env->flight[queue][shadow_entry(q, i)]);
-            /* Nothing new has come yet. */
-            from = to;
-        }
+        from = published_again(queue, to);
     }
     for (i = from; i != to; i++)
         begin_flight(queue, shadow_entry(q, i));
+    env->restarts[queue] = env->dev.restarts;
     for (i = from; i != to; i++)
         check_granted(env->flight[queue][shadow_entry(q, i)]);
 
@@ -990,7 +1034,7 @@ unsigned int svq_env_grant(struct svq_dev *dev, unsigned int q, struct svq_page_
             }
             ENV_CHECK(pl->access != SVQ_RO && pl->access != SVQ_RW, "granted twice");
             ENV_CHECK(!pl->tlb, "granted where a stale translation may still be");
-            if (pl->access == ENV_OTHER) {
+            if (pl->access == ENV_OTHER || (pl->access == SVQ_DUMMY && op[i].from == SVQ_NONE)) {
                 *err = SVQ_ERR_APERTURE;
                 return i;
             }

@@ -33,6 +33,11 @@ void env_check_visible(const char *when);
 /* Is the driver waiting for another backend, with what it has in flight? */
 bool env_is_kept(void);
 
+/* What the core has taken from the driver, and left before it was published ... */
+void env_note_late(void);
+/* ... is on its way to another backend, or about to be taken away. */
+bool env_has_late(void);
+
 /* There is nothing in outgoing bounce pages but what was to be read there. */
 void env_check_bounce(void);
 
