@@ -581,6 +581,12 @@ static void release_dirty(struct svq_dev *dev, struct svq_queue *q)
         }
         else if ( to == SVQ_NONE && pg->have == SVQ_DUMMY )
             p->nr_dummy--;
+        else if ( to == SVQ_DUMMY && pg->have == SVQ_NONE )
+        {
+            /* It was never granted: nothing is there, which is as good as the dummy. */
+            svq_page_let_go(p, pg);
+            p->nr_dummy++;
+        }
 
         pg->have = (uint8_t)to;
         if ( to == SVQ_NONE )

@@ -4,6 +4,7 @@
  * others, and leaves what it was about to do to who is alone with the device; in
  * between, anything may happen.
  */
+#include "../../libvirtio-shadow/src/svq_pages.h"
 #include "backend.h"
 #include "driver.h"
 #include "ring.h"
@@ -663,6 +664,29 @@ static void backend_goes_while_a_return_pends(void)
     all_work();
 }
 
+/* What was never granted has no dummy in its place, and ends with the reset all the same. */
+static void backend_goes_while_a_queue_that_pends_is_reset(void)
+{
+    be_features = BE_FEATURES | RING_RESET;
+    drv_ring_features = RING_RESET;
+    up_keep();
+    /* Its frame is known, and there is a reference for that. */
+    end(1, begin(1, 0, BUF(0), 0));
+    begin(0, 0, BUF(0), 0);
+    begin_only(1, 1, BUF(0), W);
+    reset_queue(1);
+    svq_dev_backend_gone(&env->dev);
+    env_run();
+    assert_int_equal(svq_pages_dummies(&env->dev), 0);
+    assert_int_equal(be_attach(), VSH_ERR_NONE);
+    be_begin();
+    assert_true(drv_setup(1, 16));
+    be_begin_queue(1);
+    assert_int_equal(env_refs(BUF(0)), 1);
+    end(0, be_take(0));
+    all_work();
+}
+
 static void backend_goes_without_another_while_pending(void)
 {
     up_queues(2);
@@ -874,6 +898,7 @@ static const struct CMUnitTest tests[] = {
     TEST(dummy_of_a_queue_makes_way_for_another),
     TEST(backend_goes_while_a_chain_is_not_published),
     TEST(backend_goes_while_a_return_pends),
+    TEST(backend_goes_while_a_queue_that_pends_is_reset),
     TEST(backend_goes_without_another_while_pending),
     TEST(frontend_goes_while_pending),
     TEST(error_of_a_queue_is_left_and_others_go_on),
