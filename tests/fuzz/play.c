@@ -477,8 +477,11 @@ static void request(struct input *in, unsigned int q)
 static void step(struct input *in, unsigned int q)
 {
     (void)in;
-    (void)q;
-    rig_step();
+    /* Of one queue alone, or of all that there is. */
+    if (q && rig.by_queues)
+        rig_step_queue(q);
+    else
+        rig_step();
 }
 
 /* ---- Races ---- */

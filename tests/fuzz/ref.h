@@ -26,6 +26,7 @@ struct ref_buf {
 
 struct ref_chain {
     bool out;          /* the driver has not got it back */
+    bool told;         /* the device was told of it */
     bool returned;     /* the device has given it back ... */
     uint32_t len;      /* ... with this length */
     unsigned int id;   /* the driver's */
@@ -72,6 +73,10 @@ enum ref_verdict {
 
 /* What the driver's ring holds next. */
 enum ref_verdict ref_look(unsigned int q, struct ref_chain *c);
+
+/* The core has read what will be available to the device only later: before the driver changes it.
+ */
+void ref_taken(unsigned int queue, unsigned int slot);
 
 /* To be called for each chain that becomes available to the device. */
 void ref_published(unsigned int queue, unsigned int slot);

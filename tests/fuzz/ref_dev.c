@@ -333,9 +333,28 @@ static void write_register(uint32_t off, uint32_t val)
     }
 }
 
+static uint64_t device_read(uint32_t off, unsigned int size)
+{
+    return rd.by_locks && svq_mmio_is_int(off, size) ? svq_int_read(&env->dev, off)
+                                                     : svq_mmio_read(&env->dev, off, size);
+}
+
+static void device_write(uint32_t off, unsigned int size, uint64_t val)
+{
+    int q = svq_mmio_queue(off, size, val);
+
+    assert_true(q < (int)VSH_MAX_QUEUES);
+    if (rd.by_locks && q >= 0)
+        svq_queue_kicked(&env->dev, (unsigned int)q);
+    else if (rd.by_locks && svq_mmio_is_int(off, size))
+        svq_int_write(&env->dev, off, (uint32_t)val);
+    else
+        svq_mmio_write(&env->dev, off, size, val);
+}
+
 void rd_read(uint32_t off, unsigned int size)
 {
-    assert_int_equal(svq_mmio_read(&env->dev, off, size), expected(off, size));
+    assert_int_equal(device_read(off, size), expected(off, size));
 }
 
 void rd_write(uint32_t off, unsigned int size, uint64_t val)
@@ -344,7 +363,7 @@ void rd_write(uint32_t off, unsigned int size, uint64_t val)
 
     if (size == 4 && off < 0x100)
         write_register(off, (uint32_t)val);
-    svq_mmio_write(&env->dev, off, size, val);
+    device_write(off, size, val);
     env_check();
     env_run();
 
@@ -533,6 +552,7 @@ void rd_create(struct input *in)
 
     memset(&rd, 0, sizeof(rd));
     rd.indirect = (enum svq_indirect)(shape % (SVQ_INDIRECT_OFF + 1));
+    rd.by_locks = shape & 4;
     rd.withheld = (shape & 8 ? BIT(SVQ_F_EVENT_IDX) : 0) | (shape & 0x10 ? BIT(SVQ_F_IN_ORDER) : 0);
     rd.withheld |=
         (shape & 0x20 ? BIT(SVQ_F_RING_PACKED) : 0) | (shape & 0x40 ? BIT(SVQ_F_RING_RESET) : 0);

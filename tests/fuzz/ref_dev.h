@@ -25,6 +25,7 @@ struct ref_dev {
     /* Set once. */
     enum svq_indirect indirect;
     uint64_t withheld;
+    bool by_locks; /* an access takes no more locks than it has to */
 
     uint32_t state; /* VSH_STATE_* */
     bool attached, ack_needed, start_pending;

@@ -28,6 +28,8 @@ void rig_watch(void)
     for (q = 0; q < env->dev.nr_queues; q++) {
         bool live = up && env->dev.queue[q].live;
 
+        if (!up)
+            rig.noted[q] = false;
         if (live && (restarted || !rig.was_live[q])) {
             be_begin_queue(q);
             rig.nr_held[q] = 0;
@@ -64,17 +66,20 @@ static bool is_drivers(enum svq_error err)
            err != SVQ_ERR_TABLE_WRITE;
 }
 
-/* The device has failed in this step: for a reason that the model knows of? */
-static void explain(const bool *lied)
+/* The device fails, or is to fail, for the sake of queue q (-1: none): do we know why? */
+static void explain(enum svq_error err, int q, const bool *lied)
 {
-    enum svq_error err = env->dev.last_error;
-    int q = env->report_queue;
     struct ref_chain c;
 
     if (err == SVQ_ERR_BOUNCE) {
-        /* More bytes than there are bounce pages for one direction of a queue. */
-        assert_true(q >= 0 && env->dev.policy == VSH_POLICY_COPY);
+        /*
+         * More bytes than there are bounce pages for one direction of a queue.  They are
+         * copied as well if the queue is too short for three parts of each buffer.
+         */
+        assert_true(q >= 0);
         assert_int_equal(ref_look((unsigned int)q, &c), REF_GOOD);
+        assert_true(env->dev.policy == VSH_POLICY_COPY ||
+                    (env->dev.policy == VSH_POLICY_HYBRID && 3 * c.nr > ref[q].size));
         assert_true(c.pages > svq_bounce_frames(env->dev.policy, REF_SIZE) / 2);
     } else if (is_drivers(err)) {
         assert_true(q >= 0);
@@ -88,6 +93,35 @@ static void explain(const bool *lied)
         assert_true(rig.troubled);
 }
 
+/* The device has failed. */
+static void explain_failure(const bool *lied)
+{
+    int q = env->report_queue;
+
+    if (q < 0 || !rig.noted[q])
+        explain(env->dev.last_error, q, lied);
+    memset(rig.noted, 0, sizeof(rig.noted));
+}
+
+static unsigned int shadow_entry(const struct svq_queue *q, uint16_t at)
+{
+    return *(uint16_t *)svq_mem_at(&q->shadow_avail, SVQ_AVAIL_RING(at & (q->shadow_size - 1u)));
+}
+
+/* What a queue has found by itself: chains, and what the device is to fail for. */
+static void note(unsigned int q, const bool *lied)
+{
+    const struct svq_queue *queue = &env->dev.queue[q];
+    uint16_t i;
+
+    for (i = queue->unpublished; ref[q].on && i > 0; i--)
+        ref_taken(q, shadow_entry(queue, (uint16_t)(queue->shadow_avail_idx - i)));
+
+    if (queue->error != SVQ_ERR_NONE && !rig.noted[q])
+        explain(queue->error, (int)q, lied);
+    rig.noted[q] = queue->error != SVQ_ERR_NONE;
+}
+
 /* The core is at rest: nothing that it ought to have done is left. */
 static void check_at_rest(unsigned int q, bool kicked)
 {
@@ -96,7 +130,8 @@ static void check_at_rest(unsigned int q, bool kicked)
     struct ref_chain c;
     enum ref_verdict v;
 
-    if (!ref[q].on || !kicked || env->dev.state != VSH_STATE_RUNNING)
+    if (!ref[q].on || !kicked || env->dev.state != VSH_STATE_RUNNING || queue->wait_alone ||
+        queue->error != SVQ_ERR_NONE)
         return;
 
     v = ref_look(q, &c);
@@ -111,21 +146,48 @@ static void check_at_rest(unsigned int q, bool kicked)
         assert_true(v == REF_GOOD && c.pages > env->dev.queue[0].pages.nr);
 }
 
-bool rig_step(void)
+/* Can svq_queue_run() do anything for it? */
+static bool runs_by_itself(const struct svq_queue *q)
 {
-    bool lies[REF_QUEUES], kicked[REF_QUEUES], any = false, more;
+    return env->dev.state == VSH_STATE_RUNNING && !env->dev.reset_pending && q->live &&
+           !q->wait_alone && q->error == SVQ_ERR_NONE;
+}
+
+/* Run the queues of a mask, or the device for 0.  True if there is more to do. */
+static bool run(unsigned int queues)
+{
+    bool more = false;
+    unsigned int q;
+
+    if (!queues)
+        return svq_dev_run(&env->dev);
+
+    for (q = 0; q < env->dev.nr_queues; q++)
+        if (queues & 1u << q)
+            more |= svq_queue_run(&env->dev, q) == SVQ_RUN_MORE;
+
+    return more;
+}
+
+static bool step(unsigned int queues)
+{
+    bool lies[REF_QUEUES], kicked[REF_QUEUES], must[REF_QUEUES], any = false, more;
     uint32_t failures = env->dev.failures;
     unsigned int q, interrupts = env->interrupts, got = 0, quiet = 0;
 
     for (q = 0; q < env->dev.nr_queues; q++) {
+        const struct svq_queue *queue = &env->dev.queue[q];
+
         lies[q] = ref[q].on && ref_device_lies(q);
-        kicked[q] = env->dev.queue[q].fetch;
-        any |= lies[q] && env->dev.queue[q].collect && !env->dev.taking_away;
+        kicked[q] = queue->fetch;
+        must[q] = lies[q] && queue->collect && !env->dev.taking_away;
+        any |= must[q] && !queues;
+        must[q] = must[q] && queues & 1u << q && runs_by_itself(queue);
         quiet += ref[q].on && (ref[q].event_idx || ref[q].packed ||
                                env_read16(ref[q].avail) & SVQ_AVAIL_F_NO_INTERRUPT);
     }
 
-    more = svq_dev_run(&env->dev);
+    more = run(queues);
 
     /* The rings of another backend have begun anew. */
     if (env->dev.restarts != rig.restarts)
@@ -135,12 +197,15 @@ bool rig_step(void)
 
     if (rig.exact) {
         if (env->dev.failures != failures)
-            explain(lies);
+            explain_failure(lies);
         else {
             assert_false(any);
-            for (q = 0; q < env->dev.nr_queues; q++)
+            for (q = 0; q < env->dev.nr_queues; q++) {
+                note(q, lies);
+                assert_true(!must[q] || env->dev.queue[q].error != SVQ_ERR_NONE);
                 if (!env->dev.queue[q].fetch)
                     check_at_rest(q, kicked[q]);
+            }
         }
         /* 2.7.7: without events and without the flag, it is told. */
         if (got && !quiet)
@@ -151,6 +216,22 @@ bool rig_step(void)
     rig_watch();
 
     return more;
+}
+
+bool rig_step(void)
+{
+    bool alone = !rig.by_queues || rig.last, more;
+
+    more = step(alone ? 0 : (1u << env->dev.nr_queues) - 1);
+    /* They do not say what there is to do for the device. */
+    rig.last = !alone && !more;
+
+    return more || rig.last;
+}
+
+void rig_step_queue(unsigned int q)
+{
+    step(1u << q);
 }
 
 void rig_run(void)
@@ -227,7 +308,11 @@ void rig_create(struct input *in, bool exact)
     uint32_t policy = policies[driver >> 6];
     unsigned int q;
 
-    rig = (struct rig){.exact = exact, .driver_bits = pick(driver)};
+    rig = (struct rig){
+        .exact = exact,
+        .driver_bits = pick(driver),
+        .by_queues = !(shape & 0x20),
+    };
     memset(ref, 0, sizeof(ref));
     be_features =
         BE_FEATURES |

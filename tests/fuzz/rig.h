@@ -28,7 +28,13 @@ struct rig {
     uint32_t restarts; /* of the device, that were seen */
     /* What the honest backend knows. */
     unsigned int held[REF_QUEUES][REF_SIZE], nr_held[REF_QUEUES];
-    uint64_t driver_bits; /* features that the next driver wants, as far as they are offered */
+    /*
+     * Queues are run one by one, as long as they can be, and only then the device;
+     * otherwise the device at once.  last: nothing is left but what it takes the device for.
+     */
+    bool by_queues, last;
+    bool noted[REF_QUEUES]; /* why the device is to fail was looked into already */
+    uint64_t driver_bits;   /* features that the next driver wants, as far as they are offered */
     unsigned int sizes[REF_QUEUES];
 };
 
@@ -40,8 +46,13 @@ unsigned int rig_size(uint8_t which);
 /* A device that runs, in the configuration that the input's first bytes say. */
 void rig_create(struct input *in, bool exact);
 
-/* One svq_dev_run(), and what is to be seen after it.  True if there is more to do. */
+/*
+ * One svq_dev_run(), or one svq_queue_run() of every queue, and what is to be seen after
+ * it.  True if there is more to do.
+ */
 bool rig_step(void);
+/* One svq_queue_run(), whatever is left of others'. */
+void rig_step_queue(unsigned int q);
 /* Until nothing is left. */
 void rig_run(void);
 
