@@ -112,6 +112,10 @@ void svq_remap_end(struct svq_dev *dev)
 {
     unsigned int i, nr = 0;
 
+    /* None for a queue by itself, which is not to write what others look at. */
+    if ( !dev->nr_ahead )
+        return;
+
     for ( i = 0; i < dev->nr_ahead; i++ )
         if ( dev->ahead[i].frame != SVQ_NO_FRAME )
             dev->ahead[nr++] = dev->ahead[i];

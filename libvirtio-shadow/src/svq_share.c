@@ -148,7 +148,8 @@ bool svq_share_step(struct svq_dev *dev, enum svq_error *err)
 
     for ( i = 0; i < SHARE_BATCHES; i++ )
     {
-        nr = next_pages(dev, SVQ_NONE, SVQ_RW);
+        /* Where the dummy of an earlier time is left, it goes. */
+        nr = next_pages(dev, SVQ_DUMMY, SVQ_RW);
         if ( !nr )
         {
             begin_anew(dev);

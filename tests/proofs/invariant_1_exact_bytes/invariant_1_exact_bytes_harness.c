@@ -68,6 +68,12 @@ void svq_pages_put(struct svq_pages *p, uint64_t gfn, bool write)
           "a page of a part that was granted");
 }
 
+void svq_pages_put_hint(struct svq_pages *p, uint64_t gfn, uint32_t hint, bool write)
+{
+    PROVE(hint == seg.off, "it may be where that page was found, and nothing else");
+    svq_pages_put(p, gfn, write);
+}
+
 static void divided(void)
 {
     uint64_t addr = nondet_u64(), at = addr;
