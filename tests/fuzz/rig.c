@@ -180,7 +180,8 @@ static bool step(unsigned int queues)
 
         lies[q] = ref[q].on && ref_device_lies(q);
         kicked[q] = queue->fetch;
-        must[q] = lies[q] && queue->collect && !env->dev.taking_away;
+        /* What is returned too early may be there by the time that it is looked at. */
+        must[q] = lies[q] && queue->collect && !env->dev.taking_away && !queue->unpublished;
         any |= must[q] && !queues;
         must[q] = must[q] && queues & 1u << q && runs_by_itself(queue);
         quiet += ref[q].on && (ref[q].event_idx || ref[q].packed ||
