@@ -3,12 +3,12 @@
 # Run test suites: all that are here, or those named.  Ends with one line,
 # N passed, N failed, over all of them.
 #
-#   tests/run.sh [style] [unit] [backend] [mediator] [fuzz] [proofs]
+#   tests/run.sh [style] [unit] [parallel] [backend] [mediator] [fuzz] [proofs]
 #                [system]
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
-all=(style unit backend mediator fuzz proofs system)
+all=(style unit parallel backend mediator fuzz proofs system)
 
 usage()
 {
