@@ -21,6 +21,15 @@ enum svq_error svq_guest_read(struct svq_pages *p, uint64_t addr, void *buf, uin
     return nondet_bool() ? SVQ_ERR_PAGE : SVQ_ERR_NONE;
 }
 
+/* Then it takes who is alone with the device; who that is says dev.alone, whatever it is. */
+bool svq_remap_is_wanted(const struct svq_dev *d, const struct svq_queue *q,
+                         const struct svq_chain *c, uint64_t addr, uint32_t len)
+{
+    PROVE(d == &dev && svq_in_ram(d, addr, len), "a table lies in RAM");
+
+    return q->remap && !c->nr && nondet_bool();
+}
+
 /* As svq_remap.h says: the table is settled and stays where it is, or nothing has changed. */
 bool svq_remap(struct svq_dev *d, struct svq_queue *q, struct svq_chain *c, uint64_t addr,
                uint32_t len)
