@@ -28,9 +28,11 @@ job() {
 }
 
 # same_buffers: all vCPUs read into the same memory, so that its pages are in flight in two queues.
+# fio expects the file that they both map to be as large as that.
 same_buffers() {
-    guest_run guest 120 "fio --filename=/dev/vda --direct=1 --ioengine=libaio --rw=randread --bs=16k \
---iodepth=64 --size=$((MIB / 2))m --mem=mmapshared:/run/buffers --name=a --cpus_allowed=0 \
+    guest_run guest 120 "dd if=/dev/zero of=/dev/buffers bs=1M count=4 2>/dev/null; \
+fio --filename=/dev/vda --direct=1 --ioengine=libaio --rw=randread --bs=16k \
+--iodepth=64 --size=$((MIB / 2))m --mem=mmapshared:/dev/buffers --name=a --cpus_allowed=0 \
 --name=b --cpus_allowed=1 2>&1" >/run/testbed/fio.out
     echo $?
 }
