@@ -2,4 +2,4 @@
 # Nobody looks again after asking for kicks.
 # file: svq_queue.c
 # found by: driver both
-s/else if ( svq_ring_enable_kicks(q) )/else if ( svq_ring_enable_kicks(q) \&\& 0 )/
+s/else if ( svq_ring_enable_kicks(q, chains_ahead(q)) )/else if ( svq_ring_enable_kicks(q, chains_ahead(q)) \&\& 0 )/

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
 # A buffer that is only read is writable for the backend.
-# file: svq_pages.c
+# file: svq_page.h
 # found by: backend
 s/pg->readers ? SVQ_RO/pg->readers ? SVQ_RW/

@@ -1,4 +1,4 @@
 # SPDX-License-Identifier: MIT
 # Another place than the one that was found.
-# file: src/svq_runs.c
-s/mask(nr) << (first % BITS)/mask(nr) << (first % (BITS - 1))/
+# file: src/svq_runs.h
+s/<< (first % SVQ_RUN_BITS);/<< (first % (SVQ_RUN_BITS - 1));/
