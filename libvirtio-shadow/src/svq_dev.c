@@ -633,12 +633,9 @@ static enum svq_error serve(struct svq_dev *dev, struct svq_queue *q, unsigned i
 /* Whatever there is to do for a queue. */
 static enum svq_error serve_alone(struct svq_dev *dev, struct svq_queue *q, unsigned int *budget)
 {
-    enum svq_error err = SVQ_ERR_NONE;
+    enum svq_error err = svq_queue_settle(dev, q, budget);
 
-    if ( q->wait_alone || q->error != SVQ_ERR_NONE )
-        err = svq_queue_settle(dev, q);
-
-    if ( err != SVQ_ERR_NONE )
+    if ( err != SVQ_ERR_NONE || q->wait_alone )
         return err;
 
     if ( svq_queue_reset_busy(q) )
@@ -690,7 +687,8 @@ static bool run_alone(struct svq_dev *dev)
         struct svq_queue *q = &dev->queue[i];
 
         look_after(dev, q);
-        more |= dev->state == VSH_STATE_RUNNING && (has_more(q) || svq_queue_reset_busy(q));
+        more |= dev->state == VSH_STATE_RUNNING &&
+                (has_more(q) || svq_queue_reset_busy(q) || q->wait_alone);
     }
 
     return more;

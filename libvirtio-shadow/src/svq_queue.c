@@ -397,13 +397,21 @@ static void give_back(struct svq_dev *dev, struct svq_queue *q)
     q->nr_done = 0;
 }
 
-enum svq_error svq_queue_settle(struct svq_dev *dev, struct svq_queue *q)
+enum svq_error svq_queue_settle(struct svq_dev *dev, struct svq_queue *q, unsigned int *budget)
 {
     enum svq_error err;
 
     /* What has failed stays as it is until it is taken away. */
     if ( !q->wait_alone )
         return q->error;
+
+    /* A commit is as much as is done at a time, perhaps: and there are other queues. */
+    if ( q->pages.dirty != SVQ_NO_RECORD )
+    {
+        if ( !*budget )
+            return SVQ_ERR_NONE;
+        *budget = 0;
+    }
 
     q->wait_alone = false;
     err = svq_pages_commit(dev, q);

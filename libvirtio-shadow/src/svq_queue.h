@@ -48,10 +48,11 @@ enum svq_error svq_queue_collect(struct svq_dev *dev, struct svq_queue *q, unsig
 
 /*
  * What was left to who is alone with the device, as the caller is now: what was
- * returned goes to the driver, and what was offered to the backend.  Returns why the
- * device is to be failed.
+ * returned goes to the driver, and what was offered to the backend.  If that takes a
+ * commit, it takes all of *budget, and waits for one if there is none: q->wait_alone.
+ * Returns why the device is to be failed.
  */
-enum svq_error svq_queue_settle(struct svq_dev *dev, struct svq_queue *q);
+enum svq_error svq_queue_settle(struct svq_dev *dev, struct svq_queue *q, unsigned int *budget);
 
 /*
  * svq_reset.c: QueueReset (2.6.1, 4.2.2.1) of a live queue, while others go on.

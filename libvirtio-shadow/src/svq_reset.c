@@ -62,9 +62,13 @@ enum svq_error svq_queue_reset_step(struct svq_dev *dev, struct svq_queue *q,
     bool over;
 
     if ( q->wait_alone )
-        err = svq_queue_settle(dev, q);
+    {
+        err = svq_queue_settle(dev, q, budget);
+        if ( err != SVQ_ERR_NONE || q->wait_alone )
+            return err;
+    }
 
-    if ( err == SVQ_ERR_NONE && q->reset == SVQ_RESET_TAKING )
+    if ( q->reset == SVQ_RESET_TAKING )
     {
         over = walk(q, SVQ_BUFFERS_HOLD, budget);
         err = svq_pages_commit(dev, q);

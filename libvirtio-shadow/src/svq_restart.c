@@ -124,11 +124,9 @@ static bool leave(struct svq_dev *dev, unsigned int *budget)
     for ( i = 0; i < dev->nr_queues; i++ )
     {
         struct svq_queue *q = &dev->queue[i];
-        enum svq_error err = SVQ_ERR_NONE;
+        enum svq_error err = svq_queue_settle(dev, q, budget);
 
-        if ( q->wait_alone || q->error != SVQ_ERR_NONE )
-            err = svq_queue_settle(dev, q);
-        if ( err == SVQ_ERR_NONE )
+        if ( err == SVQ_ERR_NONE && !q->wait_alone )
             err = is_reset_leaving(q) ? svq_queue_reset_step(dev, q, budget)
                                       : svq_queue_collect(dev, q, budget);
 
@@ -138,7 +136,7 @@ static bool leave(struct svq_dev *dev, unsigned int *budget)
             return false;
         }
 
-        more |= q->collect || is_reset_leaving(q);
+        more |= q->collect || is_reset_leaving(q) || q->wait_alone;
     }
 
     if ( more || svq_pages_suspend(dev) )

@@ -873,6 +873,28 @@ static void queues_that_there_are_not_have_nothing_to_do(void)
     drv_assert_alive();
 }
 
+/* Each may have left as much as is done at a time. */
+static void queues_that_pend_are_settled_one_at_a_time(void)
+{
+    unsigned int q, n = 0, i;
+
+    up_queues(4);
+    begin(0, 0, BUF(0), 0);
+    for (q = 1; q < 4; q++)
+        begin_only(q, 0, BUF(0), 0);
+
+    for (i = 0; i < 3; i++) {
+        assert_int_equal(svq_dev_run(&env->dev), i < 2);
+        for (q = 1, n = 0; q < 4; q++)
+            n += env->dev.queue[q].wait_alone;
+        assert_int_equal(n, 2 - i);
+    }
+    rest();
+    for (q = 0; q < 4; q++)
+        be_serve(q, 0);
+    all_work();
+}
+
 static const struct CMUnitTest tests[] = {
     TEST(readers_in_two_queues_are_one_grant),
     TEST(page_goes_with_the_last_queue_in_either_order),
@@ -909,6 +931,7 @@ static const struct CMUnitTest tests[] = {
     TEST(packed_rings),
     TEST(packed_rings_in_order_with_events),
     TEST(queues_that_there_are_not_have_nothing_to_do),
+    TEST(queues_that_pend_are_settled_one_at_a_time),
 };
 
 TEST_MAIN(tests)

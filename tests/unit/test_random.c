@@ -502,7 +502,7 @@ static void run_seed(void **state)
     else
         honest();
     if (s->kind == TIGHT)
-        assert_true(waited > STEPS / 50);
+        assert_true(waited > STEPS / 100);
     env_release();
 }
 
