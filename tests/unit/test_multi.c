@@ -876,10 +876,10 @@ static void queues_that_there_are_not_have_nothing_to_do(void)
 /* Each may have left as much as is done at a time. */
 static void queues_that_pend_are_settled_one_at_a_time(void)
 {
-    unsigned int q, n = 0, i;
+    unsigned int q, n = 0, i, head;
 
     up_queues(4);
-    begin(0, 0, BUF(0), 0);
+    head = begin(0, 0, BUF(0), 0);
     for (q = 1; q < 4; q++)
         begin_only(q, 0, BUF(0), 0);
 
@@ -890,7 +890,8 @@ static void queues_that_pend_are_settled_one_at_a_time(void)
         assert_int_equal(n, 2 - i);
     }
     rest();
-    for (q = 0; q < 4; q++)
+    end(0, head);
+    for (q = 1; q < 4; q++)
         be_serve(q, 0);
     all_work();
 }
