@@ -48,25 +48,19 @@ static void note_pace(struct vsh_delay *d, unsigned int returned, s_time_t now)
     d->deadline = now + allowance(d);
 }
 
-static bool is_waiting(const struct svq_queue *q)
-{
-    return ACCESS_ONCE(q->delayed) || ACCESS_ONCE(q->quiet);
-}
-
-static struct svq_queue *core_queue(const struct vsh_queue *vq)
-{
-    return &vq->device->dev.queue[vq - vq->device->queue];
-}
-
 /* Chains were collected, perhaps.  The queue, q of its device, is locked. */
 void vsh_delay_update(struct vsh_queue *vq, unsigned int q)
 {
-    const struct vsh_device *s = vq->device;
+    struct vsh_device *s = vq->device;
     const struct svq_queue *core = &s->dev.queue[q];
     struct vsh_delay *d = &vq->delay;
     unsigned int returned = core->returned - d->returned;
+    bool waiting = (core->delayed || core->quiet) && s->backend;
 
-    if ( !is_waiting(core) || !s->backend )
+    vsh_note_bit(&s->waiting, q, waiting);
+    vsh_note_bit(&s->quiet, q, waiting && core->quiet);
+
+    if ( !waiting )
         return;
 
     if ( returned )
@@ -103,7 +97,7 @@ static void cf_check expired(void *data)
 
     spin_lock(&vq->lock);
 
-    if ( !vsh_usable(s) || !is_waiting(core_queue(vq)) )
+    if ( !vsh_usable(s) || !test_bit(q, &s->waiting) )
         d->timing = false;
     else if ( d->timing && NOW() < d->deadline )
         set_timer(&d->timer, d->deadline);
@@ -154,19 +148,9 @@ void vsh_delay_stop(struct vsh_device *s)
         d->pace = 0;
         d->returned = 0;
     }
-}
 
-/* Which of its queues are to be looked at, as far as can be told from here. */
-static unsigned long waiting_queues(const struct vsh_device *s)
-{
-    unsigned long found = 0;
-    unsigned int i;
-
-    for ( i = 0; i < VSH_MAX_QUEUES; i++ )
-        if ( is_waiting(&s->dev.queue[i]) )
-            found |= 1UL << i;
-
-    return found;
+    s->waiting = 0;
+    s->quiet = 0;
 }
 
 /*
@@ -184,7 +168,7 @@ static struct vsh_device *next_delayed(struct virtio_shadow *vs,
 
     list_for_each_entry ( s, &vs->served, served )
     {
-        if ( !waiting_queues(s) )
+        if ( !ACCESS_ONCE(s->waiting) )
             continue;
 
         if ( !found )
@@ -205,9 +189,9 @@ static struct vsh_device *next_delayed(struct virtio_shadow *vs,
 
 /*
  * What the backend has returned to a queue, and what is there for it to do; or,
- * with no backend, just what the driver has offered.  True: look at it again.
+ * with no backend, just what the driver has offered.
  */
-static bool look_at(struct vsh_device *s, unsigned int q,
+static void look_at(struct vsh_device *s, unsigned int q,
                     const struct domain *backend)
 {
     struct vsh_queue *vq = &s->queue[q];
@@ -218,7 +202,7 @@ static bool look_at(struct vsh_device *s, unsigned int q,
     if ( !vsh_usable(s) || (backend && s->backend != backend) )
     {
         spin_unlock(&vq->lock);
-        return false;
+        return;
     }
 
     found = backend ? svq_queue_poll(&s->dev, q, false)
@@ -227,21 +211,20 @@ static bool look_at(struct vsh_device *s, unsigned int q,
         spin_unlock(&vq->lock);
     else if ( vsh_run_queue(s, q) )
         vsh_leave_to_current();
-
-    return is_waiting(&s->dev.queue[q]);
 }
 
-static bool look_at_all(struct vsh_device *s, const struct domain *backend)
+/* At those of queues.  True if some of these are to be looked at again. */
+static bool look_at_all(struct vsh_device *s, unsigned long *queues,
+                        const struct domain *backend)
 {
-    unsigned long queues = waiting_queues(s);
-    bool again = false;
+    unsigned long now = ACCESS_ONCE(*queues);
     unsigned int i;
 
-    for ( i = 0; i < VSH_MAX_QUEUES; i++ )
-        if ( queues & (1UL << i) )
-            again |= look_at(s, i, backend);
+    for ( i = 0; now >> i; i++ )
+        if ( now & (1UL << i) )
+            look_at(s, i, backend);
 
-    return again;
+    return ACCESS_ONCE(*queues);
 }
 
 /* What the domain's devices have returned, and what is there for them to do. */
@@ -266,7 +249,7 @@ static void look_as_backend(struct domain *d)
             left = nr;
 
         frontend = s->frontend;
-        delayed |= look_at_all(s, d);
+        delayed |= look_at_all(s, &s->waiting, d);
         put_domain(frontend);
     }
 
@@ -288,8 +271,8 @@ static void look_as_frontend(struct domain *d)
     {
         struct vsh_device *s = ACCESS_ONCE(vs->device[i]);
 
-        if ( s )
-            quiet |= look_at_all(s, NULL);
+        if ( s && ACCESS_ONCE(s->quiet) )
+            quiet |= look_at_all(s, &s->quiet, NULL);
     }
 
     if ( quiet )

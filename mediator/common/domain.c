@@ -140,6 +140,8 @@ static int backend_died(struct vsh_device *s, const struct domain *be)
     {
         s->more = false;
         s->more_queues = 0;
+        s->waiting = 0;
+        s->quiet = 0;
 
         /* The p2m is about to drop what it shows of the window. */
         vsh_window_forget(s);

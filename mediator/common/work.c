@@ -70,13 +70,7 @@ bool vsh_run_queue(struct vsh_device *s, unsigned int q)
 
     note_time(s, begin);
 
-    if ( more != test_bit(q, &s->more_queues) )
-    {
-        if ( more )
-            set_bit(q, &s->more_queues);
-        else
-            clear_bit(q, &s->more_queues);
-    }
+    vsh_note_bit(&s->more_queues, q, more);
 
     if ( result != SVQ_RUN_ALONE )
         vsh_delay_update(vq, q);

@@ -94,6 +94,8 @@ struct vsh_device {
     bool more;              /* svq_dev_run() wants to be called again */
     unsigned long more_queues;  /* ... svq_queue_run(), by queue; atomic */
     unsigned int next_queue;    /* ... from this one on */
+    unsigned long waiting;      /* queues with something to look for; atomic */
+    unsigned long quiet;        /* ... that the driver may have offered */
     s_time_t longest;       /* that one call of it has taken */
 
     /* Reference held.  NULL: it has died. */
@@ -133,6 +135,18 @@ struct virtio_shadow {
     bool delayed;               /* some are to be looked after: delay.c */
     struct page_info *dummy;    /* stands in for pages that are taken away */
 };
+
+/* A bit of a queue, whose lock is held, in bits that others change as well. */
+static inline void vsh_note_bit(unsigned long *bits, unsigned int q, bool set)
+{
+    if ( set == test_bit(q, bits) )
+        return;
+
+    if ( set )
+        set_bit(q, bits);
+    else
+        clear_bit(q, bits);
+}
 
 /* lock.c: of all queues.  The first: false if somebody has one of them. */
 bool vsh_trylock(struct vsh_device *s);
