@@ -217,6 +217,19 @@ static s_time_t cycle(struct bench *b, struct cycle *c,
     return whole;
 }
 
+/*
+ * From how many KiB on a request costs less granted than copied, by these
+ * parts, if its flush is for sharing requests.  What the core does for each
+ * page is not in it.  Copying a page costs more than its entries.
+ */
+static s_time_t crossover(const struct cycle *many, s_time_t copied,
+                          unsigned int sharing)
+{
+    s_time_t gained = copied * PAGES - many->grant - many->revoke;
+
+    return many->flush * PAGES * (PAGE_SIZE >> 10) / (gained * sharing) + 1;
+}
+
 #define DECIMALS(part, whole)                                           \
     (unsigned long)((part) / (whole)),                                  \
     (unsigned long)((part) * 1000 / (whole) % 1000)
@@ -262,6 +275,15 @@ static void measure(struct bench *b)
            many.revoke, many.flush, many.forget, everywhere, here,
            DECIMALS(without, PAGES * c4096),
            DECIMALS(with_flush, PAGES * c4096));
+
+    /* No threshold makes up for copies that cost less than entries. */
+    if ( c4096 * PAGES <= without )
+        printk("virtio-shadow-bench: copying costs less at any size\n");
+    else
+        printk("virtio-shadow-bench: granting pays from %ld KiB on, a flush "
+               "for each request; from %ld KiB on, one for 8; set "
+               "virtio-shadow=threshold=<size> on Xen's command line\n",
+               crossover(&many, c4096, 1), crossover(&many, c4096, 8));
 }
 
 /* A device of d that is at rest, locked. */

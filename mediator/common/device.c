@@ -207,7 +207,7 @@ static int set_up_core(struct vsh_device *s,
     dev->nr_queues = c->nr_queues;
     dev->nr_banks = c->nr_banks;
     dev->indirect = c->indirect;
-    dev->threshold = c->threshold;
+    dev->threshold = c->threshold ?: vsh_default_threshold;
     dev->pool.base = c->pool_base;
     dev->pool.size = c->pool_size;
     dev->keep = c->restart_s;

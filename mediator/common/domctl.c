@@ -3,14 +3,9 @@
  * The toolstack's side.
  */
 #include <xen/guest_access.h>
-#include <xen/init.h>
-#include <xen/param.h>
 #include <xen/softirq.h>
 
 #include <vsh.h>
-
-bool __ro_after_init opt_virtio_shadow;
-boolean_param("virtio-shadow", opt_virtio_shadow);
 
 static struct vsh_device *open_device(const struct domain *d, unsigned int id)
 {

@@ -193,6 +193,9 @@ int vsh_create(struct domain *d, unsigned int id,
 int vsh_close(struct vsh_device *s);
 struct vsh_device *vsh_device_get(const struct domain *d, unsigned int id);
 
+/* option.c: for devices that are created without one; in bytes. */
+extern uint32_t vsh_default_threshold;
+
 /* restart.c.  The device is locked for the first two. */
 void vsh_wait_update(struct vsh_device *s);
 void vsh_wait_stop(struct vsh_device *s);

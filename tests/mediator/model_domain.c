@@ -42,6 +42,7 @@ void model_start(void)
     memset(&model, 0, sizeof(model));
 
     opt_virtio_shadow = true;
+    vsh_default_threshold = 0;
     dom_xen = model_domain(DOMID_XEN, 0);
     current = NULL;
 }

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
-# xen: xsm=dummy
+# xen: xsm=dummy virtio-shadow=threshold=16K
 # (By default domains cannot map pages of each other's on Arm.)
 # seconds: 600
 # A guest without an operating system does by hand, case by case, what can be wrong or unusual about
@@ -114,6 +114,16 @@ expected() {
 
 check "backend VM is up" \
     start_backend backend "$(pv_disk guest1 xvdb rw)" "$(pv_disk guest2 xvdc rw)" || exit 1
+
+# The threshold of Xen's command line is for devices that have none.
+check "guest with and without a threshold is created" create \
+    "$(write_config plain /testbed/hand-guest 64 1 "" \
+    "$(mediated_disk backend xvda /dev/xvdb)" \
+    "$(mediated_disk backend xvdb /dev/xvdc shadow_threshold=5000)")" -p || exit 1
+thresholds=$(xl virtio-shadow-list -j plain | awk '$1 == "\"threshold\":" { print $2 + 0 }' | xargs)
+check "they have it: $thresholds" [ "$thresholds" = "16384 5000" ]
+check "it is gone" destroy plain || exit 1
+
 check "guest is created" create "$(write_config hand /testbed/hand-guest 64 2 "" \
     "$(mediated_disk backend xvda /dev/xvdb shadow_policy=grant,shadow_indirect=remap)" \
     "$(mediated_disk backend xvdb /dev/xvdc shadow_policy=grant,shadow_indirect=copy)")" || exit 1

@@ -48,6 +48,12 @@ void model_failed(const char *file, int line, const char *what) __attribute__((n
 #define BUG_ON(c) ((c) ? model_failed(__FILE__, __LINE__, "BUG_ON(" #c ")") : (void)0)
 #define ASSERT_UNREACHABLE() model_failed(__FILE__, __LINE__, "ASSERT_UNREACHABLE()")
 
+/* What is up to end, or to the end of s: 1, 0, or -1 for what is neither. */
+int parse_bool(const char *s, const char *end);
+
+/* Without a unit, KiB.  *ps is what comes after it. */
+unsigned long long parse_size_and_unit(const char *s, const char **ps);
+
 /* Understands %pd, %u, %d and %s. */
 #define XENLOG_WARNING ""
 #define XENLOG_DEBUG ""

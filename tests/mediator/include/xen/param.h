@@ -1,3 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Stand-in: the tests look at the option's name, and set it themselves. */
-#define boolean_param(name, var) const char model_option_name[] = name
+/* Stand-in: the tests look at the option's name, and call what parses it. */
+#define custom_param(name, parse)                                                                  \
+    const char model_option_name[] = name;                                                         \
+    int (*const model_option)(const char *) = parse
