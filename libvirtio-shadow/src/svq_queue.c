@@ -425,7 +425,9 @@ enum svq_error svq_queue_settle(struct svq_dev *dev, struct svq_queue *q, unsign
     }
 
     q->nr_done = 0;
-    q->unpublished = 0;
+    /* A backend that is leaving is not offered them any more, and cannot return them. */
+    if ( !dev->leaving )
+        q->unpublished = 0;
     /* Records are free only now. */
     wake(q);
 

@@ -230,6 +230,7 @@ static void offer(struct svq_dev *dev, struct svq_queue *q)
     }
 
     svq_shadow_publish_again(dev, q);
+    q->unpublished = 0;
 
     /* Kicks were passed over. */
     q->fetch = true;

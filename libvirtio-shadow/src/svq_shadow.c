@@ -242,7 +242,8 @@ enum svq_error svq_shadow_next(struct svq_queue *q, unsigned int *slot, uint32_t
 
     id = svq_nospec(id, (unsigned int)q->shadow_size);
     s = &q->slot[id];
-    if ( !s->count || s->done )
+    /* Nor can it be one of the last, if they have not been published yet. */
+    if ( !s->count || s->done || q->next_number - s->number <= q->unpublished )
         return SVQ_ERR_USED_ID;
 
     /* 2.7.8.2: underestimating is allowed, so a liar's length is cut down. */

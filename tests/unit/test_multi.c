@@ -644,6 +644,24 @@ static void backend_goes_while_a_chain_is_not_published(void)
     all_work();
 }
 
+/* That one knows which slots are free, and so which one such a chain is in. */
+static void backend_returns_what_is_not_published_as_it_goes(void)
+{
+    unsigned int slot = 0;
+
+    up_keep();
+    begin(0, 0, BUF(0), 0);
+    begin_only(1, 0, BUF(0), W);
+    while (!env->dev.queue[1].slot[slot].count)
+        slot++;
+    be_put(1, slot, 0);
+    be_kick_only(1);
+    svq_dev_backend_gone(&env->dev);
+    rest();
+    assert_int_equal(drv_used_idx(1), 0);
+    drv_assert_failed(SVQ_ERR_USED_ID, 1);
+}
+
 /* It was done, so the driver gets it without waiting for the next. */
 static void backend_goes_while_a_return_pends(void)
 {
@@ -920,6 +938,7 @@ static const struct CMUnitTest tests[] = {
     TEST(other_queue_is_reset_meanwhile),
     TEST(dummy_of_a_queue_makes_way_for_another),
     TEST(backend_goes_while_a_chain_is_not_published),
+    TEST(backend_returns_what_is_not_published_as_it_goes),
     TEST(backend_goes_while_a_return_pends),
     TEST(backend_goes_while_a_queue_that_pends_is_reset),
     TEST(backend_goes_without_another_while_pending),

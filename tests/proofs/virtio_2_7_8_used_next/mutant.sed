@@ -1,4 +1,4 @@
 # SPDX-License-Identifier: MIT
 # What has been returned already.
 # file: src/svq_shadow.c
-s/if ( !s->count || s->done )/if ( !s->count )/
+s/if ( !s->count || s->done || /if ( !s->count || /
