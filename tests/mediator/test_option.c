@@ -67,8 +67,8 @@ static void both(void **state)
 static void what_is_wrong_has_no_effect(void **state)
 {
     static const char *const wrong[] = {
-        "threshold=0",   "threshold=1025K",    "threshold=16Kx", "threshold=", "threshold",
-        "threshold=17T", "threshold=0x100001B", "maybe",         ",",
+        "threshold=0",   "threshold=1025K",     "threshold=16Kx", "threshold=", "threshold",
+        "threshold=17T", "threshold=0x100001B", "maybe",          ",",
     };
     unsigned int i;
 

@@ -17,6 +17,7 @@ length($0) > limit { complain("line longer than " limit) }
 
     # What is in comments and strings is not code.
     gsub(/"([^"\\]|\\.)*"/, "\"\"", line)
+    gsub(/'([^'\\]|\\.)'/, "0", line)
     if ( in_comment )
     {
         if ( !sub(/^.*\*\//, "", line) )
