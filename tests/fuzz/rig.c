@@ -174,6 +174,11 @@ static bool step(unsigned int queues)
     bool lies[REF_QUEUES], kicked[REF_QUEUES], must[REF_QUEUES], any = false, more;
     uint32_t failures = env->dev.failures;
     unsigned int q, interrupts = env->interrupts, got = 0, quiet = 0;
+    bool pending = false;
+
+    /* What waits for all locks can be all that is done in a step. */
+    for (q = 0; q < env->dev.nr_queues; q++)
+        pending |= env->dev.queue[q].wait_alone;
 
     for (q = 0; q < env->dev.nr_queues; q++) {
         const struct svq_queue *queue = &env->dev.queue[q];
@@ -182,7 +187,7 @@ static bool step(unsigned int queues)
         kicked[q] = queue->fetch;
         /* What is returned too early may be there by the time that it is looked at. */
         must[q] = lies[q] && queue->collect && !env->dev.taking_away && !queue->unpublished;
-        any |= must[q] && !queues;
+        any |= must[q] && !queues && !pending;
         must[q] = must[q] && queues & 1u << q && runs_by_itself(queue);
         quiet += ref[q].on && (ref[q].event_idx || ref[q].packed ||
                                env_read16(ref[q].avail) & SVQ_AVAIL_F_NO_INTERRUPT);
