@@ -451,3 +451,30 @@ unsigned int svq_buffers_end(struct svq_pages *p, const struct svq_queue *q, uns
 
     return work;
 }
+
+static void scrub_end(const struct svq_bounce *b, const struct svq_seg *s)
+{
+    uint32_t end = s->off + s->len;
+
+    /* A granule lies in one page. */
+    if ( s->bounced && !s->write && end % SVQ_BOUNCE_GRANULE )
+        memset(b->page[end >> SVQ_PAGE_SHIFT] + (end & SVQ_PAGE_MASK), 0,
+               SVQ_BOUNCE_GRANULE - end % SVQ_BOUNCE_GRANULE);
+}
+
+void svq_buffers_scrub_ends(const struct svq_queue *q, unsigned int head)
+{
+    const struct svq_slot *first = &q->slot[head];
+    unsigned int i = head, n;
+
+    for ( n = 0; n < first->count; n++ )
+    {
+        if ( first->table != SVQ_NO_TABLE )
+            scrub_end(&q->bounce[0], &q->tables.seg[first->table + n]);
+        else
+        {
+            scrub_end(&q->bounce[0], &q->slot[i].seg);
+            i = q->slot[i].next;
+        }
+    }
+}

@@ -38,4 +38,7 @@ enum svq_buffers_end {
 unsigned int svq_buffers_end(struct svq_pages *p, const struct svq_queue *q, unsigned int head,
                              enum svq_buffers_end how);
 
+/* Zero what follows the copies of the chain in slot head in their last granules. */
+void svq_buffers_scrub_ends(const struct svq_queue *q, unsigned int head);
+
 #endif /* SVQ_BUFFERS_H */

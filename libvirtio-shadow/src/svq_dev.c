@@ -248,6 +248,7 @@ static void stop(struct svq_dev *dev)
         svq_queue_stop(&dev->queue[i]);
 
     svq_share_stop(dev);
+    svq_scrub_anew(dev);
     /* Nobody is at work, but some of it may be there for one that was to be. */
     if ( dev->state == VSH_STATE_WAITING )
         dev->clearing = true;
@@ -304,6 +305,7 @@ void svq_dev_queue_reset(struct svq_dev *dev, struct svq_queue *q)
 
     /* While there is no backend, what was in flight goes when the others go on, or fail. */
     svq_queue_begin_reset(q);
+    svq_scrub_anew(dev);
 
     /* The backend is to stop using it. */
     svq_info_update(dev);

@@ -50,4 +50,11 @@ int32_t svq_restart_accepts(const struct svq_dev *dev, const struct vsh_mailbox 
 void svq_restart_resume(struct svq_dev *dev);
 bool svq_restart_step(struct svq_dev *dev, unsigned int *budget);
 
+/* svq_scrub.c: less is offered again than was to be, so there is more to zero. */
+static inline void svq_scrub_anew(struct svq_dev *dev)
+{
+    dev->scrub_queue = 0;
+    dev->scrub_page = 0;
+}
+
 #endif /* SVQ_DEV_H */

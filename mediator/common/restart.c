@@ -96,7 +96,7 @@ static int join(struct vsh_device *s, struct domain *be)
 
 /*
  * The backend of s has died: another domain takes its place, and may attach.
- * Called with the domctl lock.
+ * -ERESTART if there is more to do before.  Called with the domctl lock.
  */
 int vsh_reassign(struct vsh_device *s, domid_t backend)
 {
@@ -118,6 +118,9 @@ int vsh_reassign(struct vsh_device *s, domid_t backend)
             rc = -ENOENT;
         else if ( s->backend )
             rc = -EBUSY;
+        /* What was sent to the other one is none of its business. */
+        else if ( svq_dev_scrub(&s->dev) )
+            rc = -ERESTART;
         else
             rc = join(s, be);
 

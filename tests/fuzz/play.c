@@ -406,6 +406,15 @@ static uint64_t any_page(struct input *in)
                           : BUF(which % RIG_BUF_PAGES);
 }
 
+/* That is to be the backend from now on. */
+static void another_domain(void)
+{
+    rig_run();
+    while (svq_dev_scrub(&env->dev))
+        ;
+    env_check_scrubbed();
+}
+
 static void trouble(struct input *in, unsigned int q)
 {
     uint8_t what = in_u8(in);
@@ -434,6 +443,8 @@ static void trouble(struct input *in, unsigned int q)
         break;
     case 6:
         svq_dev_backend_gone(&env->dev);
+        if (what & 0x80)
+            another_domain();
         break;
     case 7:
         env_page(addr)->shared = what & 0x80;

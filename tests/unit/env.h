@@ -184,6 +184,9 @@ void env_create(const struct env_opts *opts);
 /* svq_dev_run() until it has nothing left, checking after each step. */
 void env_run(void);
 
+/* After svq_dev_scrub(): bounce pages hold what is offered again, and nothing else. */
+void env_check_scrubbed(void);
+
 /* The frontend goes; afterwards nothing may be held.  Ends a test. */
 void env_release(void);
 

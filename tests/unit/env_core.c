@@ -103,6 +103,27 @@ void env_check_bounce(void)
     }
 }
 
+void env_check_scrubbed(void)
+{
+    unsigned int q, write;
+    uint32_t i, k;
+
+    for (q = 0; q < env->dev.nr_queues; q++) {
+        const struct svq_queue *queue = &env->dev.queue[q];
+
+        for (write = 0; write < 2; write++) {
+            const struct svq_bounce *b = &queue->bounce[write];
+
+            for (i = 0; i < b->frames; i++)
+                for (k = 0; k < PAGE; k++)
+                    ENV_CHECK(!b->page[i][k] ||
+                                  (!write && queue->live &&
+                                   (env->bounce_used[q][0][i * PAGE + k] || queue->unpublished)),
+                              "a byte for the next backend that it is not offered");
+        }
+    }
+}
+
 static void end_flight(unsigned int queue, unsigned int slot)
 {
     struct env_flight *f = env->flight[queue][slot];

@@ -546,6 +546,8 @@ struct svq_dev {
     uint32_t resume_queue;              /* ... so far it has got */
     uint32_t restarts;                  /* times that another took over from one that was in use */
 
+    uint32_t scrub_queue, scrub_page;   /* svq_dev_scrub(): so far it has got */
+
     bool alone;                         /* the caller has the locks of all queues */
     uint32_t next_queue;                /* to be served first */
     struct svq_table_page ahead[SVQ_REMAP_PAGES];   /* protected for chains that come next ... */
@@ -674,6 +676,14 @@ bool svq_dev_write_fault(struct svq_dev *dev, uint64_t gfn);
  * there to be taken until that returns false.
  */
 void svq_dev_backend_gone(struct svq_dev *dev);
+
+/*
+ * Another domain is going to be the backend: zeroes what bounce pages hold of buffers
+ * that it is not offered again.  In steps: returns true while there is more to do.
+ * svq_dev_run() has returned false since svq_dev_backend_gone(), and from then on until
+ * this does nobody sees the window.
+ */
+bool svq_dev_scrub(struct svq_dev *dev);
 
 /*
  * dev->waiting has taken too long: fails the device if the driver is using it,
