@@ -278,6 +278,7 @@ static void backend_changes(uint64_t addr, uint8_t to)
     }
     pl->access = to;
     pl->tlb = SVQ_NONE;
+    pl->tlb_frame = 0;
     pl->frame = 0;
     env_list(pl);
 }
