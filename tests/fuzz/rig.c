@@ -266,7 +266,7 @@ void rig_setup(unsigned int q)
 {
     static const uint8_t zeroes[0x6000];
     uint64_t at = RINGS + q * 0x8000;
-    unsigned int size = rig.sizes[q];
+    unsigned int size = rig.sizes[q], i;
 
     if (!(env->dev.driver_features & BIT(SVQ_F_RING_PACKED)))
         while (size & (size - 1))
@@ -278,6 +278,10 @@ void rig_setup(unsigned int q)
         drv_setup_at(q, size, at + 0xf80, at + 0x2ff0, at + 0x4fc0);
     else
         drv_setup_at(q, size, at, at + 0x400, at + 0x800);
+    /* Registers run the device, and other queues may have had something to return. */
+    for (i = 0; i < env->dev.nr_queues; i++)
+        if (i != q)
+            ref_sync(i);
     rig_watch();
 }
 
