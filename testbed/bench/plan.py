@@ -22,7 +22,7 @@ RAM_DISK_MIB = 64
 BYTES = {"4k": 4096, "16k": 16384, "64k": 65536, "128k": 131072, "1m": 1048576}
 
 # How long each part may take, in seconds, whatever happens.
-LIMITS = {"full": {"block": 1300, "net": 220, "counts": 400, "scaling": 440},
+LIMITS = {"full": {"block": 1300, "net": 240, "counts": 400, "scaling": 440},
           "brief": {"block": 900, "net": 300, "counts": 420, "scaling": 480},
           "quick": {"block": 400, "net": 300, "counts": 300, "scaling": 400}}
 
@@ -150,7 +150,7 @@ def plans_of(size):
         plans = {
             "block": block(3, 400, 100, everything + null) if full else
                      block(1, 50, 10, everything + null),
-            "net": net(3, 1000) if full else net(1, 0),
+            "net": net(6, 1000) if full else net(1, 0),
             "counts": counted(1600 if full else 64, counts),
             "scaling": scaled(2 if full else 1, 800 if full else 64,
                               [memory, devices, queues, [1, 2, 3, 4],
