@@ -14,27 +14,35 @@ static enum svq_access stronger(enum svq_access a, enum svq_access b)
     return a > b ? a : b;
 }
 
-/* The record of another queue, nr, from which the backend has something at gfn. */
+/*
+ * The record of another queue, nr, from which the backend has something where pg is;
+ * NULL if that is another page: then the backend has removed the one, the frontend has
+ * put another there, and each is to go with the queues that entered it.
+ */
 static struct svq_page *other(struct svq_dev *dev, const struct svq_queue *q, unsigned int nr,
-                              uint64_t gfn)
+                              const struct svq_page *pg)
 {
-    struct svq_page *pg = nr == q->nr ? NULL : svq_page_find(&dev->queue[nr].pages, gfn);
+    struct svq_page *o = nr == q->nr ? NULL : svq_page_find(&dev->queue[nr].pages, pg->gfn);
 
-    return pg && pg->have != SVQ_NONE ? pg : NULL;
+    if ( !o || o->have == SVQ_NONE )
+        return NULL;
+
+    return svq_is_visible(pg->have) && svq_is_visible(o->have) && pg->frame != o->frame ? NULL : o;
 }
 
 /* The strongest of them, or NULL: then q has the page alone. */
-static struct svq_page *strongest(struct svq_dev *dev, const struct svq_queue *q, uint64_t gfn)
+static struct svq_page *strongest(struct svq_dev *dev, const struct svq_queue *q,
+                                  const struct svq_page *pg)
 {
     struct svq_page *best = NULL;
     unsigned int i;
 
     for ( i = 0; i < dev->nr_queues; i++ )
     {
-        struct svq_page *pg = other(dev, q, i, gfn);
+        struct svq_page *o = other(dev, q, i, pg);
 
-        if ( pg && (!best || stronger(pg->have, best->have) != best->have) )
-            best = pg;
+        if ( o && (!best || stronger(o->have, best->have) != best->have) )
+            best = o;
     }
 
     return best;
@@ -55,7 +63,7 @@ bool svq_multi_concerns(struct svq_dev *dev, struct svq_queue *q, struct svq_pag
 
     for ( i = 0; i < dev->nr_queues; i++ )
     {
-        struct svq_page *o = other(dev, q, i, pg->gfn);
+        struct svq_page *o = other(dev, q, i, pg);
 
         if ( !o )
             continue;
@@ -84,7 +92,7 @@ bool svq_multi_concerns(struct svq_dev *dev, struct svq_queue *q, struct svq_pag
 static enum svq_access elsewhere(struct svq_dev *dev, const struct svq_queue *q,
                                  const struct svq_page *pg, uint64_t *frame)
 {
-    const struct svq_page *o = strongest(dev, q, pg->gfn);
+    const struct svq_page *o = strongest(dev, q, pg);
 
     *frame = svq_is_visible(pg->have) ? pg->frame : o ? o->frame : SVQ_NO_FRAME;
 
@@ -126,7 +134,7 @@ static void finish(struct svq_dev *dev, struct svq_queue *q, struct svq_page *pg
 
     pg->have = pg->want;
     pg->frame = svq_is_visible(pg->want) ? frame : SVQ_NO_FRAME;
-    pg->multi = strongest(dev, q, pg->gfn) != NULL;
+    pg->multi = strongest(dev, q, pg) != NULL;
 
     if ( pg->want == SVQ_NONE )
         svq_page_del(p, pg);
@@ -142,7 +150,13 @@ static void revoke(struct svq_dev *dev, struct svq_queue *q, unsigned int n)
     svq_env_release(dev, q->op, n);
 
     for ( i = 0; i < n; i++ )
-        finish(dev, q, &q->pages.page[q->op[i].record], q->op[i].frame);
+    {
+        struct svq_page *pg = &q->pages.page[q->op[i].record];
+        bool keeps = svq_is_visible(pg->have) && svq_is_visible(pg->want);
+
+        /* As in svq_pages.c: what is still wanted is known, also if it was removed. */
+        finish(dev, q, pg, keeps ? pg->frame : q->op[i].frame);
+    }
 }
 
 /* All but what the backend gains, which is what is left of the list. */

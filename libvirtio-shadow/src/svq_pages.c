@@ -397,7 +397,11 @@ static void revoke(struct svq_dev *dev, struct svq_queue *q, unsigned int n)
         /* The frame of a table is still to be made writable. */
         if ( pg->table )
             pg->gone = q->op[i].frame == SVQ_NO_FRAME;
-        else
+        /*
+         * If the backend has removed what is to become less, another queue can have
+         * entered it since, and may leave it to this one.
+         */
+        else if ( q->op[i].to == SVQ_NONE )
             pg->frame = q->op[i].frame;
     }
 }

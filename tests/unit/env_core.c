@@ -1028,7 +1028,9 @@ unsigned int svq_env_grant(struct svq_dev *dev, unsigned int q, struct svq_page_
 
         if (op[i].from == SVQ_RO) {
             assert_int_equal(op[i].to, SVQ_RW);
-            if (pl->access != SVQ_RO || pl->frame != op[i].frame) {
+            /* Another queue may have it by now, after the backend has removed it. */
+            if ((pl->access != SVQ_RO && !(env->tampered && pl->access == SVQ_RW)) ||
+                pl->frame != op[i].frame) {
                 *err = SVQ_ERR_APERTURE;
                 return i;
             }

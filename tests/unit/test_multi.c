@@ -409,6 +409,102 @@ static void put_table(unsigned int q, unsigned int head, uint64_t buffer)
     drv_write_only(SVQ_MMIO_QUEUE_NOTIFY, q);
 }
 
+/* The backend has removed its entry before the queue that wrote there reads only. */
+static void backend_removes_what_queues_have_in_turns(void)
+{
+    unsigned int reader, writer, again, other;
+
+    up_queues(2);
+    reader = begin(0, 0, BUF(0), 0);
+    writer = begin(0, 1, BUF(0), W);
+    env_backend_removes(BUF(0));
+    end(0, writer);
+    /* Nothing is there, so it has the page by itself. */
+    other = begin(1, 0, BUF(0), W);
+    again = begin(0, 2, BUF(0), W);
+    end(1, other);
+    end(0, reader);
+    end(0, again);
+    assert_int_equal(env_entry(BUF(0)), SVQ_NONE);
+    all_work();
+}
+
+static void backend_removes_what_queues_read(void)
+{
+    unsigned int reader, writer, other, third;
+
+    up_queues(3);
+    reader = begin(0, 0, BUF(0), 0);
+    writer = begin(0, 1, BUF(0), W);
+    env_backend_removes(BUF(0));
+    end(0, writer);
+    other = begin(1, 0, BUF(0), 0);
+    third = begin(2, 0, BUF(0), 0);
+    end(1, other);
+    end(0, reader);
+    end(2, third);
+    assert_int_equal(env_entry(BUF(0)), SVQ_NONE);
+    all_work();
+}
+
+/* The same while queues share it: what is left for one is not there any more. */
+static void backend_removes_what_queues_share(void)
+{
+    unsigned int reader, writer, other, third, again;
+
+    up_queues(3);
+    reader = begin(0, 0, BUF(0), 0);
+    writer = begin(0, 1, BUF(0), W);
+    other = begin(1, 0, BUF(0), 0);
+    env_backend_removes(BUF(0));
+    end(0, writer);
+    third = begin(2, 0, BUF(0), W);
+    again = begin(0, 2, BUF(0), W);
+    end(2, third);
+    end(0, reader);
+    end(0, again);
+    end(1, other);
+    assert_int_equal(env_entry(BUF(0)), SVQ_NONE);
+    all_work();
+}
+
+/* Both lie: queues have different pages at the same place, and go in every order. */
+static void queues_that_have_different_pages_take_their_own_away(void)
+{
+    static const unsigned int order[][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2},
+                                            {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
+    unsigned int writes, i, k, failed = 0;
+
+    for (i = 0; i < COUNT(order); i++)
+        for (writes = 0; writes < 8; writes++) {
+            unsigned int head[3];
+
+            up_queues(3);
+            head[0] = begin(0, 0, BUF(0), writes & 1 ? W : 0);
+            env_replace(BUF(0));
+            env_backend_removes(BUF(0));
+            head[1] = begin(1, 0, BUF(0), writes & 2 ? W : 0);
+            put_buffer(2, 0, BUF(0), writes & 4 ? W : 0);
+            rest();
+            if (env->dev.state == VSH_STATE_FAILED) {
+                /* It is to write to what another has entered, and is not what is there. */
+                drv_assert_failed(SVQ_ERR_APERTURE, 2);
+                failed++;
+            } else {
+                head[2] = be_take(2);
+                for (k = 0; k < 3; k++)
+                    end(order[i][k], head[order[i][k]]);
+                assert_int_equal(env_entry(BUF(0)), SVQ_NONE);
+                all_work();
+            }
+            assert_int_equal(env_visible(), 0);
+            env_release();
+            env_destroy();
+        }
+    assert_in_range(failed, 1, COUNT(order) * 2);
+    up_queues(2);
+}
+
 static void buffer_in_the_table_of_another_queue_fails_the_device(void)
 {
     up_tables();
@@ -928,6 +1024,10 @@ static const struct CMUnitTest tests[] = {
     TEST(frame_that_another_queue_looked_up_long_ago_is_not_kept),
     TEST(nor_if_it_became_writable_for_who_joined),
     TEST(queue_has_a_page_alone_that_another_has_kept),
+    TEST(backend_removes_what_queues_have_in_turns),
+    TEST(backend_removes_what_queues_read),
+    TEST(backend_removes_what_queues_share),
+    TEST(queues_that_have_different_pages_take_their_own_away),
     TEST(buffer_in_the_table_of_another_queue_fails_the_device),
     TEST(table_in_the_page_of_another_queues_buffer_is_copied),
     TEST(write_to_a_table_while_another_queue_is_pending),
