@@ -245,10 +245,14 @@ static void stop(struct svq_dev *dev)
     unsigned int i;
 
     for ( i = 0; i < dev->nr_queues; i++ )
+    {
+        /* Once for each that was live: a driver cannot keep it from coming to an end. */
+        if ( dev->queue[i].live )
+            svq_scrub_anew(dev);
         svq_queue_stop(&dev->queue[i]);
+    }
 
     svq_share_stop(dev);
-    svq_scrub_anew(dev);
     /* Nobody is at work, but some of it may be there for one that was to be. */
     if ( dev->state == VSH_STATE_WAITING )
         dev->clearing = true;

@@ -243,7 +243,7 @@ enum svq_error svq_shadow_next(struct svq_queue *q, unsigned int *slot, uint32_t
     id = svq_nospec(id, (unsigned int)q->shadow_size);
     s = &q->slot[id];
     /* Nor can it be one of the last, if they have not been published yet. */
-    if ( !s->count || s->done || q->next_number - s->number <= q->unpublished )
+    if ( !s->count || s->done || q->next_number - s->number - 1U < q->unpublished )
         return SVQ_ERR_USED_ID;
 
     /* 2.7.8.2: underestimating is allowed, so a liar's length is cut down. */

@@ -271,6 +271,18 @@ static void nothing_of_a_driver_that_has_reset_the_device(void)
     assert_int_equal(left(1, false), 0);
 }
 
+static void driver_that_resets_cannot_keep_it_from_an_end(void)
+{
+    unsigned int steps = 0;
+
+    up_policy(VSH_POLICY_COPY, 4);
+    goes();
+    while (svq_dev_scrub(&env->dev)) {
+        assert_true(steps++ < 1000);
+        drv_write(SVQ_MMIO_STATUS, 0);
+    }
+}
+
 static void nothing_of_a_queue_that_was_reset(void)
 {
     up_policy(VSH_POLICY_COPY, 2);
@@ -334,6 +346,7 @@ static const struct CMUnitTest tests[] = {
     TEST(not_beside_what_was_returned_early),
     TEST(nothing_of_what_was_not_returned),
     TEST(nothing_of_a_driver_that_has_reset_the_device),
+    TEST(driver_that_resets_cannot_keep_it_from_an_end),
     TEST(nothing_of_a_queue_that_was_reset),
     TEST(nothing_of_a_device_that_does_not_wait),
     TEST(in_steps),
