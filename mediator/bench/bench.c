@@ -282,7 +282,7 @@ static void measure(struct bench *b)
     else
         printk("virtio-shadow-bench: granting pays from %ld KiB on, a flush "
                "for each request; from %ld KiB on, one for 8; set "
-               "virtio-shadow=threshold=<size> on Xen's command line\n",
+               "virtio-shadow=on,threshold=<size> on Xen's command line\n",
                crossover(&many, c4096, 1), crossover(&many, c4096, 8));
 }
 

@@ -12,6 +12,7 @@
  * chains.  The others are fetched when a vCPU of the frontend goes idle, or of
  * the backend, together with what comes back, and otherwise by the timer.
  */
+#include <xen/softirq.h>
 #include <xen/time.h>
 
 #include <vsh.h>
@@ -88,6 +89,10 @@ void vsh_delay_update(struct vsh_queue *vq, unsigned int q)
         write_atomic(&s->frontend->virtio_shadow->quiet, true);
 }
 
+/*
+ * Nobody has looked for chains in time.  A guest's work is not done here, though,
+ * on some CPU and at nobody's expense: its vCPU does it.
+ */
 static void cf_check expired(void *data)
 {
     struct vsh_queue *vq = data;
@@ -104,12 +109,11 @@ static void cf_check expired(void *data)
     else if ( d->timing )
     {
         d->timing = false;
-        svq_queue_poll(&s->dev, q, true);
-
-        /* On whatever vCPU this is: it has nothing to do with the device. */
-        if ( vsh_run_queue(s, q) )
+        if ( svq_queue_poll(&s->dev, q, true) )
+        {
+            vsh_note_bit(&s->more_queues, q, true);
             vsh_hand_over(s->frontend);
-        return;
+        }
     }
 
     spin_unlock(&vq->lock);
@@ -209,6 +213,13 @@ static void look_at(struct vsh_device *s, unsigned int q,
                     : svq_queue_poll_driver(&s->dev, q);
     if ( !found )
         spin_unlock(&vq->lock);
+    else if ( softirq_pending(smp_processor_id()) )
+    {
+        /* Its turn comes after what is more urgent. */
+        vsh_note_bit(&s->more_queues, q, true);
+        spin_unlock(&vq->lock);
+        vsh_leave_to_current();
+    }
     else if ( vsh_run_queue(s, q) )
         vsh_leave_to_current();
 }

@@ -383,14 +383,15 @@ int vsh_close(struct vsh_device *s)
     while ( s->open )
     {
         s->closing = true;
+        /* Nobody else does anything for it any more. */
+        s->more = false;
+        s->more_queues = 0;
 
         if ( !svq_dev_release(&s->dev) && !vsh_window_remove(s) )
         {
             ASSERT(!svq_dev_mapped(&s->dev));
 
             s->open = false;
-            s->more = false;
-            s->more_queues = 0;
 
             release(s);
             break;

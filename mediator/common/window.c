@@ -142,6 +142,13 @@ int virtio_shadow_window_map(struct domain *d, unsigned int id,
     return rc;
 }
 
+/* Nobody looks at it any more: the core has let go of everything. */
+static void free_frame(struct vsh_frame *f)
+{
+    vsh_free_page(f->pg);
+    f->pg = NULL;
+}
+
 /*
  * The device is being closed: the backend finds its dummy page where the window
  * was, as it may be looking at it.  A part of it; true while there is more.
@@ -150,17 +157,18 @@ bool vsh_window_remove(struct vsh_device *s)
 {
     struct p2m_foreign e[SVQ_PAGE_BATCH];
     struct vsh_frame *f[SVQ_PAGE_BATCH];
-    unsigned int i, nr = 0;
+    unsigned int i, n, nr = 0;
 
-    if ( !s->backend )
-        return false;
-
-    for ( ; s->removed < s->nr_frames && nr < ARRAY_SIZE(e); s->removed++ )
+    for ( n = 0; n < ARRAY_SIZE(e) && s->removed < s->nr_frames; n++ )
     {
-        struct vsh_frame *frame = &s->frame[s->removed];
+        struct vsh_frame *frame = &s->frame[s->removed++];
 
+        /* Nor is it to be found anywhere if there is no backend. */
         if ( gfn_eq(frame->gfn, INVALID_GFN) )
+        {
+            free_frame(frame);
             continue;
+        }
 
         f[nr] = frame;
         e[nr].gfn = frame->gfn;
@@ -176,10 +184,7 @@ bool vsh_window_remove(struct vsh_device *s)
         if ( e[i].done )
             put_page(f[i]->pg);
         set_gfn(s, f[i], INVALID_GFN);
-
-        /* Nobody looks at it any more: the core has let go of everything. */
-        vsh_free_page(f[i]->pg);
-        f[i]->pg = NULL;
+        free_frame(f[i]);
     }
 
     return s->removed < s->nr_frames;

@@ -169,10 +169,13 @@ static void run_once(struct vsh_device *s)
     }
 }
 
-/* Have a vCPU of the domain go on, even if it is asleep. */
-void vsh_hand_over(struct domain *d)
+/* Have a vCPU of the domain go on, even if it sleeps.  False: there is none. */
+bool vsh_hand_over(struct domain *d)
 {
     struct vcpu *v;
+
+    /* Who finds it pending finds what there is to do. */
+    smp_wmb();
 
     for_each_vcpu ( d, v )
     {
@@ -181,8 +184,10 @@ void vsh_hand_over(struct domain *d)
 
         write_atomic(&v->virtio_shadow_pending, 1);
         vcpu_kick(v);
-        break;
+        return true;
     }
+
+    return false;
 }
 
 /*
@@ -248,9 +253,13 @@ void virtio_shadow_memory_changed(struct domain *d)
     write_atomic(&vs->forget, true);
 
     if ( current->domain == d )
+    {
+        smp_wmb();
         write_atomic(&current->virtio_shadow_pending, 1);
-    else
-        vsh_hand_over(d);
+    }
+    else if ( !vsh_hand_over(d) )
+        /* The next change tries again. */
+        write_atomic(&vs->forget, false);
 }
 
 /* Let go of what devices keep of the domain's memory.  True: there is more. */
@@ -274,8 +283,12 @@ static bool forget(struct virtio_shadow *vs)
 
         vsh_lock(s);
         if ( vsh_usable(s) )
-            more |= svq_dev_forget(&s->dev);
+            more = svq_dev_forget(&s->dev);
         vsh_unlock(s);
+
+        /* As much as is done at a time. */
+        if ( more )
+            break;
     }
 
     if ( more )
@@ -287,7 +300,7 @@ static bool forget(struct virtio_shadow *vs)
 bool virtio_shadow_process_pending(struct vcpu *v)
 {
     struct virtio_shadow *vs = v->domain->virtio_shadow;
-    unsigned int i, round = v->virtio_shadow_pending;
+    unsigned int i, first, round = v->virtio_shadow_pending;
     struct vsh_device *s;
     bool more = false;
 
@@ -302,14 +315,24 @@ bool virtio_shadow_process_pending(struct vcpu *v)
 
     more = forget(vs);
 
+    first = read_atomic(&vs->next);
     for ( i = 0; i < ARRAY_SIZE(vs->device); i++ )
     {
-        s = ACCESS_ONCE(vs->device[i]);
+        unsigned int id = (first + i) % ARRAY_SIZE(vs->device);
 
-        if ( s && has_more(s) )
+        s = ACCESS_ONCE(vs->device[id]);
+        if ( !s || !has_more(s) )
+            continue;
+
+        run_once(s);
+        more |= has_more(s);
+
+        /* The rest after what is more urgent, beginning with the next one. */
+        if ( softirq_pending(smp_processor_id()) )
         {
-            run_once(s);
-            more |= has_more(s);
+            write_atomic(&vs->next, id + 1);
+            more = true;
+            break;
         }
     }
 
@@ -325,8 +348,12 @@ bool virtio_shadow_process_pending(struct vcpu *v)
     }
 
     if ( more )
+    {
         write_atomic(&v->virtio_shadow_pending,
                      min(round, BACKEND_ROUNDS + 0U) + 1);
+        /* It may have been about to go to sleep when this was handed to it. */
+        vcpu_unblock(v);
+    }
 
     return more;
 }

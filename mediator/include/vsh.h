@@ -129,6 +129,7 @@ struct virtio_shadow {
     /* As frontend.  Entries appear, filled in, and stay. */
     struct vsh_device *device[XEN_VIRTIO_SHADOW_MAX_DEVICES];
     bool quiet;                 /* some have drivers to look after: delay.c */
+    unsigned int next;          /* whose work is done first */
 
     /* As backend. */
     struct list_head served;
@@ -143,7 +144,11 @@ static inline void vsh_note_bit(unsigned long *bits, unsigned int q, bool set)
         return;
 
     if ( set )
+    {
         set_bit(q, bits);
+        /* Before it is looked at whether anybody knows that there are some. */
+        smp_mb__after_atomic();
+    }
     else
         clear_bit(q, bits);
 }
@@ -179,7 +184,7 @@ bool vsh_run(struct vsh_device *s);
 bool vsh_run_all(struct vsh_device *s);
 bool vsh_run_queue(struct vsh_device *s, unsigned int q);
 void vsh_leave_to_current(void);
-void vsh_hand_over(struct domain *d);
+bool vsh_hand_over(struct domain *d);
 
 /* delay.c.  The queue is locked, but for init and exit; for stop the device. */
 void vsh_delay_init(struct vsh_device *s);

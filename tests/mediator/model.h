@@ -78,7 +78,8 @@ struct model {
     bool failed;
 
     unsigned int preempt_checks;
-    bool (*preempt)(void); /* what hypercall_preempt_check() says; NULL: no */
+    bool (*preempt)(void);  /* what hypercall_preempt_check() says; NULL: no */
+    bool (*softirqs)(void); /* what softirq_pending() says; NULL: no */
 
     /*
      * Another CPU's chance: called whenever this one holds no lock, with the

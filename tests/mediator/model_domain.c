@@ -198,6 +198,11 @@ void vcpu_kick(struct vcpu *v)
     v->kicked++;
 }
 
+void vcpu_unblock(struct vcpu *v)
+{
+    v->blocked = false;
+}
+
 /* ---- event channels ---- */
 
 int alloc_unbound_xen_event_channel(struct domain *ld, unsigned int lvcpu, domid_t remote,

@@ -142,6 +142,13 @@ bool hypercall_preempt_check(void)
     return model.preempt && model.preempt();
 }
 
+bool softirq_pending(unsigned int cpu)
+{
+    (void)cpu;
+
+    return model.softirqs && model.softirqs();
+}
+
 void model_locks_start(void)
 {
     nr_held = 0;

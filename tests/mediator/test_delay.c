@@ -67,9 +67,9 @@ static void frontend_idle(struct rig *r)
 
 static void time_passes(struct rig *r)
 {
-    (void)r;
     assert_int_equal(model_timers_active(), 1);
     model_time_passes(MILLISECS(10));
+    rig_settle(r->fe->vcpu[0]);
 }
 
 static void found_when_the_backend_is_idle(void **state)
@@ -93,6 +93,45 @@ static void found_when_the_backend_is_idle(void **state)
     idle(&r);
     assert_int_equal(rig_used(&r, 0), 2);
     assert_int_equal(rig_stats(&r).failures, 0);
+    model_end();
+}
+
+static bool always(void)
+{
+    return true;
+}
+
+/* It looks, and leaves what it finds for after what is more urgent. */
+static void softirqs_come_first(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    running(&r);
+    rig_return(&r, 0, 5, PAGE_SIZE);
+    current = r.be->vcpu[0];
+    model.softirqs = always;
+    assert_false(virtio_shadow_idle(current));
+    assert_int_equal(rig_used(&r, 0), 0);
+    rig_settle(current);
+    model.softirqs = NULL;
+    assert_int_equal(rig_used(&r, 0), 5);
+    model_end();
+}
+
+/* The timer is nobody's: the frontend's vCPU does what there is to do. */
+static void timers_do_no_work(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    running(&r);
+    rig_return(&r, 0, 5, PAGE_SIZE);
+    model_time_passes(MILLISECS(10));
+    assert_int_equal(rig_used(&r, 0), 0);
+    assert_true(r.fe->vcpu[0]->virtio_shadow_pending);
+    rig_settle(r.fe->vcpu[0]);
+    assert_int_equal(rig_used(&r, 0), 5);
     model_end();
 }
 
@@ -142,6 +181,7 @@ static void late_with_nothing(void **state)
         model_time_passes(MICROSECS(50));
         assert_int_equal(ahead(&r), before);
         model_time_passes(MICROSECS(51));
+        rig_settle(r.fe->vcpu[0]);
     }
     assert_int_equal(ahead(&r), 0);
     model_end();
@@ -352,6 +392,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         rig_test(found_when_the_backend_is_idle),
+        rig_test(softirqs_come_first),
+        rig_test(timers_do_no_work),
         rig_test(found_in_time),
         rig_test(late_with_nothing),
         rig_test(nobody_is_late_while_the_driver_waits),

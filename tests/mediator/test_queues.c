@@ -109,6 +109,7 @@ static void timers_take_their_own(void **state)
     rig_return(&r, 1, 3, PAGE_SIZE);
     assert_int_equal(rig_used(&r, 1), 0);
     model_time_passes(MILLISECS(10));
+    rig_settle(r.fe->vcpu[0]);
     assert_int_equal(rig_used(&r, 1), 3);
 
     /* The same for a vCPU of the backend that goes idle. */

@@ -130,6 +130,26 @@ static void one_after_the_other(void **state)
     }
 }
 
+/* Thousands of pages, which nobody has mapped any more. */
+static void window_goes_in_steps(void **state)
+{
+    unsigned int frames, checks;
+    struct rig r;
+
+    (void)state;
+    rig_domains(&r);
+    r.policy = XEN_VIRTIO_SHADOW_POLICY_COPY;
+    rig_device(&r, 0, 2, 256);
+    rig_up(&r);
+    frames = rig_vsh(&r)->nr_frames;
+    assert_true(frames > 1000);
+    model_kill_wholly(r.be);
+    checks = model.preempt_checks;
+    assert_int_equal(rig_op(r.fe, XEN_DOMCTL_VIRTIO_SHADOW_DESTROY, 0), 0);
+    assert_true(model.preempt_checks - checks >= frames / SVQ_PAGE_BATCH - 1);
+    model_end();
+}
+
 /* Both die, and each gets on by one step at a time, in all orders of 12 steps. */
 static void step_by_step(void **state)
 {
@@ -485,6 +505,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         rig_test(one_after_the_other),
+        rig_test(window_goes_in_steps),
         rig_test(step_by_step),
         rig_test(every_moment),
         rig_test(between_the_parts_of_a_hypercall),

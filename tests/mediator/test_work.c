@@ -85,6 +85,75 @@ static void after_the_port_is_gone(void **state)
     model_end();
 }
 
+/* Work is handed to it after it has looked whether there is any, and before it sleeps. */
+static void vcpu_does_not_sleep_on_work(void **state)
+{
+    struct vcpu *fe;
+    unsigned int i;
+    struct rig r;
+
+    (void)state;
+    rig_running(&r, 1, 1024);
+    fe = r.fe->vcpu[0];
+    for (i = 0; i < 1024; i++) {
+        rig_add(&r, 0, RIG_BUFFER(i), PAGE_SIZE, true);
+    }
+    model_write(fe, RIG_BASE + SVQ_MMIO_QUEUE_NOTIFY, 4, 0);
+    fe->blocked = true;
+    current = fe;
+    assert_true(virtio_shadow_process_pending(fe));
+    assert_false(fe->blocked);
+    rig_settle(fe);
+    assert_int_equal(rig_available(&r, 0), 1024);
+    model_end();
+}
+
+static bool always(void)
+{
+    return true;
+}
+
+/* Softirqs are not kept waiting by more than one of them, nor is any of them by others. */
+static void softirqs_come_between_devices(void **state)
+{
+    struct rig r[3];
+    unsigned int dev, i, seen = 0;
+    struct vcpu *fe;
+
+    (void)state;
+    rig_domains(&r[0]);
+    r[2] = r[1] = r[0];
+    fe = r[0].fe->vcpu[0];
+    for (dev = 0; dev < 3; dev++) {
+        rig_device(&r[dev], dev * 2, 1, 1024);
+        rig_up(&r[dev]);
+    }
+    for (dev = 0; dev < 3; dev++) {
+        for (i = 0; i < 1024; i++) {
+            rig_add(&r[dev], 0, RIG_BUFFER(i), PAGE_SIZE, true);
+        }
+        model_write(fe, rig_params(&r[dev]).base + SVQ_MMIO_QUEUE_NOTIFY, 4, 0);
+        assert_int_equal(rig_available(&r[dev], 0), SVQ_BUDGET / 2);
+    }
+    model.softirqs = always;
+    for (i = 0; i < 3; i++) {
+        current = fe;
+        assert_true(virtio_shadow_process_pending(fe));
+        for (dev = 0; dev < 3; dev++) {
+            if (rig_available(&r[dev], 0) > SVQ_BUDGET / 2) {
+                seen |= 1U << dev;
+            }
+        }
+        assert_int_equal(__builtin_popcount(seen), i + 1);
+    }
+    model.softirqs = NULL;
+    rig_settle(fe);
+    for (dev = 0; dev < 3; dev++) {
+        assert_int_equal(rig_available(&r[dev], 0), 1024);
+    }
+    model_end();
+}
+
 /* One trap does a part; the rest is done before the vCPU runs on. */
 static void a_full_ring_in_steps(void **state)
 {
@@ -241,11 +310,6 @@ static void devices_take_turns(void **state)
     model_end();
 }
 
-static bool always(void)
-{
-    return true;
-}
-
 /* A device that is being closed, in parts: nobody else gets it to do anything. */
 static void while_it_is_being_closed(void **state)
 {
@@ -306,6 +370,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         rig_test(routed_by_port),
         rig_test(after_the_port_is_gone),
+        rig_test(vcpu_does_not_sleep_on_work),
+        rig_test(softirqs_come_between_devices),
         rig_test(a_full_ring_in_steps),
         rig_test(nothing_to_do),
         rig_test(handed_over_to_the_frontend),

@@ -23,6 +23,7 @@ struct vcpu {
     unsigned long pause_flags;
     unsigned int virtio_shadow_pending;
     unsigned int kicked; /* the model's */
+    bool blocked;
 };
 
 enum { DOMDYING_alive, DOMDYING_dying, DOMDYING_dead };
@@ -72,5 +73,6 @@ static inline void clear_bit(unsigned int nr, unsigned long *p)
 }
 
 void vcpu_kick(struct vcpu *v);
+void vcpu_unblock(struct vcpu *v);
 
 #endif

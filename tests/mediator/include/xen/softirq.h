@@ -7,4 +7,7 @@
 
 bool hypercall_preempt_check(void);
 
+/* Also asked with locks held. */
+bool softirq_pending(unsigned int cpu);
+
 #endif
