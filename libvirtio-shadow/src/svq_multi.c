@@ -140,6 +140,30 @@ static void finish(struct svq_dev *dev, struct svq_queue *q, struct svq_page *pg
         svq_page_del(p, pg);
 }
 
+/*
+ * Of the queues that have the dummy at pg->gfn, q is the last to want it.  It is there
+ * although others see a page there, if the backend has removed that one.
+ */
+static void drop_dummy(struct svq_dev *dev, struct svq_queue *q, const struct svq_page *pg,
+                       struct svq_page_op *op)
+{
+    unsigned int i;
+
+    for ( i = 0; i < dev->nr_queues; i++ )
+    {
+        const struct svq_page *o = other(dev, q, i, pg);
+
+        if ( o && o->have == SVQ_DUMMY )
+            return;
+    }
+
+    svq_page_fill(q, op, pg, SVQ_DUMMY, SVQ_NONE);
+    op->frame = SVQ_NO_FRAME;
+    svq_env_revoke(dev, q->nr, op, 1);
+    if ( svq_env_flush(dev, q->nr) )
+        q->stats.flushes++;
+}
+
 static void revoke(struct svq_dev *dev, struct svq_queue *q, unsigned int n)
 {
     unsigned int i;
@@ -180,9 +204,14 @@ static uint32_t commit_losses(struct svq_dev *dev, struct svq_queue *q, uint32_t
         }
         else if ( !changes )
         {
+            uint64_t frame = op->frame;
+
+            if ( pg->have == SVQ_DUMMY && pg->want == SVQ_NONE )
+                drop_dummy(dev, q, pg, op);
+
             /* If this is another's page, it is not known here when it was looked up. */
             pg->generation = svq_env_generation(dev) - 1;
-            finish(dev, q, pg, op->frame);
+            finish(dev, q, pg, frame);
         }
         else if ( op->to == SVQ_DUMMY )
         {

@@ -183,6 +183,12 @@ bool vsh_hand_over(struct domain *d)
             continue;
 
         write_atomic(&v->virtio_shadow_pending, 1);
+        smp_mb();
+
+        /* One that went down before it could see this will not do it. */
+        if ( test_bit(_VPF_down, &v->pause_flags) )
+            continue;
+
         vcpu_kick(v);
         return true;
     }

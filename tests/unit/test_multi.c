@@ -710,6 +710,28 @@ static void dummy_of_a_queue_makes_way_for_another(void)
     all_work();
 }
 
+/* The backend has removed the page that another has, and so the dummy comes there. */
+static void dummy_goes_with_its_queue_where_another_has_a_page(void)
+{
+    unsigned int a, c;
+
+    up_queues(3);
+    a = begin(0, 0, BUF(0), 0);
+    env_backend_removes(BUF(0));
+    begin(1, 0, BUF(0), 0);
+    reset_queue(1);
+    rest();
+    assert_int_equal(env_entry(BUF(0)), SVQ_DUMMY);
+    c = begin(2, 0, BUF(0), 0);
+    queue_again(1);
+    assert_int_equal(env_entry(BUF(0)), SVQ_NONE);
+    end(0, a);
+    end(2, c);
+    assert_int_equal(env_entry(BUF(0)), SVQ_NONE);
+    assert_int_equal(svq_pages_dummies(&env->dev), 0);
+    all_work();
+}
+
 static void up_keep(void)
 {
     up(&(struct env_opts){.queues = 2, .keep = true});
@@ -1037,6 +1059,7 @@ static const struct CMUnitTest tests[] = {
     TEST(queue_that_pends_is_reset),
     TEST(other_queue_is_reset_meanwhile),
     TEST(dummy_of_a_queue_makes_way_for_another),
+    TEST(dummy_goes_with_its_queue_where_another_has_a_page),
     TEST(backend_goes_while_a_chain_is_not_published),
     TEST(backend_returns_what_is_not_published_as_it_goes),
     TEST(backend_goes_while_a_return_pends),
