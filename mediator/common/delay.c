@@ -90,8 +90,8 @@ void vsh_delay_update(struct vsh_queue *vq, unsigned int q)
 }
 
 /*
- * Nobody has looked for chains in time.  A guest's work is not done here, though,
- * on some CPU and at nobody's expense: its vCPU does it.
+ * Nobody has looked for chains in time.  A guest's work is not done here, on
+ * some CPU and at nobody's expense, though: its vCPU does it.
  */
 static void cf_check expired(void *data)
 {
