@@ -33,7 +33,8 @@ void harness(void)
     if (err == SVQ_ERR_NONE) {
         PROVE(head < q->shadow_size, "accepted implies a slot of the ring");
         PROVE(slot[head].count && !slot[head].done, "accepted implies in flight");
-        PROVE(q->next_number - slot[head].number > q->unpublished, "accepted implies published");
+        PROVE(q->next_number - slot[head].number - 1U >= q->unpublished,
+              "accepted implies not one of those that are not published");
         PROVE(len <= slot[head].writable, "the length is clamped");
         PROVE(q->in_flight == flights - 1 && flights, "one less is in flight");
         PROVE((uint16_t)(q->last_shadow_used - last) == 1, "one more is done with");
