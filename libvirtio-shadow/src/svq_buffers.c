@@ -387,6 +387,21 @@ static enum svq_error return_seg(struct svq_queue *q, const struct svq_seg *s, u
     return err;
 }
 
+/* Part n of the chain in slot first; *i is the slot of a part that is in no table. */
+static inline const struct svq_seg *next_seg(const struct svq_queue *q,
+                                             const struct svq_slot *first, unsigned int n,
+                                             unsigned int *i)
+{
+    const struct svq_slot *s = &q->slot[*i];
+
+    if ( first->table != SVQ_NO_TABLE )
+        return &q->tables.seg[first->table + n];
+
+    *i = s->next;
+
+    return &s->seg;
+}
+
 enum svq_error svq_buffers_return(struct svq_queue *q, unsigned int head, uint32_t len,
                                   unsigned int *work)
 {
@@ -400,15 +415,7 @@ enum svq_error svq_buffers_return(struct svq_queue *q, unsigned int head, uint32
         *work += return_pages(&q->pages, &first->seg);
 
     for ( n = 0; n < first->count && err == SVQ_ERR_NONE; n++ )
-    {
-        if ( first->table != SVQ_NO_TABLE )
-            err = return_seg(q, &q->tables.seg[first->table + n], &len, work);
-        else
-        {
-            err = return_seg(q, &q->slot[i].seg, &len, work);
-            i = q->slot[i].next;
-        }
-    }
+        err = return_seg(q, next_seg(q, first, n, &i), &len, work);
 
     return err;
 }
@@ -439,15 +446,7 @@ unsigned int svq_buffers_end(struct svq_pages *p, const struct svq_queue *q, uns
         work += end_seg(p, &first->seg, how);
 
     for ( n = 0; n < first->count; n++ )
-    {
-        if ( first->table != SVQ_NO_TABLE )
-            work += end_seg(p, &q->tables.seg[first->table + n], how);
-        else
-        {
-            work += end_seg(p, &q->slot[i].seg, how);
-            i = q->slot[i].next;
-        }
-    }
+        work += end_seg(p, next_seg(q, first, n, &i), how);
 
     return work;
 }
@@ -468,13 +467,5 @@ void svq_buffers_scrub_ends(const struct svq_queue *q, unsigned int head)
     unsigned int i = head, n;
 
     for ( n = 0; n < first->count; n++ )
-    {
-        if ( first->table != SVQ_NO_TABLE )
-            scrub_end(&q->bounce[0], &q->tables.seg[first->table + n]);
-        else
-        {
-            scrub_end(&q->bounce[0], &q->slot[i].seg);
-            i = q->slot[i].next;
-        }
-    }
+        scrub_end(&q->bounce[0], next_seg(q, first, n, &i));
 }

@@ -163,12 +163,25 @@ static void nothing_beside_what_is_offered_again(void)
     drv_expect_used(0, 3, 0);
 }
 
+/* The chain of head 0 and nr parts: so many bytes are offered again, and len come back. */
+static void taken_over(unsigned int nr, unsigned int bytes, uint32_t len)
+{
+    struct svq_desc d[8];
+
+    be_take_chain(0, d, nr);
+    goes();
+    scrub();
+    assert_int_equal(left(0, false), bytes);
+    comes();
+    be_return(0, be_take_chain(0, d, nr), len);
+    drv_expect_used(0, 0, len);
+}
+
 /* An end at the end of a granule, of a page, and of neither; and a part for the other way. */
 static void nothing_beside_the_parts_of_a_chain(void)
 {
     static const uint32_t len[] = {512, 4096, 1, 5000, 16};
-    struct svq_desc d[6];
-    unsigned int i, head, sum = 0;
+    unsigned int i, sum = 0;
 
     up_policy(VSH_POLICY_COPY, 1);
     serve(0, 6 * PAGE);
@@ -179,35 +192,18 @@ static void nothing_beside_the_parts_of_a_chain(void)
     }
     drv_desc(0, 5, BUF(80), 16, W, 0);
     drv_submit(0, 0);
-    be_take_chain(0, d, 6);
-    goes();
-    scrub();
-    assert_int_equal(left(0, false), sum);
-    comes();
-    head = be_take_chain(0, d, 6);
-    be_return(0, head, 16);
-    drv_expect_used(0, 0, 16);
+    taken_over(6, sum, 16);
 }
 
 /* What is left of a large buffer at its ends. */
 static void nothing_beside_the_parts_in_a_table(void)
 {
-    struct svq_desc d[3];
-    unsigned int head;
-
     be_features = BE_FEATURES | BIT(SVQ_F_INDIRECT_DESC);
     up(&(struct env_opts){.policy = VSH_POLICY_HYBRID, .size = 16, .keep = true});
     serve(0, 6 * PAGE);
     fill(BUF(10), 21 * PAGE, 0x33);
     drv_read_buffer(0, 0, BUF(10) + 100, 20 * PAGE);
-    be_take_chain(0, d, 3);
-    goes();
-    scrub();
-    assert_int_equal(left(0, false), PAGE);
-    comes();
-    head = be_take_chain(0, d, 3);
-    be_return(0, head, 0);
-    drv_expect_used(0, 0, 0);
+    taken_over(3, PAGE, 0);
 }
 
 /* It is in order that it is not given back: its granules are another's already. */
