@@ -9,6 +9,8 @@
 #   stage_inputs        files and folders of the repository that it reads (missing ones are fine)
 # and defines
 #   stage_build OUT     fills the folder OUT; reads stages by "$(stage_dir NAME)"
+#   stage_choose        optional: makes a choice that is not in the repository (which Xen, say), in
+#                       front of everything else, and prints it; it is in stage_choice from then on
 #   stage_key_extra     optional: prints anything else the result depends on
 # Its result is the folder CACHE/NAME-KEY, which appears under that name only when complete. Where
 # the result has a file .id (what was fetched, say), that stands for it in the keys of the stages
@@ -105,7 +107,7 @@ stage_make() {
 
 # stage NAME: brings a stage and all it builds on up to date; then STAGE_DIR[NAME] is its result.
 stage() {
-    local name=$1 dep dir
+    local name=$1 dep dir choice
     local -a deps content
     [[ -z ${STAGE_DIR[$name]:-} ]] || return 0
     [[ -f $TESTBED/stages/$name.sh ]] || die "there is no stage $name in $TESTBED/stages"
@@ -115,6 +117,8 @@ stage() {
     for dep in "${deps[@]}" "${content[@]}"; do
         stage "$dep"
     done
+    choice=$(stage_exec "$name" choose) || exit
+    export "STAGE_CHOICE_${name//-/_}=$choice"
     dir=$CACHE/$name-$(stage_key "$name" "${deps[@]}")
     if [[ ! -d $dir ]]; then
         # One build of a stage at a time: they share a work folder, and two runs may want the same.

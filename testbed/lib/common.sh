@@ -43,3 +43,8 @@ die() {
     printf '%s: error: %s\n' "$(basename "$0")" "$*" >&2
     exit 1
 }
+
+# Which Xen. What a user says on make's command line must not get into the makefiles of Xen and Linux.
+unset MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL
+source "$TESTBED/lib/xen-release.sh"
+xen_select "${XEN:-}"

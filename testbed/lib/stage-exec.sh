@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
 # Answers one question about a stage, or builds it, in a process of its own:
-#   stage-exec.sh NAME deps|content-deps|inputs|key-extra
+#   stage-exec.sh NAME deps|content-deps|inputs|choose|key-extra
 #   stage-exec.sh NAME build OUT
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -11,6 +11,9 @@ stage_deps=()
 stage_content_deps=()
 stage_inputs=()
 stage_key_extra() { :; }
+stage_choose() { :; }
+stage_choice=STAGE_CHOICE_${name//-/_}
+stage_choice=${!stage_choice:-}
 
 # The folder that holds the result of a stage this one builds on.
 stage_dir() {
@@ -40,6 +43,7 @@ case $2 in
     deps) print_lines "${stage_deps[@]}" ;;
     content-deps) print_lines "${stage_content_deps[@]}" ;;
     inputs) print_lines "${stage_inputs[@]}" ;;
+    choose) stage_choose ;;
     key-extra) stage_key_extra ;;
     build) stage_build "$3" ;;
     *) die "stage-exec: unknown request $2" ;;

@@ -29,7 +29,7 @@ build_once() {
 
 stage_build() {
     local out=$1
-    work=$CACHE/work/hypervisor$variant
+    work=$CACHE/work/hypervisor$variant-$XEN_BASE
     # Twice: what is left of a build of a quite different tree may stand in the way.
     if ! build_once; then
         [[ -d $work/built-before ]] || die "the hypervisor does not build"

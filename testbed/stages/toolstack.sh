@@ -60,7 +60,7 @@ build_once() {
 
 stage_build() {
     local out=$1 sysroot built_with
-    work=$CACHE/work/toolstack
+    work=$CACHE/work/toolstack-$XEN_BASE
     sysroot=$(stage_dir sysroot)
     export PATH=$sysroot/cross-bin:$PATH
     export PKG_CONFIG=$sysroot/cross-bin/${CROSS}pkg-config

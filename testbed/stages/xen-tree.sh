@@ -3,15 +3,15 @@
 # The Xen source with the patch series and the mediator's sources in it.
 stage_deps=(xen-source)
 stage_inputs=(xen-patches mediator libvirtio-shadow)
+source "$TESTBED/lib/xen-content.sh"
 
 stage_build() {
-    local out=$1 patch
-    tar -C "$out" --strip-components=1 -xf "$(stage_dir xen-source)"/*.orig.tar.*
-    while IFS= read -r patch; do
-        [[ -n $patch && $patch != '#'* ]] || continue
-        echo "== $patch"
-        patch -d "$out" -p1 --no-backup-if-mismatch <"$REPO/xen-patches/$patch" ||
-            die "xen-patches/$patch does not apply"
-    done <"$REPO/xen-patches/series"
+    local out=$1 tree release
+    tree=$(sed -n 's/^tree=//p' "$(stage_dir xen-source)/info")
+    release=$(sed -n 's/^release=//p' "$(stage_dir xen-source)/info")
+    step "unpacking Xen $release, tree $tree"
+    unpack_kept "$tree" "$out" || die "it will be looked for anew in the next run"
+    step "applying the series"
+    apply_series "$XEN_BASE" "$out" || die "xen-patches does not apply to Xen $release"
     bash "$REPO/mediator/install-into-xen.sh" "$out"
 }
