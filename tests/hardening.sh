@@ -35,6 +35,11 @@ make_copy() {
     git init -q "$1"
 }
 
+# patches_of NUMBER: for the release that is built; there is none for a fix that the release has.
+patches_of() {
+    "$REPO/xen-patches/apply.sh" --list auto "$REPO/out/build/xen-tree" | grep -E "(^|/)$1-" || true
+}
+
 # take_out DIR NUMBER[+NUMBER...]: a patch more at the end of the copy's series, which reverts those
 # given, in that order. The others stay as they are: what they do beside it is part of the claim.
 take_out() {
@@ -42,7 +47,7 @@ take_out() {
     local -a patches=()
     IFS=+ read -ra numbers <<<"$2"
     for file in "${numbers[@]}"; do
-        patches+=("$(cd "$dir/xen-patches" && ls "$file"-*.patch)")
+        mapfile -tO "${#patches[@]}" patches < <(patches_of "$file")
     done
     tree=$(readlink -f "$REPO/out/build/xen-tree")
     work=$dir/out/revert
@@ -165,6 +170,10 @@ gcc -std=gnu11 -Wall -Wextra -Werror -O2 -fPIC -shared -fvisibility=hidden \
 for row in "${HARDENING[@]}"; do
     IFS='|' read -r number scenario pattern settings functions <<<"$row"
     [[ $# -eq 0 || " $* " == *" $number "* ]] || continue
+    if [[ -z $(patches_of "${number%%+*}") ]]; then
+        say "$number: this release of Xen needs no such patch"
+        continue
+    fi
     say "$([[ -n $with ]] && echo with || echo without) $number"
     # In a shell of its own, where a command that fails ends it.
     status=0
