@@ -233,7 +233,7 @@ static uint32_t commit_losses(struct svq_dev *dev, struct svq_queue *q, uint32_t
 }
 
 static enum svq_error grant(struct svq_dev *dev, struct svq_queue *q, unsigned int n,
-                            uint32_t generation)
+                            uint64_t generation)
 {
     enum svq_error err = SVQ_ERR_NONE;
     unsigned int i, done = svq_env_grant(dev, q->nr, q->op, n, &err);
@@ -253,9 +253,10 @@ static enum svq_error grant(struct svq_dev *dev, struct svq_queue *q, unsigned i
 enum svq_error svq_multi_commit(struct svq_dev *dev, struct svq_queue *q, uint32_t list)
 {
     /* Before lookups, as it may change in between. */
-    uint32_t i, generation = svq_env_generation(dev);
+    uint64_t generation = svq_env_generation(dev);
     enum svq_error err = SVQ_ERR_NONE;
     unsigned int n = 0;
+    uint32_t i;
 
     for ( i = commit_losses(dev, q, list); i != SVQ_NO_RECORD && err == SVQ_ERR_NONE;
           i = q->pages.page[i].dirty_next )

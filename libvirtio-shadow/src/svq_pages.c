@@ -463,7 +463,7 @@ static unsigned int grant(struct svq_dev *dev, struct svq_queue *q, unsigned int
  * there; but if it is that of another queue, it is to stay.
  */
 static inline void fill_grant(struct svq_dev *dev, struct svq_queue *q, struct svq_page_op *op,
-                              struct svq_page *pg, uint32_t generation)
+                              struct svq_page *pg, uint64_t generation)
 {
     bool fresh = !svq_is_visible(pg->have);
 
@@ -547,7 +547,8 @@ static void hold_dirty(struct svq_dev *dev, struct svq_queue *q)
 static void release_dirty(struct svq_dev *dev, struct svq_queue *q)
 {
     struct svq_pages *p = &q->pages;
-    uint32_t i, next, keep = NONE, generation = svq_env_generation(dev);
+    uint64_t generation = svq_env_generation(dev);
+    uint32_t i, next, keep = NONE;
     unsigned int n = 0, revoked = 0;
 
     for ( i = p->dirty; i != NONE; i = next )
@@ -632,8 +633,9 @@ static enum svq_error grant_dirty(struct svq_dev *dev, struct svq_queue *q)
 {
     struct svq_pages *p = &q->pages;
     enum svq_error err = SVQ_ERR_NONE;
-    uint32_t i, generation = svq_env_generation(dev);
+    uint64_t generation = svq_env_generation(dev);
     unsigned int n, done;
+    uint32_t i;
 
     for ( i = p->dirty; i != NONE; )
     {
@@ -755,7 +757,7 @@ enum svq_error svq_pages_commit(struct svq_dev *dev, struct svq_queue *q)
 uint64_t svq_pages_frame(struct svq_pages *p, uint64_t gfn, bool *own)
 {
     /* Before the lookup, as it may change in between. */
-    uint32_t generation = svq_env_generation(p->dev);
+    uint64_t generation = svq_env_generation(p->dev);
     struct svq_page *pg = find(p, gfn);
     uint64_t frame;
 

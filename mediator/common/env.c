@@ -366,7 +366,7 @@ void svq_env_release(struct svq_dev *dev, const struct svq_page_op *op,
             drop_frame(&op[i]);
 }
 
-uint32_t svq_env_generation(struct svq_dev *dev)
+uint64_t svq_env_generation(struct svq_dev *dev)
 {
     return p2m_ram_generation(to_device(dev)->frontend);
 }

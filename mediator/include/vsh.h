@@ -63,7 +63,7 @@ struct vsh_delay {
     struct timer timer;
     s_time_t deadline;
     s_time_t last, pace;    /* when chains were collected; the time for each */
-    uint32_t returned;      /* svq_queue.returned at that time */
+    uint32_t returned;      /* svq_queue.returned at that time: may wrap */
     bool timing;
 };
 

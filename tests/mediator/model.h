@@ -61,7 +61,7 @@ struct model_domain {
     unsigned long stale[MODEL_P2M]; /* gfns that the TLB knows otherwise */
     unsigned int nr_stale;
     unsigned int flushes;
-    unsigned int ram_changes;
+    uint64_t ram_changes;
     unsigned int lookups;  /* pages looked up by p2m_get_ram_pages() */
     unsigned int nr_pages; /* that it owns: these keep it from being freed */
     bool freed;

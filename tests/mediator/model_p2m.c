@@ -199,7 +199,7 @@ bool p2m_foreign_flush(struct domain *d, const struct p2m_foreign_user *user)
     return flush;
 }
 
-unsigned int p2m_ram_generation(const struct domain *d)
+uint64_t p2m_ram_generation(const struct domain *d)
 {
     return d->model->ram_changes;
 }

@@ -88,6 +88,25 @@ static void replaced_by_the_frontend(void **state)
     model_end();
 }
 
+/* It has gone on with that until a number of 32 bits is the same again. */
+static void replaced_and_2_32_changes_more(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_running(&r, 1, 16);
+    use(&r, 0, 8);
+    model_remove(r.fe, PFN_DOWN(RIG_BUFFER(3)));
+    model_populate(r.fe, PFN_DOWN(RIG_BUFFER(3)));
+    r.fe->model->ram_changes += (1ULL << 32) - 1;
+
+    rig_submit(&r, 0, RIG_BUFFER(0), 8 * PAGE_SIZE, true);
+    assert_true(rig_sees(&r, RIG_BUFFER(3), true));
+    rig_serve(&r, 0, 1, PAGE_SIZE);
+    assert_int_equal(rig_used(&r, 0), 1);
+    model_end();
+}
+
 /* The toolstack takes it away, and every vCPU of the frontend is asleep. */
 static void given_up_by_others(void **state)
 {
@@ -213,6 +232,7 @@ int main(void)
         rig_test(looked_up_once),
         rig_test(given_up_by_the_frontend),
         rig_test(replaced_by_the_frontend),
+        rig_test(replaced_and_2_32_changes_more),
         rig_test(given_up_by_others),
         rig_test(in_steps),
         rig_test(no_obstacle_for_tables_of_others),

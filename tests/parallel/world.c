@@ -237,7 +237,7 @@ void svq_env_ring_put(struct svq_dev *dev, struct svq_mem *mem)
     mem->nr = 0;
 }
 
-uint32_t svq_env_generation(struct svq_dev *dev)
+uint64_t svq_env_generation(struct svq_dev *dev)
 {
     (void)dev;
     return __atomic_load_n(&world.generation, __ATOMIC_RELAXED);

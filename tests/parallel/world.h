@@ -41,7 +41,7 @@ struct world {
 
     /* Without a lock. */
     unsigned int interrupts, met; /* met: times that a queue alone was refused a page */
-    uint32_t generation;
+    uint64_t generation;
     bool may_fail;
 };
 

@@ -124,7 +124,7 @@ struct env {
     struct env_frame *frame;
     size_t nr_frames, max_frames;
 
-    uint32_t generation;                 /* of the guest's memory */
+    uint64_t generation;                 /* of the guest's memory */
     unsigned int lookups, uses, forgets; /* of frames by gfn; grants of those kept; drops */
 
     struct env_place **active; /* places with access, or a stale one */

@@ -1163,7 +1163,7 @@ void svq_env_release(struct svq_dev *dev, const struct svq_page_op *op, unsigned
     }
 }
 
-uint32_t svq_env_generation(struct svq_dev *dev)
+uint64_t svq_env_generation(struct svq_dev *dev)
 {
     assert_ptr_equal(dev, &env->dev);
     return env->generation;

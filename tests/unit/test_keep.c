@@ -64,6 +64,21 @@ static void page_that_was_replaced_is_looked_up_again(void)
     assert_int_equal(env->lookups, 4);
 }
 
+/* The guest's memory has changed 2^32 times in between: that is no "not at all". */
+static void page_replaced_2_32_changes_ago_is_looked_up_again(void)
+{
+    uint64_t old;
+
+    up16();
+    use(BUF(0), PAGE);
+    old = env_page(BUF(0))->frame;
+    env_replace(BUF(0));
+    env->generation += (1ULL << 32) - 1;
+    use(BUF(0), PAGE);
+    assert_int_equal(env->lookups, 2);
+    assert_int_equal(env_frame(old)->refs, 0);
+}
+
 static void page_that_is_no_ram_any_more_is_refused(void)
 {
     up16();
@@ -365,6 +380,7 @@ static const struct CMUnitTest tests[] = {
     TEST(page_is_looked_up_once),
     TEST(nothing_is_kept_where_that_is_not_wanted),
     TEST(page_that_was_replaced_is_looked_up_again),
+    TEST(page_replaced_2_32_changes_ago_is_looked_up_again),
     TEST(page_that_is_no_ram_any_more_is_refused),
     TEST(page_replaced_in_flight_is_not_kept),
     TEST(page_whose_entry_the_backend_removed_is_not_kept),

@@ -289,6 +289,7 @@ static inline void *svq_mem_at(const struct svq_mem *m, uint32_t off)
 struct svq_page {
     uint64_t gfn;
     uint64_t frame;
+    uint64_t generation;        /* of the frontend's memory, from before frame was looked up */
     uint16_t readers;           /* buffers in flight that the device reads */
     uint16_t writers;           /* ... and that it writes */
     uint16_t held;              /* buffers of queues being reset that a device may still use */
@@ -303,7 +304,6 @@ struct svq_page {
     bool multi : 1;             /* other queues have something there, too, or had */
     uint32_t hash_next;         /* of the bucket, or of the free list */
     uint32_t dirty_next;
-    uint32_t generation;        /* of the frontend's memory, from before frame was looked up */
     uint32_t kept_prev, kept_next;
 };
 
@@ -459,7 +459,11 @@ struct svq_queue {
     uint16_t free_slots;        /* ... so many of them */
     uint16_t in_flight;         /* chains that the backend has */
     uint16_t order_head, order_tail;    /* of order[]: next to come, next to go back */
-    uint32_t next_number;       /* chains that were made available, modulo 2^32 */
+    /*
+     * Chains that were made available.  It may wrap: a chain that the backend has kept
+     * since then is refused when it comes back, or offered in another order to the next.
+     */
+    uint32_t next_number;
 
     bool live;                  /* the backend has the queue */
     bool fetch;                 /* the driver's available ring may hold news */
@@ -471,7 +475,7 @@ struct svq_queue {
 
     bool delayed;               /* the backend may return chains without a call */
     bool quiet;                 /* the driver may offer chains without a kick */
-    uint32_t returned;          /* chains so far: how fast is the device? */
+    uint32_t returned;          /* chains so far: how fast is the device?  It may wrap */
 
     /* Left to who is alone with the device: nothing else is done for the queue before. */
     bool wait_alone;            /* a commit, and what follows from it */
@@ -482,7 +486,7 @@ struct svq_queue {
     uint8_t reset;              /* enum svq_queue_reset */
     bool reset_acked;
     uint16_t reset_scan;        /* slot that is next in TAKING or CLEARING */
-    uint32_t generation;        /* moves with each reset of the live queue */
+    uint32_t generation;        /* moves with each reset of the live queue; see svq_dev's */
 
     struct svq_queue_stats stats;
 };
@@ -519,12 +523,17 @@ struct svq_dev {
     uint64_t driver_features;
     uint64_t shadow_features;           /* what the device process is to go by */
     uint32_t dev_feat_sel, drv_feat_sel, queue_sel;
-    uint32_t status, config_gen;
+    uint32_t status;
+    uint32_t config_gen;                /* 2.5.1: as wide as the register, which wraps */
     uint32_t int_status;                /* changed atomically, bit by bit */
 
     uint32_t state;                     /* VSH_STATE_* */
+    /*
+     * Resets of the live device.  It may wrap: nothing is trusted for its sake, as a
+     * backend that has not stopped can read the number and acknowledge it all the same.
+     */
     uint32_t generation;
-    uint32_t request_seq;               /* last one carried out */
+    uint32_t request_seq;               /* last one carried out: the backend's to choose */
     int32_t request_error;
     bool attached;                      /* a backend has described the device */
     bool ack_needed;                    /* a device process may still be at work */
@@ -544,7 +553,7 @@ struct svq_dev {
     bool leaving;                       /* work: what it has returned, and then its access */
     bool resuming;                      /* work: what is in flight, for the one that has come */
     uint32_t resume_queue;              /* ... so far it has got */
-    uint32_t restarts;                  /* times that another took over from one that was in use */
+    uint32_t restarts;                  /* times that another took over from one in use: shown */
 
     uint32_t scrub_queue, scrub_page;   /* svq_dev_scrub(): so far it has got */
 
@@ -553,7 +562,7 @@ struct svq_dev {
     struct svq_table_page ahead[SVQ_REMAP_PAGES];   /* protected for chains that come next ... */
     uint32_t nr_ahead;                  /* ... so many; none between calls */
 
-    uint32_t failures;
+    uint32_t failures;                  /* shown */
     enum svq_error last_error;
 };
 
@@ -750,9 +759,10 @@ void svq_env_read_table(struct svq_dev *dev, const struct svq_table_page *t, voi
  * A number that is another one once any page that the core has a frame of is not
  * at its gfn any more, or has become something else than plain RAM of the
  * frontend's.  Known to whoever has learnt of that change, or of anything that
- * came after.
+ * came after.  No number comes again: a frame that is kept is trusted if it has not
+ * changed, and the frontend, or its backend, can make it change for days.
  */
-uint32_t svq_env_generation(struct svq_dev *dev);
+uint64_t svq_env_generation(struct svq_dev *dev);
 
 /* Drop the reference that the core has on a frame, see svq_env_frame(), svq_env_release(). */
 void svq_env_forget(struct svq_dev *dev, uint64_t frame);

@@ -265,7 +265,7 @@ bool svq_env_flush(struct svq_dev *dev, unsigned int q)
 }
 
 /* The guest's pages stay where they are. */
-uint32_t svq_env_generation(struct svq_dev *dev)
+uint64_t svq_env_generation(struct svq_dev *dev)
 {
     (void)dev;
     return 0;
