@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# Programs of Debian 13 that run on the host, whatever Debian it has: they are unpacked into a root of
+# Programs of one Debian that run on the host, whatever Debian it has: they are unpacked into a root of
 # their own, with the libraries that they need, and started by that root's loader.
 
-# foreign_apt: makes apt_fetch_* fetch for the host's architecture. With an index of its own, as the
-# other one is arm64's.
+# foreign_apt [SUITE]: makes apt_fetch_* fetch for the host's architecture, from Debian 13 or the
+# Debian of that name. With an index of its own, as the other one is arm64's.
 foreign_apt() {
     local arch
     arch=$(dpkg --print-architecture)
     source "$TESTBED/lib/apt.sh"
     # shellcheck disable=SC2034 # apt.sh reads it
-    APT_ROOT=$CACHE/apt-$arch
+    APT_ROOT=$CACHE/apt-$arch${1:+-$1}
+    # shellcheck disable=SC2034
+    SUITE=${1:-$SUITE}
     eval "$(declare -f apt_configure | sed "s/\"arm64\"/\"$arch\"/g")"
 }
 
@@ -19,6 +21,12 @@ foreign_apt() {
 foreign_unpack() {
     local debs=$1 root=$2 deb
     unpack_debs "$debs" "$root"
+    # In packages of Debian 12 some libraries are in /lib, which then took the place of the link.
+    if [[ ! -h $root/lib ]]; then
+        cp -a "$root/lib/." "$root/usr/lib"
+        rm -rf "${root:?}/lib"
+        ln -s usr/lib "$root/lib"
+    fi
     for deb in "$debs"/*.deb; do
         dpkg-deb -W --showformat '${Package} ${Version} ${Architecture}\n' "$deb"
     done >"$root/.id"
@@ -34,10 +42,9 @@ foreign_program() {
     cat >"$root/run/$name" <<SCRIPT
 #!/bin/sh
 root=\$(dirname "\$(dirname "\$(readlink -f "\$0")")")
-for loader in "\$root"/usr/lib64/ld-linux-*.so.* "\$root"/usr/lib/ld-linux-*.so.*; do
-    [ ! -e "\$loader" ] || break
-done
 libraries=\$(echo "\$root"/usr/lib/*-linux-gnu)
+# Where it is a file; elsewhere it is a link, which may lead to the host's.
+loader=\$(echo "\$libraries"/ld-linux-*.so.*)
 # Modules, where it has any, from here, and not the host's.
 export QEMU_MODULE_DIR="\$libraries/qemu"
 exec "\$loader" --library-path "\$root/usr/lib:\$libraries" "\$root/usr/bin/$name" $* "\$@"
