@@ -37,6 +37,8 @@ if [[ -n $list_only ]]; then
     exit 0
 fi
 
+"$TESTBED/requirements.sh"
+
 missing=()
 while IFS= read -r package; do
     status=$(dpkg -s "$package" 2>/dev/null || true)
