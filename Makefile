@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The commands of the project; each is a script under testbed/ that can be run by itself.
 .DEFAULT_GOAL := help
-.PHONY: help run test soak fuzz proofs bench shell build clean clean-cache
+.PHONY: help run test soak hosts fuzz proofs bench shell build clean clean-cache
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -16,6 +16,9 @@ test: ## run all tests, on the host and on the emulated machine (out/test/)
 
 soak: ## run for up to an hour what "make test" does a little of (out/soak/)
 	@testbed/soak.sh
+
+hosts: ## do "make run" and "make test" on a bare Debian 12 and 13 (root; hours; out/hosts/)
+	@testbed/hosts.sh
 
 fuzz: ## fuzz the core for FUZZ_SECONDS (3600) per fuzzer
 	@testbed/host-packages.sh
