@@ -14,7 +14,7 @@ run: ## build what is missing, boot a guest from a mediated disk, print a summar
 test: ## run all tests, on the host and on the emulated machine (out/test/)
 	@testbed/test.sh
 
-soak: ## run for up to an hour what "make test" does a little of (out/soak/)
+soak: ## run for an hour what "make test" does a little of, then "hosts" (out/soak/)
 	@testbed/soak.sh
 
 hosts: ## do "make run" and "make test" on a bare Debian 12 and 13 (root; hours; out/hosts/)
