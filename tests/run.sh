@@ -1,14 +1,17 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Run test suites: all that are here, or those named.  Ends with one line,
-# N passed, N failed, over all of them.
+# N passed, N failed, over all of them, and ", N skipped" if something could not
+# be run here.  SUITES=FILE: adds a line for each suite, of its name, how many
+# passed, failed and were skipped, and the seconds it took.
 #
-#   tests/run.sh [style] [unit] [parallel] [backend] [mediator] [fuzz] [proofs]
-#                [system]
+#   tests/run.sh [style] [testbed] [unit] [parallel] [backend] [mediator] [fuzz]
+#                [proofs] [system]
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
-all=(style unit parallel backend mediator fuzz proofs system)
+source "$here/lib/count.sh"
+all=(style testbed unit parallel backend mediator fuzz proofs system)
 
 usage()
 {
@@ -55,6 +58,7 @@ out=$(mktemp)
 trap 'rm -f "$out"' EXIT
 passed=0
 failed=0
+skipped=0
 
 for name in "${suites[@]}"; do
     echo "== $name"
@@ -63,24 +67,20 @@ for name in "${suites[@]}"; do
     run_suite "$name" 2>&1 </dev/null | tee "$out" || rc=$?
 
     # The suite's own last count.
-    p=0 f=0
-    last=$(grep -E '^[0-9]+ passed, [0-9]+ failed$' "$out" | tail -n 1 || true)
-    if [ -n "$last" ]; then
-        p=${last%% *}
-        f=${last#*, }
-        f=${f%% *}
-    fi
-
-    # Says all is well, and yet fails, or ran nothing: that is a failure as well.
-    if [ "$f" -eq 0 ] && { [ "$rc" -ne 0 ] || [ "$p" -eq 0 ]; }; then
-        f=1
-        echo "suite $name: exit code $rc, ${last:-no count of tests}; run it: tests/run.sh $name"
+    counted="no count of tests"
+    ! read_count "$out" || counted=$(print_count "$PASSED" "$FAILED" "$SKIPPED")
+    if ! is_sound "$rc"; then
+        FAILED=1
+        echo "suite $name: exit code $rc, $counted; run it: tests/run.sh $name"
     fi
 
     echo "== $name took $((SECONDS - start)) s"
-    passed=$((passed + p))
-    failed=$((failed + f))
+    [ -z "${SUITES:-}" ] ||
+        echo "$name $PASSED $FAILED $SKIPPED $((SECONDS - start))" >> "$SUITES"
+    passed=$((passed + PASSED))
+    failed=$((failed + FAILED))
+    skipped=$((skipped + SKIPPED))
 done
 
-echo "$passed passed, $failed failed"
+print_count "$passed" "$failed" "$skipped"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
