@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# A private apt root: fetches Debian 13 sources and arm64 packages on any Debian host, without
+# A private apt root: fetches arm64 packages of Debian 13 on any Debian host, without
 # touching the host's apt configuration or package database. apt checks signatures and hashes.
 
 SUITE=trixie
@@ -41,7 +41,6 @@ apt_configure() {
     key=$(keyring)
     cat >"$APT_ROOT/etc/apt/sources.list" <<END
 deb [signed-by=$key] $uri $SUITE main
-deb-src [signed-by=$key] $uri $SUITE main
 END
     {
         # Proxies and the like: a private Dir hides the host's settings otherwise.
@@ -97,17 +96,9 @@ apt_fetch_deb() {
     (cd "$dir" && apt_locked apt-get -q download "$@")
 }
 
-# apt_fetch_orig DIR SOURCE: the upstream tarball of a source package. Its .dsc is not needed, and
-# not every mirror has it.
-apt_fetch_orig() {
-    local dir=$1 source=$2 line uri file hash
-    line=$(apt_locked apt-get -q source --print-uris --download-only "$source" |
-        grep -E '\.orig\.tar\.[a-z0-9]+ ' | head -n 1)
-    # 'URI' file size SHA256:hash
-    read -r uri file _ hash <<<"$line"
-    uri=${uri//\'/}
-    [[ $hash == SHA256:* ]] || die "no SHA256 of the tarball of $source in the index: '$line'"
-    apt_locked /usr/lib/apt/apt-helper download-file "$uri" "$dir/$file" "$hash"
+# deb_versions DIR: names and versions of the packages there, for a stage's .versions.
+deb_versions() {
+    (cd "$1" && ls -- *.deb) | sed 's/%3a/:/; s/^\([^_]*\)_\([^_]*\)_.*/\1 \2/'
 }
 
 # unpack_debs DIR ROOT: without running any of the packages' code. Newer packages expect a merged

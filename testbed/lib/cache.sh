@@ -14,7 +14,8 @@
 #   stage_key_extra     optional: prints anything else the result depends on
 # Its result is the folder CACHE/NAME-KEY, which appears under that name only when complete. Where
 # the result has a file .id (what was fetched, say), that stands for it in the keys of the stages
-# that build on it, so that another way to the same thing rebuilds nothing.
+# that build on it, so that another way to the same thing rebuilds nothing. A file .versions has a
+# line "NAME VERSION" for each thing that was fetched.
 
 # Entries beyond the newest KEEP_ENTRIES of a stage go, unless used within KEEP_MINUTES: another
 # checkout may just be booting them.
@@ -99,10 +100,37 @@ stage_make() {
     if [[ $rc -ne 0 ]]; then
         rm -rf "$tmp"
         tail -n 30 "$log" >&2
+        untested_versions "$name" >&2
         die "stage $name failed (status $rc); the whole log is $log"
     fi
     mv -T "$tmp" "$dir"
     say "$name: done in $(seconds $(($(now_ms) - begin))) s"
+}
+
+# untested_versions NAME: which of the things that were fetched for a stage have another version than
+# that of config/versions.lock.
+untested_versions() {
+    local -a dirs
+    mapfile -t dirs < <(below "$1" | sort -u)
+    [[ ${#dirs[@]} -gt 0 ]] || return 0
+    cat "${dirs[@]/%//.versions}" 2>/dev/null | sort -u |
+        awk -v lock="$TESTBED/config/versions.lock" '
+            BEGIN { while ((getline line <lock) > 0) { split(line, f, " "); tested[f[1]] = f[2] } }
+            ($1 in tested) && tested[$1] != $2 {
+                if (++n == 1) print "not the versions that were tested (testbed/config/versions.lock):"
+                if (n <= 10) printf "  %s %s, tested is %s\n", $1, $2, tested[$1]
+            }
+            END { if (n > 10) printf "  and %d more\n", n - 10 }'
+}
+
+# below NAME: the results that a stage builds on, over all stages in between.
+below() {
+    local dep
+    while IFS= read -r dep; do
+        [[ -n ${STAGE_DIR[$dep]:-} ]] || continue
+        echo "${STAGE_DIR[$dep]}"
+        below "$dep"
+    done < <(stage_exec "$1" deps && stage_exec "$1" content-deps)
 }
 
 # stage NAME: brings a stage and all it builds on up to date; then STAGE_DIR[NAME] is its result.

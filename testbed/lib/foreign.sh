@@ -33,6 +33,16 @@ foreign_unpack() {
     rm -rf "$debs" "$root"/usr/share/{doc,man,locale,lintian} "$root"/usr/lib/*/gconv
 }
 
+# foreign_versions ROOT PACKAGE...: the stage's .versions: of these alone, as the libraries beside them
+# have the names of others that are fetched for the machine.
+foreign_versions() {
+    local root=$1 package
+    shift
+    for package in "$@"; do
+        sed -n "s/^\($package [^ ]*\) .*/\1/p" "$root/.id"
+    done >"$root/.versions"
+}
+
 # foreign_program ROOT NAME [ARGUMENT...]: writes ROOT/run/NAME, which starts ROOT/usr/bin/NAME with
 # these arguments before its own. In them $root is the root, wherever it lies then.
 foreign_program() {

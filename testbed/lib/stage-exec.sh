@@ -45,6 +45,10 @@ case $2 in
     inputs) print_lines "${stage_inputs[@]}" ;;
     choose) stage_choose ;;
     key-extra) stage_key_extra ;;
-    build) stage_build "$3" ;;
+    build)
+        # Xen's and Linux' makefiles have their own names for things.
+        unset XEN XEN_SOURCE
+        stage_build "$3"
+        ;;
     *) die "stage-exec: unknown request $2" ;;
 esac

@@ -12,8 +12,8 @@ NO_XEN=3 # the exit status when no place has it
 # What each place answered, for the message at the end.
 TRIED=()
 tried() {
-    TRIED+=("$(printf '  %-60s %s' "$1" "$2")")
-    say "xen-source: $1: $2"
+    TRIED+=("  $1" "      $2")
+    say "xen-source: $2"
 }
 
 # within DIR COMMAND...: runs a command that fetches something into DIR, its output in DIR/log. Ends
@@ -46,12 +46,13 @@ within() {
     return "$status"
 }
 
-# The line of a program's output that says why it failed.
+# The part of a program's output that says why it failed.
 last_words() {
     local line
-    line=$(tr '\r' '\n' <"$1" | grep -E '^(fatal|error|E|Err|curl):' | tail -n 1)
-    [[ -n $line ]] || line=$(grep -v '^ *$' "$1" | tail -n 1)
-    cut -c1-200 <<<"${line:-it failed without a word}" | sed 's/^\(fatal\|E\): *//'
+    line=$(tr '\r' '\n' <"$1" | grep -E '^(fatal|error|E): ' | grep -v '^E: Download Failed' |
+        head -n 1) || line=$(grep -v '^ *$' "$1" | tail -n 1) || line="it failed without a word"
+    sed "s/^[a-zA-Z]*: //; s/^Failed to fetch [^ ]*  *//; s/^unable to access '[^ ]*': //" <<<"$line" |
+        cut -c1-200
 }
 
 # from_tarball FILE FROM CLAIM
@@ -252,7 +253,7 @@ from_list() {
                 ;;
             *) die "$XEN_PLACES: '$kind' is none of git, tarball and debian" ;;
         esac
-        tried "$kind${url:+ $url}" "$WHY_NOT"
+        tried "$url" "$WHY_NOT"
     done <"$XEN_PLACES"
     return 1
 }
@@ -275,31 +276,35 @@ from_debian() {
 
 no_xen() {
     {
-        echo "There is no Xen $XEN_RELEASE here, and no place has it:"
         echo
+        echo "No place has Xen $XEN_RELEASE. Asked were, with these answers:"
         printf '%s\n' "${TRIED[@]}"
         echo
-        echo "Give it a Xen tree once, from any machine: a clone of Xen's repository, a release's"
-        echo "tarball or a folder with its files; or the URL of one:"
+        echo "Give it a Xen tree once: a clone, a release's tarball, a folder, or the URL of one:"
         echo
-        echo "  make run XEN_SOURCE=/path/to/xen-$XEN_RELEASE.tar.gz${XEN:+ XEN=$XEN}"
+        echo "    make run XEN_SOURCE=/path/to/xen-$XEN_RELEASE.tar.gz${XEN:+ XEN=$XEN}"
         echo
-        echo "It is known by its content, and kept in $XEN_STORE:"
-        echo "later runs need no variable. The list of places is $XEN_PLACES."
+        echo "It is known by its content, and kept in $XEN_STORE: later runs need no variable."
+        echo "The list of places is ${XEN_PLACES#"$REPO/"}."
     } >&2
     exit "$NO_XEN"
 }
 
 # choose_xen: finds the tree of this run, imports it if need be, and prints its id.
 choose_xen() {
-    local source=${XEN_SOURCE:-}
+    local source=${XEN_SOURCE:-} chosen=${VIRTIO_SHADOW_XEN_CHOSEN:-}
+    # By the script that runs this one, a moment ago.
+    if [[ $chosen == "$XEN_BASE "* ]] && kept "${chosen#* }"; then
+        echo "${chosen#* }"
+        return
+    fi
     # make hands it on as it was typed.
     [[ $source != \~/* ]] || source=$HOME/${source#*/}
     if [[ -n $source ]]; then
         from_variable "$source" || die "XEN_SOURCE=$source: $WHY_NOT"
     else
         if ! from_kept; then
-            TRIED+=("$(printf '  %-60s %s' "$XEN_STORE" "$WHY_NOT")")
+            TRIED+=("  what was kept, in $XEN_STORE" "      $WHY_NOT")
             from_list || no_xen
         fi
     fi

@@ -16,5 +16,6 @@ stage_build() {
     apt_fetch_deb "$out/debs" cbmc minisat libc6 libstdc++6 libgcc-s1 zlib1g
     foreign_unpack "$out/debs" "$out"
     foreign_program "$out" cbmc
+    foreign_versions "$out" cbmc
     "$out/run/cbmc" --version
 }

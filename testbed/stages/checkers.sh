@@ -19,6 +19,7 @@ stage_build() {
         clang-format-14 libclang-cpp14 libllvm14 libbsd0 libedit2 libffi8 libicu72 liblzma5 libmd0 \
         libtinfo6 libxml2 libz3-4 zlib1g cppcheck libpcre3 libtinyxml2-9 shellcheck libgmp10
     foreign_unpack "$out/debs" "$out"
+    foreign_versions "$out" clang-format-14 cppcheck shellcheck
     # Before it looks for the host's, it looks beside the program.
     ln -s ../share/cppcheck/cfg "$out/usr/bin/cfg"
     for program in clang-format-14 cppcheck shellcheck; do

@@ -14,6 +14,7 @@ stage_build() {
     [[ -n $package ]] || die "linux-image-arm64 depends on no kernel in the index"
     apt_fetch_deb "$tmp" "$package"
     (cd "$tmp" && ls && echo depmod) >"$out/.id"
+    deb_versions "$tmp" | sed 's/^[^ ]*/debian-kernel/' >"$out/.versions"
     dpkg -x "$tmp"/*.deb "$tmp/root"
     mv "$tmp"/root/boot/vmlinuz-* "$out/vmlinuz"
     mkdir "$out/lib"

@@ -18,6 +18,7 @@ stage_build() {
     mkdir "$out/debs"
     apt_fetch_deb "$out/debs" fio libaio1t64 libnuma1 zlib1g
     (cd "$out/debs" && ls) >"$out/.id"
+    deb_versions "$out/debs" >"$out/.versions"
     unpack_debs "$out/debs" "$out"
     rm -rf "$out/debs" "${out:?}/usr/share"
     cp "$(stage_dir sysroot)/$LIBDIR"/{libc,libm}.so.6 "$out/$LIBDIR/"

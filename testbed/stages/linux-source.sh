@@ -11,6 +11,7 @@ stage_build() {
     step "fetching linux-source-6.12"
     apt_fetch_deb "$tmp" linux-source-6.12
     (cd "$tmp" && ls) >"$out/.id"
+    deb_versions "$tmp" | sed 's/^[^ ]*/linux-source/' >"$out/.versions"
     dpkg -x "$tmp"/*.deb "$tmp/root"
     mv "$tmp"/root/usr/src/linux-source-6.12.tar.xz "$out/linux.tar.xz"
     rm -rf "$tmp"

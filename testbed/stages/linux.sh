@@ -31,7 +31,9 @@ prepare_tree() {
     if [[ -f $REPO/guest-feature/series ]]; then
         while IFS= read -r patch; do
             [[ -n $patch && $patch != '#'* ]] || continue
-            patch -d "$work" -p1 --no-backup-if-mismatch <"$REPO/guest-feature/patches/$patch"
+            patch -d "$work" -p1 --no-backup-if-mismatch <"$REPO/guest-feature/patches/$patch" ||
+                die "patch $patch of guest-feature does not apply to $(
+                    cat "$(stage_dir linux-source)/.versions")"
         done <"$REPO/guest-feature/series"
     fi
     echo "$source_id" >"$work/.source-id"

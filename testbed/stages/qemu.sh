@@ -16,6 +16,7 @@ stage_build() {
     # Without what is only recommended: graphics and sound.
     apt_fetch_closure "$out/debs" qemu-system-arm
     foreign_unpack "$out/debs" "$out"
+    foreign_versions "$out" qemu-system-arm
     # shellcheck disable=SC2016 # of the script that is written
     foreign_program "$out" qemu-system-aarch64 -L '"$root/usr/share/qemu"'
     version=$("$out/run/qemu-system-aarch64" --version | head -n 1)

@@ -10,6 +10,7 @@ stage_build() {
     apt_fetch_closure "$out/debs" libc6-dev libyajl-dev libfdt-dev zlib1g-dev uuid-dev \
         libncurses-dev
     (cd "$out/debs" && ls) >"$out/.id"
+    deb_versions "$out/debs" >"$out/.versions"
     unpack_debs "$out/debs" "$out"
     rm -rf "$out/debs" "$out/usr/share/doc" "$out/usr/share/man"
     make_compiler "$out"

@@ -10,6 +10,7 @@ stage_build() {
     step "fetching arm64 programs"
     apt_fetch_closure "$out/debs" busybox-static qemu-utils kmod passt iperf3 e2fsprogs
     (cd "$out/debs" && ls) >"$out/.id"
+    deb_versions "$out/debs" | sed 's/^qemu-utils /qemu-storage-daemon /' >"$out/.versions"
     unpack_debs "$out/debs" "$out"
     rm -rf "$out/debs" "$out/usr/share/doc" "$out/usr/share/man" "$out/usr/share/locale"
 }

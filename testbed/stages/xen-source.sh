@@ -17,5 +17,6 @@ stage_key_extra() {
 stage_build() {
     cp "$XEN_STORE/$stage_choice.info" "$1/info"
     echo "tree=$stage_choice" >>"$1/info"
+    echo "xen $(kept_info "$stage_choice" release)" >"$1/.versions"
     echo "xen $XEN_BASE $stage_choice" >"$1/.id"
 }
