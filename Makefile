@@ -1,12 +1,20 @@
 # SPDX-License-Identifier: MIT
 # The commands of the project; each is a script under testbed/ that can be run by itself.
 .DEFAULT_GOAL := help
-.PHONY: help run test soak hosts fuzz proofs bench shell build clean clean-cache
+.PHONY: help fetch run test soak hosts fuzz proofs bench shell build clean clean-cache
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 	@echo
 	@echo '  tests/run.sh SUITE and testbed/system-tests.sh NAME run a part of the tests'
+	@echo
+	@echo '  XEN_SOURCE=PLACE  a Xen tree: a clone, a tarball, a folder, or the URL of one; needed once,'
+	@echo '                    where nothing else has it; PLACE#REV takes another commit of a clone'
+	@sed -n 's/^default /  XEN=RELEASE       the release of Xen that is built; without it /p' testbed/config/xen-releases
+	@echo '  REQUIRE_XEN=1     make test: without Xen the tests that need it fail, and are not skipped'
+
+fetch: ## fetch everything that all the others need, Xen included; they need no network then
+	@testbed/fetch.sh
 
 run: ## build what is missing, boot a guest from a mediated disk, print a summary (out/run/)
 	@testbed/run.sh
@@ -40,5 +48,5 @@ build: ## build everything a boot takes; out/build/ points at the results
 clean: ## remove out/; the cache of builds outside the checkout stays
 	rm -rf out
 
-clean-cache: ## remove the cache of builds too: the next run starts from nothing
+clean-cache: ## remove the cache of builds too, but for imported Xen sources
 	@testbed/clean-cache.sh
