@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # Boots Xen with dom0 on the emulated arm64 machine and runs scenarios in dom0:
 #   boot.sh [OPTION...] OUTDIR SCENARIO...
-# -t  time limit for the whole boot (default 300)
+# -t  time limit for the whole boot in seconds of the host's (default: by the scenarios' headers)
+# -M  the machine: repeat or multi (default: VIRTIO_SHADOW_MACHINE, or else repeat, or multi with -i)
 # -x  more arguments for Xen
 # -k  the stage that built Xen (default hypervisor)
 # -m  memory of the machine (default 3072)
@@ -10,18 +11,25 @@
 # -w  the same, and what is written to it stays in the file
 # -s  a folder that dom0 finds in /testbed, under its own name
 # -i  interactive: the console is this terminal, and there is no time limit
-# Leaves in OUTDIR: xen.log (console of Xen and dom0) and results/ (checks, values, logs per
-# domain). Succeeds when every scenario ran to its end; checks that failed do not count here.
+# The machine "repeat" has its CPUs take turns in one thread of the host's, a clock that counts their
+# instructions, and random numbers from VIRTIO_SHADOW_SEED (1): it does the same again in another boot,
+# but for when the host is done with what a drive was asked for. In "multi" each CPU is a thread, and
+# the clock is the host's: it is for races, for what takes time, and for people.
+# Leaves in OUTDIR: xen.log (console of Xen and dom0), qemu.log, machine (how QEMU was called), and
+# results/ (checks, values, logs per domain). Succeeds when every scenario ran to its end; checks that
+# failed do not count here.
 # Build first (build.sh).
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
+source "$TESTBED/lib/scenario.sh"
 
 usage() {
-    sed -n 's/^# \{0,1\}//; 3,16p' "$0" >&2
+    sed -n '3,/^[^#]/s/^# \{0,1\}//p' "$0" >&2
     exit 2
 }
 
-limit=300
+limit=
+machine=${VIRTIO_SHADOW_MACHINE:-}
 xen_args=
 interactive=
 hypervisor=hypervisor
@@ -29,9 +37,10 @@ memory=3072
 drives=()
 writable=()
 shares=()
-while getopts t:x:k:m:d:w:s:i option; do
+while getopts t:M:x:k:m:d:w:s:i option; do
     case $option in
         t) limit=$OPTARG ;;
+        M) machine=$OPTARG ;;
         x) xen_args=$OPTARG ;;
         k) hypervisor=$OPTARG ;;
         m) memory=$OPTARG ;;
@@ -46,15 +55,25 @@ shift $((OPTIND - 1))
 [[ $# -ge 2 ]] || usage
 out=$1
 shift
+[[ -n $machine ]] || machine=$([[ -n $interactive ]] && echo multi || echo repeat)
 
 # The emulated machine: two Arm CPUs. Its memory is for dom0, two backends and three guests.
 CPUS=${VIRTIO_SHADOW_CPUS:-2}
+SEED=${VIRTIO_SHADOW_SEED:-1}
+[[ $SEED =~ ^[0-9]+$ ]] || die "VIRTIO_SHADOW_SEED is not a number: '$SEED'"
+case $machine in
+    # An instruction is 4 ns. While nobody has anything to do, the clock goes on to the next timer.
+    repeat) clock=(-accel "tcg,thread=single" -icount "shift=2,sleep=off") ;;
+    multi) clock=(-accel "tcg,thread=multi") ;;
+    *) die "there is no machine '$machine': it is repeat or multi" ;;
+esac
 
 built() {
     [[ -e $REPO/out/build/$1 ]] || die "out/build/$1 is missing: run make build"
     readlink -f "$REPO/out/build/$1"
 }
 
+emulator=$(built qemu/run/qemu-system-aarch64)
 xen=$(built "$hypervisor/xen")
 linux=$(built linux/Image)
 initramfs=$(built image-dom0/initramfs)
@@ -80,7 +99,9 @@ for scenario in "$@"; do
     cp "$scenario" "$scratch/share/run/$number-$(basename "$scenario")"
     number=$((number + 1))
 done
-tar -C "$scratch/share" --owner=0 --group=0 -b 128 -cf "$scratch/share.tar" .
+# The same bytes whoever makes it, and when.
+tar -C "$scratch/share" --sort=name --format=gnu --owner=0 --group=0 --numeric-owner --mtime=@0 \
+    --mode=u+rwX,go+rX,go-w -b 128 -cf "$scratch/share.tar" .
 truncate -s 256M "$scratch/results.raw"
 
 # A run queue per CPU: when the host is busy, the emulated CPUs would spend most of their time
@@ -88,7 +109,8 @@ truncate -s 256M "$scratch/results.raw"
 scheduler="credit2_runqueue=cpu"
 
 args=(-machine "virt,virtualization=on,gic-version=3" -cpu cortex-a57 -smp "$CPUS" -m "$memory"
-    -accel "tcg,thread=multi" -display none -no-reboot -nic none
+    "${clock[@]}" -rtc "base=2026-01-01T00:00:00,clock=vm" -seed "$SEED"
+    -display none -no-reboot -nic none
     -global virtio-mmio.force-legacy=false
     -kernel "$xen"
     -append "dom0_mem=512M dom0_max_vcpus=1 console=dtuart dtuart=/pl011@9000000 loglvl=info \
@@ -119,14 +141,24 @@ done
 read -ra more <<<"${VIRTIO_SHADOW_QEMU_ARGS:-}"
 args+=("${more[@]}")
 
+{
+    "$emulator" --version | head -n 1
+    echo "machine: $machine, seed $SEED"
+    printf '%q ' "${args[@]}"
+    echo
+} >"$out/machine"
 if [[ -n $interactive ]]; then
-    qemu-system-aarch64 "${args[@]}" -serial mon:stdio
+    "$emulator" "${args[@]}" -serial mon:stdio 2>"$out/qemu.log" || {
+        cat "$out/qemu.log" >&2
+        die "QEMU ended with an error"
+    }
     exit
 fi
 
+[[ -n $limit ]] || limit=$(scenario_limit "$@")
 begin=$(now_ms)
 : >"$out/xen.log"
-timeout "$limit" qemu-system-aarch64 "${args[@]}" -serial "file:$out/xen.log" \
+timeout "$limit" "$emulator" "${args[@]}" -serial "file:$out/xen.log" \
     >"$out/qemu.log" 2>&1 </dev/null &
 qemu=$!
 # What dom0 reports, as it happens. The console's own marks in front of a line are dropped.

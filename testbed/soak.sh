@@ -55,7 +55,7 @@ for name in "${names[@]}"; do
     longer "$name" "$out/$name.sh"
     say "soak $name: ${more[$name]}, for at most ${limit[$name]} s"
     status=0
-    "$TESTBED/boot.sh" -t "${limit[$name]}" "$out/boot-$name" "$out/$name.sh" \
+    "$TESTBED/boot.sh" -M multi -t "${limit[$name]}" "$out/boot-$name" "$out/$name.sh" \
         >"$out/$name.log" 2>&1 || status=$?
     good=$(grep -c "^ok $name: " "$out/boot-$name/results/checks" 2>/dev/null || true)
     bad=$(grep -c "^not ok $name: " "$out/boot-$name/results/checks" 2>/dev/null || true)

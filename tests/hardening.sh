@@ -104,7 +104,7 @@ boot() {
     [[ ${#functions[@]} -eq 0 ]] ||
         VIRTIO_SHADOW_QEMU_ARGS=$(stall "$dir" "${functions[@]}")
     xen_args=$(sed -n 's/^# xen: //p' "$dir/$2.sh" | head -n 1)
-    "$dir/testbed/boot.sh" -t "${VIRTIO_SHADOW_HARDENING_SECONDS:-400}" -x "$xen_args" \
+    "$dir/testbed/boot.sh" -M multi -t "${VIRTIO_SHADOW_HARDENING_SECONDS:-400}" -x "$xen_args" \
         "$dir/boot" "$dir/$2.sh" || true
     [[ ${#functions[@]} -eq 0 ]] || grep -q 'stopped [1-9]' "$dir/boot/qemu.log" ||
         die "Xen was not made slow (log: $dir/boot/qemu.log)"
