@@ -53,20 +53,26 @@ enter() {
     return "$status"
 }
 
-# entered SECONDS ROOT COMMAND...: within that time; whatever is left in there then is killed.
+# entered SECONDS ROOT COMMAND...: within that time; whatever is left in there then is killed, and when
+# this script is. What a run there says on descriptor 3 goes to its own output.
 entered() {
     local seconds=$1
     shift
     # shellcheck disable=SC2016 # for the other shell
-    timeout --foreground -k 10 "$seconds" unshare --mount --pid --fork --kill-child \
-        bash -euo pipefail -c "$(declare -f enter)"'; enter "$@"' enter "$@"
+    setpriv --pdeathsig KILL timeout --foreground -k 10 "$seconds" \
+        setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child \
+        bash -euo pipefail -c "$(declare -f enter)"'; enter "$@"' enter "$@" 3>&-
+}
+
+# home_of ROOT USER
+home_of() {
+    awk -F: -v user="$2" '$1 == user { print $6 }' "$1/etc/passwd"
 }
 
 # as SECONDS ROOT USER SCRIPT: with nothing of our environment. su is what everybody has.
 as() {
-    local home=/root
-    [[ $3 == root ]] || home=/home/$3
-    entered "$1" "$2" runuser -u "$3" -- env -i PATH=/usr/local/bin:/usr/bin:/bin HOME="$home" \
+    entered "$1" "$2" runuser -u "$3" -- env -i PATH=/usr/local/bin:/usr/bin:/bin \
+        HOME="$(home_of "$2" "$3")" \
         ${XEN_THERE:+XEN_SOURCE="$XEN_THERE"} ${XEN:+XEN="$XEN"} bash -c "cd; [ \$(id -u) != 0 ] || umask 077; $4"
 }
 
@@ -76,14 +82,13 @@ bare() {
     mirror=${VIRTIO_SHADOW_MIRROR:-$(host_mirror)}
     # The host's proxies and the like.
     env -u APT_CONFIG apt-config dump | grep -E '^Acquire::(https?|ftp|Retries)' >"$dir/apt.conf" || true
-    mmdebstrap --mode=root --variant=apt --aptopt="$dir/apt.conf" \
-        --include=git,make,sudo,ca-certificates "$suite" "$root" "deb $mirror $suite main" >"$3" 2>&1 ||
-        return 1
-    cp -L /etc/resolv.conf "$root/etc/resolv.conf"
-    echo "127.0.0.1 localhost $(uname -n)" >"$root/etc/hosts"
-    chroot "$root" useradd -m -s /bin/bash "$WHO"
-    echo "$WHO ALL=(ALL) NOPASSWD: ALL" >"$root/etc/sudoers.d/$WHO"
-    install -m 644 "$dir/clone" "$root/srv/virtio-shadow"
+    mmdebstrap --mode=root --variant=minbase --aptopt="$dir/apt.conf" \
+        --include=git,make,sudo,ca-certificates "$suite" "$root" "deb $mirror $suite main" >"$3" 2>&1 &&
+        cp -L /etc/resolv.conf "$root/etc/resolv.conf" &&
+        echo "127.0.0.1 localhost $(uname -n)" >"$root/etc/hosts" &&
+        chroot "$root" useradd -m -s /bin/bash "$WHO" &&
+        echo "$WHO ALL=(ALL) NOPASSWD: ALL" >"$root/etc/sudoers.d/$WHO" &&
+        install -m 644 "$dir/clone" "$root/srv/virtio-shadow"
 }
 
 passed=0
@@ -132,21 +137,18 @@ count_is_good() {
 }
 
 nothing_was_built() {
-    ! grep -q ': building (log: ' "$1"
+    grep -q 'checks_failed' "$1" && ! grep -q ': building (log: ' "$1"
 }
 
 # try DEBIAN USER
 try() {
     local name=$1-$2 user=$WHO home command root
     root=$dir/$name
-    home=$root/home/$WHO
-    if [[ $2 == root ]]; then
-        user=root
-        home=$root/root
-    fi
+    [[ $2 != root ]] || user=root
     cp -a "$dir/bare-$1" "$root"
+    home=$root$(home_of "$root" "$user")
     check "$name: git clone" as 600 "$root" "$user" \
-        "git -c advice.detachedHead=false clone -q /srv/virtio-shadow virtio-shadow"
+        "git -c advice.detachedHead=false -c init.defaultBranch=main clone -q /srv/virtio-shadow virtio-shadow"
     for command in "${commands[@]}"; do
         if [[ $command == run ]]; then
             check "$name: where no place has Xen, run.sh says so, with status 3" no_xen "$name"
@@ -203,8 +205,8 @@ export XEN_SOURCE=${XEN_SOURCE:-} XEN_THERE
 if [[ -n $look ]]; then
     [[ -d $look/proc ]] || die "$look is no Debian that was kept"
     [[ $# -gt 0 ]] || set -- bash -l
-    entered 0 "$(realpath "$look")" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root \
-        TERM="${TERM:-dumb}" "$@"
+    entered 0 "$(realpath "$look")" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin \
+        HOME="$(home_of "$look" root)" TERM="${TERM:-dumb}" "$@"
     exit
 fi
 

@@ -21,7 +21,8 @@ stage_build() {
     foreign_unpack "$out/debs" "$out"
     foreign_versions "$out" clang-format-14 cppcheck shellcheck
     # Before it looks for the host's, it looks beside the program.
-    ln -s ../share/cppcheck/cfg "$out/usr/bin/cfg"
+    ln -s "$(cd "$out/usr/bin" && echo ../lib/*-linux-gnu/cppcheck/cfg)" "$out/usr/bin/cfg"
+    [[ -e $out/usr/bin/cfg/std.cfg ]] || die "cppcheck has its std.cfg elsewhere"
     for program in clang-format-14 cppcheck shellcheck; do
         foreign_program "$out" "$program"
         "$out/run/$program" --version
