@@ -164,7 +164,7 @@ static struct vsh_device *make_place(struct domain *d, unsigned int id)
     struct vsh_device *s;
     unsigned int i;
 
-    if ( !vs )
+    if ( !vs || vsh_event_init(d) )
         return NULL;
 
     id = array_index_nospec(id, ARRAY_SIZE(vs->device));

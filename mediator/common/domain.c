@@ -75,6 +75,7 @@ int vsh_join_backend(struct vsh_device *s, struct domain *be)
         s->dummy = vs->dummy;
         for ( i = 0; i < ARRAY_SIZE(s->queue); i++ )
             memset(&s->queue[i].user, 0, sizeof(s->queue[i].user));
+        s->looked = 0;
         list_add_tail(&s->served, &vs->served);
     }
 
@@ -228,6 +229,7 @@ void virtio_shadow_free(struct domain *d)
         xvfree(vs->device[i]);
     }
 
+    vsh_event_exit(vs);
     xvfree(vs);
     d->virtio_shadow = NULL;
 }

@@ -116,6 +116,7 @@ struct vsh_device {
 
     /* Guarded by the backend's virtio_shadow.lock; written with all locks. */
     struct list_head served;    /* empty: not in the backend's list */
+    uint64_t looked;            /* virtio_shadow.looks: this one had its turn */
     struct vsh_range aperture[VSH_MAX_BANKS];
 
     struct svq_dev dev;
@@ -131,9 +132,13 @@ struct virtio_shadow {
     bool quiet;                 /* some have drivers to look after: delay.c */
     unsigned int next;          /* whose work is done first */
 
+    uint16_t *port_use;         /* what its ports are for: event.c */
+    unsigned int nr_ports;      /* ... so many: constant once there is a device */
+
     /* As backend. */
     struct list_head served;
     bool delayed;               /* some are to be looked after: delay.c */
+    uint64_t looks;             /* so many times that was done */
     struct page_info *dummy;    /* stands in for pages that are taken away */
 };
 
@@ -173,6 +178,8 @@ void vsh_aperture_update(struct vsh_device *s);
 /* Event channels: event.c. */
 int vsh_event_alloc(struct vsh_device *s, domid_t backend);
 void vsh_event_free(struct vsh_device *s);
+int vsh_event_init(const struct domain *d);
+void vsh_event_exit(struct virtio_shadow *vs);
 
 /*
  * work.c.  For vsh_usable() one of the device's locks is held.  vsh_run(),

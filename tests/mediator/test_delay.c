@@ -329,6 +329,35 @@ static void several_devices(void **state)
     model_end();
 }
 
+/* However many there are, each has its turn once a look, and is passed once for that. */
+static void looked_for_once_each(void **state)
+{
+    enum { DEVICES = 16 };
+    static struct rig r[DEVICES];
+    unsigned int i, k, steps;
+
+    (void)state;
+    running(&r[0]);
+    for (k = 1; k < DEVICES; k++) {
+        r[k] = r[0];
+        rig_device(&r[k], k, 1, 64);
+    }
+    for (k = 0; k < DEVICES; k++) {
+        /* As if each of them had returned some. */
+        set_bit(0, &rig_vsh(&r[k])->waiting);
+    }
+    for (i = 0; i < 3; i++) {
+        rig_return(&r[0], 0, 2, PAGE_SIZE);
+        rig_vsh(&r[0])->backend->virtio_shadow->delayed = true;
+        steps = model_list_steps;
+        current = r[0].be->vcpu[0];
+        virtio_shadow_idle(current);
+        assert_true(model_list_steps - steps <= 2 * DEVICES + 2);
+        assert_int_equal(rig_used(&r[0], 0), 2);
+    }
+    model_end();
+}
+
 /* Nothing is left running for devices that are gone. */
 static void deaths(void **state)
 {
@@ -404,6 +433,7 @@ int main(void)
         rig_test(timer_follows),
         rig_test(only_devices_of_that_backend),
         rig_test(several_devices),
+        rig_test(looked_for_once_each),
         rig_test(deaths),
     };
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Notifications, and work that is left to the vCPU that caused it. */
+#include <sanitizer/asan_interface.h>
+
 #include "rig.h"
 
 static void routed_by_port(void **state)
@@ -37,6 +39,42 @@ static void routed_by_port(void **state)
             assert_int_equal(rig_used(&r[dev], q), 1);
             assert_int_equal(r[0].fe->model->irq_raised[irq], raised + 1);
         }
+    }
+    model_end();
+}
+
+/*
+ * Which queue an event is for is known by its port: no other device is looked at for that, nor
+ * another queue, however many there are.
+ */
+static void no_other_is_looked_at(void **state)
+{
+    enum { NR = XEN_VIRTIO_SHADOW_MAX_DEVICES, LAST = VSH_MAX_QUEUES - 1 };
+    static struct rig r[NR];
+    unsigned int i, port, control;
+    struct vsh_device *s;
+
+    (void)state;
+    rig_domains(&r[0]);
+    r[0].fe->model->nr_ports = MODEL_PORTS;
+    for (i = 0; i < NR; i++) {
+        r[i] = r[0];
+        rig_device(&r[i], i, VSH_MAX_QUEUES, 16);
+    }
+    rig_map_window(&r[NR - 1]);
+    s = rig_vsh(&r[NR - 1]);
+    port = rig_info(&r[NR - 1])->queue[LAST].event_channel;
+    control = rig_info(&r[NR - 1])->control_channel;
+
+    for (i = 0; i < NR - 1; i++) {
+        ASAN_POISON_MEMORY_REGION(rig_vsh(&r[i]), sizeof(*s));
+    }
+    model_send(r[0].be->vcpu[0], r[0].fe, control);
+    ASAN_POISON_MEMORY_REGION(s->queue, LAST * sizeof(s->queue[0]));
+    model_send(r[0].be->vcpu[0], r[0].fe, port);
+    ASAN_UNPOISON_MEMORY_REGION(s->queue, sizeof(s->queue));
+    for (i = 0; i < NR - 1; i++) {
+        ASAN_UNPOISON_MEMORY_REGION(vsh_device_get(r[0].fe, i), sizeof(*s));
     }
     model_end();
 }
@@ -369,6 +407,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         rig_test(routed_by_port),
+        rig_test(no_other_is_looked_at),
         rig_test(after_the_port_is_gone),
         rig_test(vcpu_does_not_sleep_on_work),
         rig_test(softirqs_come_between_devices),
