@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The device process and the connection to it. */
+/* The device process and the session with it. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -108,6 +108,7 @@ static bool start_process(struct device *d, const char *driver)
     } else {
         d->process = pid;
         d->killed = false;
+        d->exited = false;
         log_info("%s: started %s, process %d%s%s", d->name, argv[0], (int)pid,
                  d->node.path[0] ? ", for " : "", d->node.path);
     }
@@ -115,72 +116,29 @@ static bool start_process(struct device *d, const char *driver)
     return pid > 0;
 }
 
-static void peer_ready(void *arg)
+static void session_wake(void *arg)
 {
-    struct device *d = arg;
-    int ended = session_ended(&d->session);
-
-    if (!ended) {
-        return;
-    }
-    if (d->phase == PHASE_DRAIN) {
-        if (ended < 0) {
-            log_warn("%s: %s", d->name, session_error(&d->session));
-        }
-        device_drained(d);
-        return;
-    }
-    device_complain(d, "%s",
-                    ended < 0 ? session_error(&d->session) : "the device closed the connection");
-    device_session_lost(d);
-}
-
-static void backend_ready(void *arg)
-{
-    struct device *d = arg;
-    int ret = session_backend(&d->session);
-
-    if (ret < 0) {
-        loop_unwatch(d->env->loop, &d->backend);
-        if (ret != -EPIPE) {
-            log_warn("%s: the device's own requests make no sense: hearing no more of them",
-                     d->name);
-        }
-        return;
-    }
-    if (!ret || (d->phase != PHASE_LINKED && d->phase != PHASE_RUNNING)) {
-        return;
-    }
-    ret = session_read_config(&d->session);
-    if (ret) {
-        device_complain(d, "%s", session_error(&d->session));
-        device_session_lost(d);
-        return;
-    }
-    device_tell_config(d);
-}
-
-static int watch_session(struct device *d)
-{
-    int err = loop_watch(d->env->loop, &d->peer, session_fd(&d->session), peer_ready, d);
-
-    if (!err && session_backend_fd(&d->session) >= 0) {
-        err = loop_watch(d->env->loop, &d->backend, session_backend_fd(&d->session), backend_ready,
-                         d);
-    }
-    return err;
+    device_wake(arg);
 }
 
 void device_disconnect(struct device *d)
 {
-    loop_unwatch(d->env->loop, &d->backend);
-    loop_unwatch(d->env->loop, &d->peer);
     session_close(&d->session);
 }
 
-void device_connect(void *arg)
+/* It is about to listen, or it ends, and that will be heard of. */
+static void wait_for_process(struct device *d)
 {
-    struct device *d = arg;
+    if (loop_now() > d->give_up && !d->announced) {
+        device_complain(d, "its process does not listen on %s", d->socket);
+        device_give_up(d);
+    } else {
+        device_wait(d, POLL_MS);
+    }
+}
+
+void device_connect(struct device *d)
+{
     struct session_device what = {
         .type = d->node.device_type,
         .max_queues = d->node.nr_queues,
@@ -191,7 +149,6 @@ void device_connect(void *arg)
     struct vsh_info info;
     int err;
 
-    d->phase = PHASE_CONNECT;
     if (!shadow_info(&d->shadow, &info)) {
         what.driver_rings = info.policy == VSH_POLICY_TRUSTED || info.policy == VSH_POLICY_POOL;
     }
@@ -199,61 +156,15 @@ void device_connect(void *arg)
         device_give_up(d);
         return;
     }
-
-    session_init(&d->session, d->env->options->limit_ms);
     memcpy(what.net.mac, d->node.mac, sizeof(what.net.mac));
+    session_init(&d->session, d->env->loop, d->env->options->limit_ms, session_wake, d);
     err = session_open(&d->session, d->socket, &what);
-    if (own && (err == -ENOENT || err == -ECONNREFUSED)) {
-        /* It is about to listen, or it ends, and that will be heard of. */
-        if (loop_now() > d->give_up && !d->announced) {
-            device_complain(d, "its process does not listen on %s", d->socket);
-            device_give_up(d);
-        } else {
-            loop_timer_set(d->env->loop, &d->timer, POLL_MS, device_connect, d);
-        }
-        return;
-    }
-    if (!err) {
-        err = watch_session(d);
-        if (err) {
-            device_disconnect(d);
-        }
-    }
-    if (err) {
+    if (own && (err == -ENOENT || err == -ECONNREFUSED || err == -EAGAIN)) {
+        wait_for_process(d);
+    } else if (err) {
         device_complain(d, "%s: %s", d->socket, session_error(&d->session));
-        device_retry(d, device_connect);
-        return;
+        device_retry(d);
     }
-    loop_timer_cancel(d->env->loop, &d->timer);
-    d->phase = PHASE_LINKED;
-    log_info("%s: connected to %s, %u queue(s), features %#llx", d->name, d->socket,
-             d->session.nr_queues, (unsigned long long)d->session.features);
-    device_check(d);
-}
-
-/*
- * The device process does not do what it should, or is gone: another takes its
- * place. If it is there it does not stay, as what it is still doing would get in
- * the way of the next, which is given the same requests.
- */
-void device_session_lost(struct device *d)
-{
-    device_disconnect(d);
-    if (d->process) {
-        device_replace(d);
-    } else {
-        device_lost(d);
-    }
-}
-
-/* Nobody is at work any more. Xen is told, so that what is in flight goes to the next. */
-void device_lost(struct device *d)
-{
-    d->lost = false;
-    device_unjoin(d);
-    device_detach(d);
-    d->phase = PHASE_CONNECT;
-    device_retry(d, device_connect);
 }
 
 void device_kill(struct device *d, int signal)
@@ -269,51 +180,31 @@ pid_t device_process(const struct device *d)
     return d->process;
 }
 
-static void describe_status(const struct device *d, int status, char *text, size_t size)
-{
-    if (WIFSIGNALED(status)) {
-        snprintf(text, size, "its process was killed by signal %d", WTERMSIG(status));
-    } else {
-        snprintf(text, size, "its process ended with status %d: see its own message, and check %s",
-                 WEXITSTATUS(status), is_net(d) ? "net-cmd" : d->node.path);
-    }
-}
-
 void device_process_ended(struct device *d, int status)
 {
-    char text[384];
-    bool killed = d->killed;
-
+    d->exited = true;
+    d->status = status;
+    d->by_us = d->killed;
     d->process = 0;
     d->killed = false;
     unlink(d->socket);
-    describe_status(d, status, text, sizeof(text));
+    device_wake(d);
+}
 
-    switch (d->phase) {
-    case PHASE_END:
-        device_check(d);
-        return;
-    case PHASE_DRAIN:
-        if (!killed && !d->lost) {
-            log_warn("%s: %s", d->name, text);
-        }
-        device_drained(d);
-        return;
-    case PHASE_CONNECT:
-        device_complain(d, "%s", text);
-        if (d->announced) {
-            device_retry(d, device_connect);
-        } else {
-            device_give_up(d);
-        }
-        return;
-    case PHASE_LINKED:
-    case PHASE_RUNNING:
-        device_complain(d, "%s", text);
-        device_session_lost(d);
-        return;
-    case PHASE_ATTACH:
-    case PHASE_DONE:
-        return;
+const char *device_exited(struct device *d)
+{
+    static char text[384];
+
+    if (!d->exited) {
+        return NULL;
     }
+    d->exited = false;
+    if (WIFSIGNALED(d->status)) {
+        snprintf(text, sizeof(text), "its process was killed by signal %d", WTERMSIG(d->status));
+    } else {
+        snprintf(text, sizeof(text),
+                 "its process ended with status %d: see its own message, and check %s",
+                 WEXITSTATUS(d->status), is_net(d) ? "net-cmd" : d->node.path);
+    }
+    return text;
 }

@@ -48,6 +48,7 @@ struct peer {
     int listener;
     int conn;
     int stop[2]; /* a pipe: closed to say so */
+    _Atomic bool held, released;
     enum peer_fault fault;
     int message;
     int replied;
@@ -149,6 +150,39 @@ static void send_some(struct peer *p, const struct msg *m, size_t len, bool with
     sendmsg(p->conn, &h, MSG_NOSIGNAL);
 }
 
+static void send_slowly(struct peer *p, const struct msg *m, size_t len, useconds_t pause)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (send(p->conn, (const char *)m + i, 1, MSG_NOSIGNAL) != 1) {
+            return;
+        }
+        usleep(pause);
+    }
+}
+
+static void hold(struct peer *p)
+{
+    p->held = true;
+    while (!p->released) {
+        usleep(1000);
+    }
+}
+
+void peer_talk(struct peer *p)
+{
+    assert_int_equal(send(p->conn, "hello", 5, MSG_NOSIGNAL), 5);
+}
+
+bool peer_holds(struct peer *p)
+{
+    return p->held;
+}
+
+void peer_release(struct peer *p)
+{
+    p->released = true;
+}
+
 static void put_u64(struct msg *m, uint64_t v)
 {
     m->size = sizeof(v);
@@ -245,8 +279,18 @@ static bool reply(struct peer *p, struct msg *m, enum peer_fault fault)
     case PEER_REFUSE:
         m->body[7] = 1;
         break;
+    case PEER_SLOWER:
+        send_slowly(p, m, HEADER + size, 30000);
+        return true;
+    case PEER_HOLD:
+        hold(p);
+        break;
     default:
         break;
+    }
+    if (p->fault == PEER_SLOW) {
+        send_slowly(p, m, HEADER + size, 100);
+        return true;
     }
     send_some(p, m, HEADER + m->size, fault == PEER_FDS);
     return true;
@@ -284,6 +328,9 @@ static void *thread(void *arg)
         p->conn = accept4(p->listener, NULL, NULL, SOCK_CLOEXEC);
         if (p->conn >= 0) {
             serve(p);
+            if (p->fault == PEER_TALKS_AT_THE_END) {
+                send(p->conn, "hello", 5, MSG_NOSIGNAL);
+            }
             if (p->fault == PEER_LINGER) {
                 wait_in(p, p->stop[0]);
             }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -133,6 +134,16 @@ static bool has_process(struct fake_xen *x)
     struct device *d = t.device[x - fake_xen];
 
     return d && device_process(d);
+}
+
+static bool linked(struct fake_xen *x)
+{
+    return t.device[x - fake_xen]->phase == PHASE_LINKED;
+}
+
+static bool has_complained(struct fake_xen *x)
+{
+    return t.device[x - fake_xen]->complaint[0];
 }
 
 static bool never(struct fake_xen *x)
@@ -671,7 +682,7 @@ static void process_that_is_lost_is_gone_before_the_next(void **state)
     (void)state;
     x->keep = true;
     leave_io_under_way(x);
-    device_session_lost(t.device[0]);
+    shutdown(t.device[0]->session.vu.fd, SHUT_RD);
     assert_int_equal(x->detaches, 0);
     until(detached, x);
     assert_int_equal(kill(pid, 0), -1);
@@ -1081,28 +1092,119 @@ static void a_disk_grows_between_two_runs(void **state)
     peer_stop(p);
 }
 
-/* Whatever one device's process does at whatever message, the other device works. */
-static void a_bad_device_disturbs_no_other(void **state)
+/* A step of the other device; that it takes much longer than here is the fault of nobody. */
+#define SOON_MS 5000
+/* More than all of these tests together take. */
+#define SILENCE_MS 600000
+
+static void soon(bool (*wanted)(struct fake_xen *x), struct fake_xen *x)
+{
+    until_within(wanted, x, SOON_MS);
+    assert_true(wanted(x));
+}
+
+static void is_served(struct fake_xen *x, uint64_t sector)
+{
+    check_io(x, sector);
+    fake_xen_driver_reset(x);
+    soon(xen_ready, x);
+    fake_xen_driver_ok(x);
+    soon(connected, x);
+    check_io(x, sector + 1);
+    leave_io_under_way(x);
+    fake_xen_queue_reset(x, 0);
+    soon(queue_stopped, x);
+    fake_xen_queue_enable(x, 0);
+    check_io(x, sector + 2);
+}
+
+static void bad_device(struct fake_xen *good, enum peer_fault fault, int message)
+{
+    struct fake_xen *bad = &fake_xen[1];
+    struct peer *p = peer_start(peer_socket(), fault, message);
+
+    create(1, peer_socket());
+    until_within(ready, bad, 100);
+    fake_xen_driver_ok(bad);
+    until_within(never, bad, 20);
+    is_served(good, 5 + (uint64_t)message);
+    device_close(t.device[1], DEVICE_CLOSE_TOOLSTACK);
+    t.options.drain_ms = 50;
+    is_served(good, 50 + (uint64_t)message);
+    soon(closed, bad);
+    t.options.drain_ms = 20000;
+    peer_stop(p);
+    fake_xen_driver_reset(bad);
+    assert_int_equal(fake_xen_state(bad), VSH_STATE_IDLE);
+}
+
+/*
+ * A device process that has fallen silent, at every message, keeps no other guest waiting: its time
+ * limit is one that this test does not live to see.
+ */
+static void a_silent_device_disturbs_no_other(void **state)
 {
     struct fake_xen *good = create_running(0);
-    struct fake_xen *bad = &fake_xen[1];
 
     (void)state;
-    lower_limits();
-    for (int message = 0; message < 19; message += 3) {
-        struct peer *p = peer_start(peer_socket(), PEER_NEVER, message);
-
-        create(1, peer_socket());
-        until_within(ready, bad, 500);
-        fake_xen_driver_ok(bad);
-        check_io(good, 5 + (uint64_t)message);
-        until_within(never, bad, 500);
-        check_io(good, 50 + (uint64_t)message);
-        closes(bad, DEVICE_CLOSE_TOOLSTACK);
-        peer_stop(p);
-        fake_xen_driver_reset(bad);
-        assert_int_equal(fake_xen_state(bad), VSH_STATE_IDLE);
+    t.options.limit_ms = SILENCE_MS;
+    for (int message = 0; message < PEER_MESSAGES; message++) {
+        bad_device(good, PEER_NEVER, message);
     }
+    assert_int_equal(good->bad_requests, 0);
+    assert_int_equal(good->detaches, 0);
+}
+
+static void a_device_that_stalls_in_its_answer_disturbs_no_other(void **state)
+{
+    struct fake_xen *good = create_running(0);
+
+    (void)state;
+    t.options.limit_ms = SILENCE_MS;
+    for (int message = 0; message < PEER_MESSAGES; message += 4) {
+        bad_device(good, PEER_STALLED_BODY, message);
+        bad_device(good, PEER_SLOWER, message);
+    }
+    assert_int_equal(good->detaches, 0);
+}
+
+/* The one that is silent is given up when its time is over, and not before. */
+static void a_silent_device_is_given_up(void **state)
+{
+    struct peer *p = peer_start(peer_socket(), PEER_NEVER, 2);
+    int64_t start = loop_now();
+    struct fake_xen *x;
+
+    (void)state;
+    t.options.limit_ms = 300;
+    x = create(0, peer_socket());
+    until(has_complained, x);
+    assert_true(loop_now() - start >= 300);
+    assert_non_null(strstr(t.device[0]->complaint, "SET_OWNER: no answer within 300 ms"));
+    closes(x, DEVICE_CLOSE_TOOLSTACK);
+    peer_stop(p);
+}
+
+/* A process of ours that has stopped: the next takes its place, and the driver's requests. */
+static void a_process_that_falls_silent_is_replaced(void **state)
+{
+    struct fake_xen *x = create_running(0);
+    pid_t pid = device_process(t.device[0]);
+
+    (void)state;
+    x->keep = true;
+    t.options.limit_ms = 2000;
+    fake_xen_driver_reset(x);
+    until(xen_ready, x);
+    until(linked, x);
+    kill(pid, SIGSTOP);
+    fake_xen_driver_ok(x);
+    until(detached, x);
+    assert_int_equal(kill(pid, 0), -1);
+    raise_limits();
+    until(connected, x);
+    assert_true(device_process(t.device[0]) != pid);
+    check_io(x, 70);
 }
 
 static void several_devices(void **state)
@@ -1162,7 +1264,10 @@ static const struct CMUnitTest tests[] = {
     TEST(starts_the_process_of_a_network_device),
     TEST(a_disk_grows_in_use),
     TEST(a_disk_grows_between_two_runs),
-    TEST(a_bad_device_disturbs_no_other),
+    TEST(a_silent_device_disturbs_no_other),
+    TEST(a_device_that_stalls_in_its_answer_disturbs_no_other),
+    TEST(a_silent_device_is_given_up),
+    TEST(a_process_that_falls_silent_is_replaced),
     TEST(several_devices),
 };
 
