@@ -51,19 +51,17 @@ struct virtio_shadow *vsh_domain(struct domain *d)
 int vsh_join_backend(struct vsh_device *s, struct domain *be)
 {
     struct virtio_shadow *vs = vsh_domain(be);
-    struct page_info *dummy = NULL;
+    struct page_info *dummy;
     unsigned int i;
     int rc = 0;
 
     if ( !vs )
         return be->is_dying ? -ESRCH : -ENOMEM;
 
-    if ( !vs->dummy )
-    {
-        dummy = vsh_alloc_page();
-        if ( !dummy )
-            return -ENOMEM;
-    }
+    /* One for each device: the backend writes what it likes into it. */
+    dummy = vsh_alloc_page();
+    if ( !dummy )
+        return -ENOMEM;
 
     spin_lock(&vs->lock);
 
@@ -71,11 +69,8 @@ int vsh_join_backend(struct vsh_device *s, struct domain *be)
         rc = -ESRCH;
     else
     {
-        if ( !vs->dummy )
-            SWAP(vs->dummy, dummy);
-
         s->backend = be;
-        s->dummy = vs->dummy;
+        SWAP(s->dummy, dummy);
         for ( i = 0; i < ARRAY_SIZE(s->queue); i++ )
             memset(&s->queue[i].user, 0, sizeof(s->queue[i].user));
         s->looked = 0;
@@ -106,9 +101,11 @@ void vsh_leave_backend(struct vsh_device *s)
     memset(s->aperture, 0, sizeof(s->aperture));
     spin_unlock(&vs->lock);
 
+    /* Mappings of it in the p2m hold references of their own. */
+    vsh_free_page(s->dummy);
+    s->dummy = NULL;
     s->backend = NULL;
     s->backends = false;
-    s->dummy = NULL;
 
     put_domain(be);
 }
@@ -206,13 +203,6 @@ int virtio_shadow_teardown(struct domain *d)
     if ( !rc )
         vsh_pace_exit(vs);
 
-    if ( !rc && vs->dummy )
-    {
-        /* Mappings of it in the p2m hold references of their own. */
-        vsh_free_page(vs->dummy);
-        vs->dummy = NULL;
-    }
-
     return rc;
 }
 
@@ -225,7 +215,6 @@ void virtio_shadow_free(struct domain *d)
         return;
 
     ASSERT(list_empty(&vs->served));
-    ASSERT(!vs->dummy);
 
     for ( i = 0; i < ARRAY_SIZE(vs->device); i++ )
     {

@@ -120,7 +120,7 @@ struct vsh_device {
 
     /* Reference held.  NULL: it has died. */
     struct domain *backend;
-    struct page_info *dummy;    /* the backend's, valid as long as backend */
+    struct page_info *dummy;    /* for what is taken away; NULL without backend */
 
     bool has_handler;       /* once true always true, at base */
     paddr_t base;
@@ -160,7 +160,6 @@ struct virtio_shadow {
     struct list_head served;
     bool delayed;               /* some are to be looked after: delay.c */
     uint64_t looks;             /* so many times that was done */
-    struct page_info *dummy;    /* stands in for pages that are taken away */
 
     unsigned int nr_vcpus;
     struct vsh_pace pace[];     /* by vCPU */

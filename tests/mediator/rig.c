@@ -142,6 +142,15 @@ void rig_map_window(struct rig *r)
     }
 }
 
+void rig_unmap_window(struct rig *r)
+{
+    for (unsigned long gfn = RIG_WINDOW(r->id); gfn < RIG_WINDOW(r->id + 1); gfn++) {
+        if (p2m_is_foreign(model_at(r->be, gfn)->type)) {
+            model_remove(r->be, gfn);
+        }
+    }
+}
+
 void *rig_window(struct rig *r, unsigned int frame, bool write)
 {
     return model_access(r->be, (RIG_WINDOW(r->id) + frame) << PAGE_SHIFT, write);

@@ -60,6 +60,8 @@ struct vsh_device *rig_vsh(const struct rig *r);
 
 /* The backend: map the window, describe the device, ask for something. */
 void rig_map_window(struct rig *r);
+/* What is left there, whatever it shows. */
+void rig_unmap_window(struct rig *r);
 void *rig_window(struct rig *r, unsigned int frame, bool write);
 struct vsh_info *rig_info(struct rig *r);
 int rig_request(struct rig *r, uint32_t request);

@@ -176,7 +176,7 @@ static void page_that_was_taken_from_another_queue(void **state)
     assert_false(rig_sees(&r, RIG_BUFFER(0), false));
     /* As the device may still be at work for the queue that is being reset. */
     e = model_at(r.be, r.aperture + PFN_DOWN(RIG_BUFFER(0) - RIG_RAM));
-    assert_true(mfn_eq(e->mfn, page_to_mfn(r.be->virtio_shadow->dummy)));
+    assert_true(mfn_eq(e->mfn, page_to_mfn(rig_vsh(&r)->dummy)));
     assert_true(p2m_is_foreign(e->type));
     assert_int_equal(rig_stats(&r).failures, 0);
     model_end();
