@@ -26,6 +26,16 @@ void shadow_init(struct shadow *sh)
     for (unsigned int i = 0; i < SHADOW_MAX_REGIONS; i++) {
         sh->region[i].fd = -1;
     }
+    sh->all.fd = -1;
+}
+
+static int add_region(struct shadow *sh, uint64_t das, uint64_t size, int fd)
+{
+    if (fd < 0) {
+        return -errno;
+    }
+    sh->region[sh->nr_regions++] = (struct shadow_region){.das = das, .size = size, .fd = fd};
+    return 0;
 }
 
 static int get_regions(struct shadow *sh, const struct vsh_dev_attach *a)
@@ -35,37 +45,46 @@ static int get_regions(struct shadow *sh, const struct vsh_dev_attach *a)
         return -EPROTO;
     }
     sh->nr_queues = a->nr_queues;
-    for (unsigned int i = 0; i < a->nr_regions; i++) {
-        int fd = ioctl(sh->fd, VSH_DEV_REGION_FD, (unsigned long)i);
+    for (unsigned int i = 0; i < a->window; i++) {
+        int err = add_region(sh, a->region[i].das, a->region[i].size,
+                             ioctl(sh->fd, VSH_DEV_REGION_FD, (unsigned long)i));
 
-        if (fd < 0) {
-            return -errno;
+        if (err) {
+            return err;
         }
-        sh->region[i] =
-            (struct shadow_region){.das = a->region[i].das, .size = a->region[i].size, .fd = fd};
-        sh->nr_regions++;
-        if (i < a->window) {
-            sh->aperture_gfn[i] = a->region[i].gfn;
-        }
+        sh->aperture_gfn[i] = a->region[i].gfn;
     }
     return 0;
 }
 
-static int map_window(struct shadow *sh)
+/* With policies that leave the rings where they are there are no queues in it. */
+static int get_window(struct shadow *sh, const struct vsh_dev_attach *a)
 {
-    const struct shadow_region *r = &sh->region[sh->nr_regions - 1];
+    const uint64_t before = VSH_FRAME_FIRST_QUEUE * VSH_FRAME_SIZE;
+    uint64_t size = a->region[a->window].size;
     void *va;
 
-    if (r->size < VSH_FRAME_FIRST_QUEUE * VSH_FRAME_SIZE) {
+    if (size < before) {
         return -EPROTO;
     }
-    va = mmap(NULL, r->size, PROT_READ | PROT_WRITE, MAP_SHARED, r->fd, 0);
+    sh->all = (struct shadow_region){
+        .das = a->region[a->window].das,
+        .size = size,
+        .fd = ioctl(sh->fd, VSH_DEV_REGION_FD, (unsigned long)a->window),
+    };
+    if (sh->all.fd < 0) {
+        return -errno;
+    }
+    va = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, sh->all.fd, 0);
     if (va == MAP_FAILED) {
         return -errno;
     }
     sh->window = va;
-    sh->window_size = r->size;
-    return 0;
+    sh->window_size = size;
+    if (size == before) {
+        return 0;
+    }
+    return add_region(sh, sh->all.das + before, size - before, ioctl(sh->fd, VSH_DEV_QUEUES_FD));
 }
 
 int shadow_attach(struct shadow *sh, const char *path, uint32_t frontend, uint32_t device)
@@ -85,7 +104,7 @@ int shadow_attach(struct shadow *sh, const char *path, uint32_t frontend, uint32
         err = get_regions(sh, &a);
     }
     if (!err) {
-        err = map_window(sh);
+        err = get_window(sh, &a);
     }
     if (err) {
         shadow_detach(sh);
@@ -100,6 +119,9 @@ void shadow_detach(struct shadow *sh)
     }
     for (unsigned int i = 0; i < sh->nr_regions; i++) {
         close(sh->region[i].fd);
+    }
+    if (sh->all.fd >= 0) {
+        close(sh->all.fd);
     }
     if (sh->fd >= 0) {
         close(sh->fd);

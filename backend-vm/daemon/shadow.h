@@ -18,11 +18,14 @@ struct shadow_region {
     int fd;
 };
 
+/* The window is the daemon's alone: device processes get its queues, and no mailbox. */
+
 struct shadow {
     int fd; /* -1: not attached */
     unsigned int nr_queues;
     unsigned int nr_regions;
-    struct shadow_region region[SHADOW_MAX_REGIONS]; /* the window last */
+    struct shadow_region region[SHADOW_MAX_REGIONS]; /* for the device process: the queues last */
+    struct shadow_region all;                        /* of the window */
     uint64_t aperture_gfn[VSH_MAX_BANKS];
     void *window;
     uint64_t window_size;

@@ -86,6 +86,7 @@ void vsh_region_destroy(struct vsh_region *r);
 
 /* region_file.c */
 int vsh_region_fd(struct vsh_attachment *att, unsigned int index);
+int vsh_queues_fd(struct vsh_attachment *att);
 
 /* window.c */
 int vsh_window_map(struct vsh_attachment *att);
