@@ -52,7 +52,8 @@ struct peer {
     enum peer_fault fault;
     int message;
     int replied;
-    uint64_t features, protocol_features; /* to offer */
+    uint64_t features, protocol_features, queues; /* to offer */
+    uint32_t config_len;
     _Atomic uint64_t given;
     _Atomic uint64_t sectors;
     _Atomic int backend; /* our end of the channel for our requests; -1 */
@@ -194,6 +195,7 @@ static bool answer(struct peer *p, struct msg *m, bool bad)
 {
     bool need_reply = m->flags & NEED_REPLY;
     uint64_t sectors = p->sectors, given;
+    uint32_t config_len;
 
     m->flags = REPLY_FLAGS;
     switch (m->request) {
@@ -209,9 +211,14 @@ static bool answer(struct peer *p, struct msg *m, bool bad)
         put_u64(m, p->protocol_features);
         return true;
     case GET_QUEUE_NUM:
-        put_u64(m, bad ? 0 : 2);
+        put_u64(m, bad ? 0 : p->queues);
         return true;
     case GET_CONFIG:
+        memcpy(&config_len, m->body + 4, sizeof(config_len));
+        if (config_len > p->config_len) {
+            memset(m->body + 4, 0, sizeof(config_len));
+            return true;
+        }
         memcpy(m->body + 12, &sectors, sizeof(sectors));
         m->body[12 + 34] = 2;
         m->body[0] = bad; /* offset */
@@ -350,6 +357,8 @@ static struct peer *create(uint64_t features, uint64_t protocol_features)
     p->features = features;
     p->protocol_features = protocol_features;
     p->sectors = 1000;
+    p->queues = 2;
+    p->config_len = 256;
     p->backend = -1;
     return p;
 }
@@ -374,6 +383,18 @@ struct peer *peer_start(const char *path, enum peer_fault fault, int message)
 
     p->fault = fault;
     p->message = message;
+    run(p, path);
+    return p;
+}
+
+struct peer *peer_start_other(const char *path, uint64_t features, uint64_t queues,
+                              uint32_t config_len)
+{
+    struct peer *p = create(1ULL << 32 | 1ULL << 30 | features, PROTOCOL_FEATURES);
+
+    p->queues = queues;
+    p->config_len = config_len;
+    p->sectors = UINT64_MAX;
     run(p, path);
     return p;
 }

@@ -49,6 +49,11 @@ struct peer *peer_start_net(const char *path);
 /* The features that it was given; 0: none yet. */
 uint64_t peer_features(struct peer *p);
 
+/* Some other device, with VERSION_1 and these features, as many queues and bytes of config space.
+ */
+struct peer *peer_start_other(const char *path, uint64_t features, uint64_t queues,
+                              uint32_t config_len);
+
 /* A disk that can send requests of its own. */
 struct peer *peer_start_resizable(const char *path);
 /* Changes its size, and says so where it has somebody to say it to. False: it has nobody. */

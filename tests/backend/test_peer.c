@@ -316,6 +316,93 @@ static void a_network_device_needs_two_queues(void **state)
     peer_stop(p);
 }
 
+/* Types whose length is known: just that, whatever else the device would take for good. */
+static void config_spaces_have_the_length_of_their_type(void **state)
+{
+    static const struct {
+        uint32_t type;
+        uint64_t features;
+        uint32_t len, queues;
+    } known[] = {
+        {2, 0, 60, 1},  {2, 1 << 12, 60, 2}, {8, 0, 36, 4},  {18, 0, 136, 4},
+        {19, 0, 8, 4},  {26, 0, 40, 4},      {26, 1, 44, 4}, {41, 0, 8, 4},
+        {99, 0, 84, 4}, {3, 0, 12, 4},       {4, 0, 0, 4},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        const struct session_device device = {.type = known[i].type, .max_queues = 4};
+        uint32_t exact = known[i].len ? known[i].len : 256;
+
+        for (int less = 0; less <= (known[i].type == 99 || known[i].type == 3 ? 0 : 1); less++) {
+            struct peer *p = peer_start_other(path, known[i].features, 8, exact - (uint32_t)less);
+            struct session s;
+            int err;
+
+            drive_init(&s, LONG_LIMIT_MS);
+            err = drive_open(&s, path, &device);
+            if (less && known[i].len) {
+                assert_int_equal(err, -EPROTO);
+                assert_non_null(strstr(session_error(&s), "needs one"));
+            } else {
+                assert_int_equal(err, 0);
+                assert_int_equal(s.config_len, known[i].len);
+                assert_int_equal(s.nr_queues, known[i].queues);
+                /* Beyond it there is nothing of what was in memory. */
+                for (uint32_t at = s.config_len; at < sizeof(s.config); at++) {
+                    assert_int_equal(s.config[at], 0);
+                }
+            }
+            session_close(&s);
+            peer_stop(p);
+        }
+    }
+}
+
+/* fs needs 2 queues, scsi and vsock 3: what the device has and what the toolstack gave both count.
+ */
+static void fewer_queues_than_a_type_needs_are_refused(void **state)
+{
+    static const struct {
+        uint32_t type, min;
+    } types[] = {{26, 2}, {8, 3}, {19, 3}, {1, 2}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        for (uint32_t queues = types[i].min - 1; queues <= types[i].min; queues++) {
+            const struct session_device device = {.type = types[i].type, .max_queues = 8};
+            struct peer *p = peer_start_other(path, 0, queues, 256);
+            struct session s;
+
+            drive_init(&s, LONG_LIMIT_MS);
+            assert_int_equal(drive_open(&s, path, &device), queues < types[i].min ? -EPROTO : 0);
+            if (queues < types[i].min) {
+                assert_non_null(strstr(session_error(&s), "queue(s)"));
+            } else {
+                assert_int_equal(s.nr_queues, queues);
+            }
+            session_close(&s);
+            peer_stop(p);
+        }
+    }
+}
+
+/* The driver would look for as many as the device says. */
+static void config_space_speaks_of_the_queues_that_there_are(void **state)
+{
+    const struct session_device scsi = {.type = 8, .max_queues = 4};
+    struct peer *p = peer_start_other(path, 0, 8, 36);
+    struct session s;
+
+    (void)state;
+    drive_init(&s, LONG_LIMIT_MS);
+    assert_int_equal(drive_open(&s, path, &scsi), 0);
+    assert_int_equal(s.config[0], 2); /* of 2^32 - 1 */
+    assert_int_equal(s.config[1] | s.config[2] | s.config[3], 0);
+    session_close(&s);
+    peer_stop(p);
+}
+
 /* A session with this end of a pair of sockets, and its device is the other. */
 static int adopt(struct session *s, int limit_ms)
 {
@@ -469,6 +556,9 @@ static const struct CMUnitTest tests[] = {
     TEST(opens_a_network_device),
     TEST(opens_a_network_device_with_an_mtu),
     TEST(a_network_device_needs_two_queues),
+    TEST(config_spaces_have_the_length_of_their_type),
+    TEST(fewer_queues_than_a_type_needs_are_refused),
+    TEST(config_space_speaks_of_the_queues_that_there_are),
     TEST(talks_unasked),
     TEST(talks_while_it_runs),
     TEST(one_byte_at_a_time),
