@@ -44,6 +44,9 @@ struct device {
     struct store_device node;
     char name[48];
     char socket[108];
+    uid_t user;        /* of its process; 0: the daemon's */
+    bool image_shared; /* it was given access to the image */
+    bool probed;       /* the process looks at the image's header first */
 
     enum phase phase;
     bool closing;

@@ -10,11 +10,14 @@
 #include <unistd.h>
 
 #include "device_internal.h"
+#include "image.h"
 #include "process.h"
 #include "virtio_features.h"
 
 /* While a process of our own is starting; others are asked less often. */
 #define POLL_MS 50
+/* A process that finds an image of another format ends with this and image_probe(). */
+#define STATUS_FORMAT 100
 
 static bool is_net(const struct device *d)
 {
@@ -46,6 +49,9 @@ static bool choose_socket(struct device *d, bool own)
 
     if (d->node.path[0] && !own) {
         n = snprintf(d->socket, sizeof(d->socket), "%s", d->node.path);
+    } else if (own && d->user) {
+        n = snprintf(d->socket, sizeof(d->socket), "%s/%u-%u/sock", d->env->options->run_dir,
+                     d->node.frontend, d->node.shadow_id);
     } else {
         n = snprintf(d->socket, sizeof(d->socket), "%s/%u-%u.sock", d->env->options->run_dir,
                      d->node.frontend, d->node.shadow_id);
@@ -55,6 +61,96 @@ static bool choose_socket(struct device *d, bool own)
         return false;
     }
     return true;
+}
+
+/* Each has one of its own: frontends' numbers do not come back for a long time. */
+static void choose_user(struct device *d, bool own)
+{
+    int base = d->env->options->uid_base;
+
+    d->user = 0;
+    if (own && base && geteuid() == 0) {
+        d->user = (uid_t)base + d->node.frontend * (STORE_MAX_SHADOW_ID + 1) + d->node.shadow_id;
+    }
+}
+
+/* Where only its process can make the socket, and only this one and that can get at it. */
+static void socket_dir(const struct device *d, char *dir, size_t size)
+{
+    snprintf(dir, size, "%.*s", (int)(strrchr(d->socket, '/') - d->socket), d->socket);
+}
+
+static bool make_socket_dir(struct device *d)
+{
+    char dir[sizeof(d->socket)];
+
+    if (!d->user) {
+        return true;
+    }
+    socket_dir(d, dir, sizeof(dir));
+    if ((mkdir(dir, 0700) && errno != EEXIST) || lchown(dir, d->user, d->user)) {
+        device_complain(d, "cannot make %s: %s", dir, strerror(errno));
+        return false;
+    }
+    return true;
+}
+
+static void remove_socket(struct device *d)
+{
+    char dir[sizeof(d->socket)];
+
+    unlink(d->socket);
+    if (d->user) {
+        socket_dir(d, dir, sizeof(dir));
+        rmdir(dir);
+    }
+}
+
+static void share_image(struct device *d)
+{
+    int err;
+
+    if (!d->user || !d->node.path[0]) {
+        return;
+    }
+    err = image_allow(d->node.path, d->user, d->node.read_only);
+    d->image_shared = !err;
+    if (err) {
+        log_warn("%s: cannot let user %u use %s: %s", d->name, d->user, d->node.path,
+                 strerror(-err));
+    }
+}
+
+static void unshare_image(struct device *d)
+{
+    if (d->image_shared) {
+        d->image_shared = false;
+        image_disallow(d->node.path, d->user);
+    }
+}
+
+/* In the process: reading may take its time. */
+static int check_image(void *arg)
+{
+    const struct device *d = arg;
+    int format = image_probe(d->node.path);
+
+    return format ? STATUS_FORMAT + format : 0;
+}
+
+/* Or at least the toolstack does not say that it is something else. */
+static bool format_is_raw(const struct device *d)
+{
+    return !d->node.format[0] || !strcmp(d->node.format, "raw") ||
+           !strcmp(d->node.format, "unknown");
+}
+
+/* The default command serves what is in the file as it is. */
+static bool needs_probe(const struct device *d)
+{
+    const struct options *o = d->env->options;
+
+    return !is_net(d) && !o->own_cmd && !o->raw_images && strcmp(d->node.format, "raw");
 }
 
 /* Whether what a guest has been told is written must have left this VM. */
@@ -87,6 +183,7 @@ static bool start_process(struct device *d, const char *driver)
         {'m', mac},
         {0, NULL},
     };
+    struct process_setup setup = {.user = d->user, .arg = d};
     char **argv;
     pid_t pid;
 
@@ -101,8 +198,17 @@ static bool start_process(struct device *d, const char *driver)
         return false;
     }
 
+    if (!is_net(d) && !d->env->options->own_cmd && !format_is_raw(d)) {
+        device_complain(d, "format is %s: the default device command serves raw images only",
+                        d->node.format);
+        free(argv);
+        return false;
+    }
     unlink(d->socket);
-    pid = process_start(argv);
+    share_image(d);
+    d->probed = needs_probe(d);
+    setup.check = d->probed ? check_image : NULL;
+    pid = make_socket_dir(d) ? process_start(argv, &setup) : -EACCES;
     if (pid < 0) {
         device_complain(d, "cannot start %s: %s", argv[0], strerror(-pid));
     } else {
@@ -152,6 +258,8 @@ void device_connect(struct device *d)
     if (!shadow_info(&d->shadow, &info)) {
         what.driver_rings = info.policy == VSH_POLICY_TRUSTED || info.policy == VSH_POLICY_POOL;
     }
+    choose_user(d, own);
+    what.user = d->user;
     if (!choose_socket(d, own) || (own && !d->process && !start_process(d, driver))) {
         device_give_up(d);
         return;
@@ -187,19 +295,29 @@ void device_process_ended(struct device *d, int status)
     d->by_us = d->killed;
     d->process = 0;
     d->killed = false;
-    unlink(d->socket);
+    remove_socket(d);
+    unshare_image(d);
     device_wake(d);
 }
 
 const char *device_exited(struct device *d)
 {
     static char text[384];
+    const char *format;
 
     if (!d->exited) {
         return NULL;
     }
     d->exited = false;
-    if (WIFSIGNALED(d->status)) {
+    format = d->probed && WIFEXITED(d->status)
+                 ? image_format_name(WEXITSTATUS(d->status) - STATUS_FORMAT)
+                 : NULL;
+    if (format) {
+        snprintf(text, sizeof(text),
+                 "%.100s has the header of a %s image, and would be shown raw: convert it, or see "
+                 "image-format",
+                 d->node.path, format);
+    } else if (WIFSIGNALED(d->status)) {
         snprintf(text, sizeof(text), "its process was killed by signal %d", WTERMSIG(d->status));
     } else {
         snprintf(text, sizeof(text),

@@ -588,10 +588,35 @@ void session_adopt(struct session *s, int fd, const struct session_device *devic
     work(s);
 }
 
+/*
+ * A device process can put a link to another's socket where its own should be, and
+ * have its guest served by that one, with the other guest's disk.
+ */
+static int check_user(struct session *s, uid_t user)
+{
+    socklen_t len = sizeof(struct ucred);
+    struct ucred peer;
+    int err = 0;
+
+    if (getsockopt(s->vu.fd, SOL_SOCKET, SO_PEERCRED, &peer, &len)) {
+        err = refuse(s, -errno, "cannot tell whose socket it is: %s", strerror(errno));
+    } else if (peer.uid != user) {
+        err = refuse(s, -EPERM, "the socket is user %u's, and the device process is user %u's",
+                     peer.uid, user);
+    }
+    if (err) {
+        vhost_user_close(&s->vu);
+    }
+    return err;
+}
+
 int session_open(struct session *s, const char *path, const struct session_device *device)
 {
     int err = vhost_user_connect(&s->vu, path);
 
+    if (!err && device->user) {
+        err = check_user(s, device->user);
+    }
     if (!err) {
         session_adopt(s, s->vu.fd, device);
     }

@@ -16,6 +16,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "backend_channel.h"
 #include "loop.h"
@@ -42,6 +43,7 @@ struct session_device {
     unsigned int max_queues;
     bool driver_rings;       /* it will use the driver's virtqueues, no shadow virtqueues */
     struct net_settings net; /* of a network device */
+    uid_t user;              /* who must be the one that listens; 0: anybody */
 };
 
 struct session_queue {

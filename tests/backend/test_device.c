@@ -3,13 +3,16 @@
 #include "test.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "device.h"
@@ -199,6 +202,7 @@ static int set_up(void **state)
     t.loop = loop_create();
     assert_non_null(t.loop);
     assert_int_equal(options_read(&t.options, 3, argv), OPTIONS_RUN);
+    t.options.uid_base = 0;
     raise_limits();
     t.env = (struct device_env){.loop = t.loop, .options = &t.options, .finished = finished};
     return 0;
@@ -319,6 +323,12 @@ static void check_io_on(struct fake_xen *x, unsigned int queue, uint64_t sector)
 static void check_io(struct fake_xen *x, uint64_t sector)
 {
     check_io_on(x, 0, sector);
+}
+
+static struct fake_xen *until_ready(struct fake_xen *x)
+{
+    until(ready, x);
+    return x;
 }
 
 static void leave_io_under_way(struct fake_xen *x)
@@ -860,6 +870,146 @@ static void xen_refuses_the_description(void **state)
     expect_given_up(x, "number of queues");
 }
 
+static void write_header(const char *path, const char *magic, size_t len, off_t at)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+    assert_true(fd >= 0);
+    assert_int_equal(pwrite(fd, magic, len, at), len);
+    close(fd);
+}
+
+/* The default command shows what is in a file: of a qcow2 image that is its header and its tables.
+ */
+static void image_of_another_format_is_refused(void **state)
+{
+    static const struct {
+        const char *name, *magic;
+        size_t len;
+        off_t at;
+    } formats[] = {
+        {"qcow2", "QFI\xfb\0\0\0\3", 8, 0},
+        {"qed", "QED", 4, 0},
+        {"vmdk", "KDMV", 4, 0},
+        {"vmdk", "# Disk DescriptorFile\n", 22, 0},
+        {"vdi", "\x7f\x10\xda\xbe", 4, 64},
+        {"vhdx", "vhdxfile", 8, 0},
+        {"luks", "LUKS\xba\xbe", 6, 0},
+    };
+    struct store_device node;
+    char path[128];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+        qsd_make_image(path, sizeof(path));
+        write_header(path, formats[i].magic, formats[i].len, formats[i].at);
+        expect_given_up(create(0, path), formats[i].name);
+        assert_non_null(strstr(fake_xen[0].store_error, "image-format"));
+    }
+    /* Unless it is said that it is raw: by the toolstack, or here. */
+    node = disk_node(0, path);
+    strcpy(node.format, "raw");
+    closes(until_ready(create_node(&node)), DEVICE_CLOSE_TOOLSTACK);
+    t.options.raw_images = true;
+    closes(until_ready(create(0, path)), DEVICE_CLOSE_TOOLSTACK);
+    /* And what the toolstack calls something else is not looked at. */
+    strcpy(node.format, "qcow2");
+    expect_given_up(create_node(&node), "format is qcow2");
+}
+
+/* A line of the process's status. */
+static void check_status(pid_t pid, const char *wanted)
+{
+    char path[64], text[8192] = "";
+    FILE *f;
+
+    snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+    f = fopen(path, "re");
+    assert_non_null(f);
+    text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
+    fclose(f);
+    if (!strstr(text, wanted)) {
+        fail_msg("no %s in: %s", wanted, text);
+    }
+}
+
+#define UID_BASE 1879048192u
+
+static void with_users(void)
+{
+    if (geteuid() != 0) {
+        skip();
+    }
+    t.options.uid_base = UID_BASE;
+    chmod(scratch_dir(), 0711);
+}
+
+/* It reaches its image, with mode 0600, and nothing else of root's, and it can become nobody else.
+ */
+static void process_has_a_user_of_its_own(void **state)
+{
+    char path[128], line[128];
+    struct fake_xen *x;
+    struct stat st;
+
+    (void)state;
+    with_users();
+    qsd_make_image(path, sizeof(path));
+    x = create(0, path);
+    comes_up(x);
+    check_io(x, 30);
+    for (const char *const *who = (const char *const[]){"Uid", "Gid", NULL}; *who; who++) {
+        unsigned int user = UID_BASE + 7 * 256;
+
+        snprintf(line, sizeof(line), "\n%s:\t%u\t%u\t%u\t%u\n", *who, user, user, user, user);
+        check_status(device_process(t.device[0]), line);
+    }
+    check_status(device_process(t.device[0]), "\nGroups:\t \n");
+    check_status(device_process(t.device[0]), "\nCapPrm:\t0000000000000000\n");
+    check_status(device_process(t.device[0]), "\nCapEff:\t0000000000000000\n");
+    check_status(device_process(t.device[0]), "\nCapBnd:\t0000000000000000\n");
+    check_status(device_process(t.device[0]), "\nNoNewPrivs:\t1\n");
+    assert_true(getxattr(path, "system.posix_acl_access", NULL, 0) > 0);
+    closes(x, DEVICE_CLOSE_TOOLSTACK);
+    /* What it was given is taken back. */
+    assert_int_equal(getxattr(path, "system.posix_acl_access", NULL, 0), -1);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    snprintf(line, sizeof(line), "%s/7-0", t.options.run_dir);
+    assert_int_equal(stat(line, &st), -1);
+}
+
+static void process_of_another_device_has_another_user(void **state)
+{
+    char line[128];
+
+    (void)state;
+    with_users();
+    create_running(0);
+    create_running(2);
+    snprintf(line, sizeof(line), "\nUid:\t%u\t", UID_BASE + 7 * 256 + 2);
+    check_status(device_process(t.device[2]), line);
+}
+
+/* Only its own process can serve a device, whatever is found where the socket should be. */
+static void socket_of_another_user_is_refused(void **state)
+{
+    char path[128];
+    struct peer *p;
+
+    (void)state;
+    with_users();
+    set_cmd(&t.options.device_cmd, "sleep 1000");
+    create_disk(0);
+    until(has_process, &fake_xen[0]);
+    snprintf(path, sizeof(path), "%s/7-0/sock", t.options.run_dir);
+    p = peer_start(path, PEER_OK, -1);
+    until(has_complained, &fake_xen[0]);
+    assert_non_null(strstr(t.device[0]->complaint, "the socket is user 0's"));
+    closes(&fake_xen[0], DEVICE_CLOSE_TOOLSTACK);
+    assert_int_equal(peer_stop(p), 0);
+}
+
 /* A socket that somebody else serves, and goes on serving. */
 static void serves_a_socket(void **state)
 {
@@ -1255,6 +1405,10 @@ static const struct CMUnitTest tests[] = {
     TEST(attached_at_the_second_try),
     TEST(may_not_attach),
     TEST(xen_refuses_the_description),
+    TEST(image_of_another_format_is_refused),
+    TEST(process_has_a_user_of_its_own),
+    TEST(process_of_another_device_has_another_user),
+    TEST(socket_of_another_user_is_refused),
     TEST(serves_a_socket),
     TEST(process_hangs_at_reset),
     TEST(process_hangs_at_the_end),

@@ -42,7 +42,7 @@ static const struct node disk_nodes[] = {
 static const struct node virtio_nodes[] = {
     {"shadow", "1"},
     {"shadow-id", "0"},
-    {"shadow-queues", "1"},
+    {"shadow-queues", "2"},
     {"shadow-queue-size", "64"},
     {"type", "virtio,device1a"},
     {"state", "1"},
@@ -147,6 +147,37 @@ static void a_network_device(void **state)
     }
     d = parse("virtio", net_nodes, "shadow-queues", "1", NULL);
     assert_non_null(strstr(d.error, "shadow-queues"));
+}
+
+static void types_with_addresses_in_their_requests_are_refused(void **state)
+{
+    static const char *const types[][2] = {
+        {"virtio,device5", "balloon"}, {"virtio,device10", "gpu"},
+        {"virtio,device17", "iommu"},  {"virtio,device18", "mem"},
+        {"virtio,device1b", "pmem"},   {"virtio,device1f", "video decoder"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        struct store_device d = parse("virtio", virtio_nodes, "type", types[i][0], NULL);
+
+        if (!strstr(d.error, types[i][1]) || !strstr(d.error, "cannot be mediated: i")) {
+            fail_msg("%s: \"%s\"", types[i][0], d.error);
+        }
+        assert_true(strlen(d.error) < sizeof(d.error) - 1);
+    }
+}
+
+static void queues_that_a_type_needs(void **state)
+{
+    (void)state;
+    assert_non_null(strstr(parse("virtio", virtio_nodes, "shadow-queues", "1", NULL).error,
+                           "fs device has at least 2 queues: shadow-queues is 1"));
+    assert_string_equal(parse("virtio", virtio_nodes, "type", "virtio,device4", NULL).error, "");
+    assert_non_null(
+        strstr(parse("virtio", virtio_nodes, "type", "virtio,device8", NULL).error, "at least 3"));
+    assert_non_null(strstr(parse("virtio", virtio_nodes, "type", "virtio,device13", NULL).error,
+                           "vsock device has at least 3"));
 }
 
 static void not_mediated(void **state)
@@ -320,6 +351,16 @@ static void command_line(void **state)
     options_free(&o);
     assert_int_equal(read_options(&o, "--writethrough", "yes"), OPTIONS_BAD);
     options_free(&o);
+    assert_int_equal(read_options(&o, "--image-format", "raw"), OPTIONS_RUN);
+    assert_true(o.raw_images);
+    options_free(&o);
+    assert_int_equal(read_options(&o, "--image-format", "qcow2"), OPTIONS_BAD);
+    options_free(&o);
+    assert_int_equal(read_options(&o, "--uid-base", "200000"), OPTIONS_RUN);
+    assert_int_equal(o.uid_base, 200000);
+    options_free(&o);
+    assert_int_equal(read_options(&o, "--uid-base", "1000"), OPTIONS_BAD);
+    options_free(&o);
     assert_int_equal(read_options(&o, "word", NULL), OPTIONS_BAD);
     options_free(&o);
     assert_int_equal(read_options(&o, "--config", "/nonexistent/file"), OPTIONS_BAD);
@@ -396,6 +437,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_disk),
     cmocka_unit_test(another_virtio_device),
     cmocka_unit_test(a_network_device),
+    cmocka_unit_test(types_with_addresses_in_their_requests_are_refused),
+    cmocka_unit_test(queues_that_a_type_needs),
     cmocka_unit_test(not_mediated),
     cmocka_unit_test(going_away),
     cmocka_unit_test(malformed_nodes_are_named),
