@@ -16,6 +16,7 @@
 #define VSHD_DEVICE_INTERNAL_H
 
 #include "device.h"
+#include "image.h"
 #include "log.h"
 #include "loop.h"
 #include "options.h"
@@ -44,9 +45,9 @@ struct device {
     struct store_device node;
     char name[48];
     char socket[108];
-    uid_t user;        /* of its process; 0: the daemon's */
-    bool image_shared; /* it was given access to the image */
-    bool probed;       /* the process looks at the image's header first */
+    uid_t user; /* of its process; 0: the daemon's */
+    struct image_access image;
+    bool probed; /* the process looks at the image's header first */
 
     enum phase phase;
     bool closing;

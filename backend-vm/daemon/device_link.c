@@ -113,8 +113,7 @@ static void share_image(struct device *d)
     if (!d->user || !d->node.path[0]) {
         return;
     }
-    err = image_allow(d->node.path, d->user, d->node.read_only);
-    d->image_shared = !err;
+    err = image_allow(&d->image, d->node.path, d->user, d->node.read_only);
     if (err) {
         log_warn("%s: cannot let user %u use %s: %s", d->name, d->user, d->node.path,
                  strerror(-err));
@@ -123,10 +122,7 @@ static void share_image(struct device *d)
 
 static void unshare_image(struct device *d)
 {
-    if (d->image_shared) {
-        d->image_shared = false;
-        image_disallow(d->node.path, d->user);
-    }
+    image_disallow(&d->image, d->node.path, d->user);
 }
 
 /* In the process: reading may take its time. */
@@ -211,6 +207,7 @@ static bool start_process(struct device *d, const char *driver)
     pid = make_socket_dir(d) ? process_start(argv, &setup) : -EACCES;
     if (pid < 0) {
         device_complain(d, "cannot start %s: %s", argv[0], strerror(-pid));
+        unshare_image(d);
     } else {
         d->process = pid;
         d->killed = false;

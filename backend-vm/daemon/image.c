@@ -139,7 +139,7 @@ static int set(const char *path, const struct acl *acl)
     return setxattr(path, ACL_NAME, acl, len, 0) ? -errno : 0;
 }
 
-int image_allow(const char *path, uid_t user, bool read_only)
+static int allow(const char *path, uid_t user, bool read_only)
 {
     uint16_t perm = read_only ? 4 : 6;
     struct entry *mask, *group;
@@ -161,7 +161,7 @@ int image_allow(const char *path, uid_t user, bool read_only)
     return set(path, &acl);
 }
 
-int image_disallow(const char *path, uid_t user)
+static int disallow(const char *path, uid_t user)
 {
     struct acl acl;
     int err = get(path, &acl);
@@ -174,4 +174,46 @@ int image_disallow(const char *path, uid_t user)
         drop(&acl, find(&acl, MASK, NO_ID));
     }
     return set(path, &acl);
+}
+
+static int allow_group(struct image_access *access, const char *path, uid_t user, bool read_only)
+{
+    struct stat st;
+
+    if (stat(path, &st)) {
+        return -errno;
+    }
+    access->group = st.st_gid;
+    access->mode = st.st_mode & 07777;
+    if (chown(path, (uid_t)-1, user) ||
+        chmod(path, (access->mode & ~070u) | (read_only ? 040 : 060))) {
+        return -errno;
+    }
+    access->by_group = true;
+    return 0;
+}
+
+int image_allow(struct image_access *access, const char *path, uid_t user, bool read_only)
+{
+    int err = allow(path, user, read_only);
+
+    if (err == -EOPNOTSUPP) {
+        err = allow_group(access, path, user, read_only);
+    }
+    access->given = !err;
+    return err;
+}
+
+int image_disallow(struct image_access *access, const char *path, uid_t user)
+{
+    int err = 0;
+
+    if (access->given && !access->by_group) {
+        err = disallow(path, user);
+    } else if (access->given &&
+               (chown(path, (uid_t)-1, access->group) || chmod(path, access->mode))) {
+        err = -errno;
+    }
+    *access = (struct image_access){0};
+    return err;
 }

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mount.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -933,6 +935,16 @@ static void check_status(pid_t pid, const char *wanted)
     }
 }
 
+static void copy_image(const char *from, const char *to)
+{
+    int in = open(from, O_RDONLY | O_CLOEXEC), out = open(to, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+    assert_true(in >= 0 && out >= 0);
+    assert_int_equal(sendfile(out, in, NULL, QSD_IMAGE_SIZE), QSD_IMAGE_SIZE);
+    close(in);
+    close(out);
+}
+
 #define UID_BASE 1879048192u
 
 static void with_users(void)
@@ -977,6 +989,39 @@ static void process_has_a_user_of_its_own(void **state)
     assert_int_equal(st.st_mode & 0777, 0600);
     snprintf(line, sizeof(line), "%s/7-0", t.options.run_dir);
     assert_int_equal(stat(line, &st), -1);
+}
+
+/* Where there are no access control lists, as in a kernel's devtmpfs without them. */
+static void image_is_given_to_the_group_of_its_process(void **state)
+{
+    char dir[128], path[192], from[128];
+    struct fake_xen *x;
+    struct stat st;
+
+    (void)state;
+    with_users();
+    qsd_make_image(from, sizeof(from));
+    scratch_path(dir, sizeof(dir), "ramfs");
+    mkdir(dir, 0755);
+    if (mount("none", dir, "ramfs", 0, NULL)) {
+        rmdir(dir);
+        skip();
+    }
+    chmod(dir, 0755);
+    snprintf(path, sizeof(path), "%s/disk", dir);
+    copy_image(from, path);
+    x = create(0, path);
+    comes_up(x);
+    check_io(x, 30);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_gid, UID_BASE + 7 * 256);
+    assert_int_equal(st.st_mode & 0777, 0660);
+    closes(x, DEVICE_CLOSE_TOOLSTACK);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_gid, getegid());
+    assert_int_equal(st.st_mode & 0777, 0600);
+    assert_int_equal(umount(dir), 0);
+    rmdir(dir);
 }
 
 static void process_of_another_device_has_another_user(void **state)
@@ -1407,6 +1452,7 @@ static const struct CMUnitTest tests[] = {
     TEST(xen_refuses_the_description),
     TEST(image_of_another_format_is_refused),
     TEST(process_has_a_user_of_its_own),
+    TEST(image_is_given_to_the_group_of_its_process),
     TEST(process_of_another_device_has_another_user),
     TEST(socket_of_another_user_is_refused),
     TEST(serves_a_socket),
