@@ -73,7 +73,10 @@ static void reap(struct work_struct *work)
 		return;
 	}
 
-	vsh_window_request_detach(att);
+	if (!vsh_window_request_detach(att))
+		for (i = 0; i < att->nr_regions; i++)
+			if (att->region[i] != att->window)
+				vsh_region_sweep(att->region[i]);
 	pr_info("device %u of domain %u detached\n", att->device,
 		att->frontend);
 	destroy(att);

@@ -51,16 +51,6 @@ static int window_frames(u32 frontend, u32 device)
 	return xar.nr_frames;
 }
 
-static int remove_frame(unsigned long gfn)
-{
-	struct xen_remove_from_physmap xrp = {
-		.domid = DOMID_SELF,
-		.gpfn = gfn,
-	};
-
-	return HYPERVISOR_memory_op(XENMEM_remove_from_physmap, &xrp);
-}
-
 static int acquire(struct vsh_attachment *att, unsigned int nr)
 {
 	struct xen_mem_acquire_resource xar = {
@@ -86,7 +76,7 @@ static int acquire(struct vsh_attachment *att, unsigned int nr)
 
 	/* It may have mapped a part of them before it failed. */
 	for (i = 0; ret && i < nr; i++)
-		remove_frame(first + i);
+		vsh_remove_frame(first + i);
 	return ret;
 }
 
@@ -122,7 +112,7 @@ int vsh_window_unmap(struct vsh_attachment *att)
 	int err = 0;
 
 	for (i = 0; i < att->nr_frames; i++) {
-		int ret = remove_frame(first + i);
+		int ret = vsh_remove_frame(first + i);
 
 		/* ENOENT: Xen has taken it away itself. */
 		if (ret && ret != -ENOENT)
@@ -169,19 +159,21 @@ found:
 /*
  * Tells Xen that nothing of the frontend is to be shown here any more.  The
  * last thing done with a device: a daemon that was killed could not say it.
+ * False: Xen has closed the device, and hears nothing of it any more.
  */
-void vsh_window_request_detach(struct vsh_attachment *att)
+bool vsh_window_request_detach(struct vsh_attachment *att)
 {
 	struct vsh_mailbox *mb = att->window->va +
 				 VSH_FRAME_MAILBOX * VSH_FRAME_SIZE;
 	struct vsh_info info;
 
 	if (vsh_window_info(att, &info) || info.state == VSH_STATE_GONE)
-		return;
+		return false;
 
 	WRITE_ONCE(mb->version, VSH_ABI_VERSION);
 	WRITE_ONCE(mb->request, VSH_REQ_DETACH);
 	smp_wmb();	/* the request before the number that makes it valid */
 	WRITE_ONCE(mb->request_seq, info.reply_seq + 1);
 	vsh_channel_send(&att->control);
+	return true;
 }
