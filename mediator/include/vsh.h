@@ -120,7 +120,7 @@ struct vsh_device {
 
     /* Reference held.  NULL: it has died. */
     struct domain *backend;
-    struct page_info *dummy;    /* for what is taken away; NULL without backend */
+    struct page_info *dummy;    /* its own; NULL without backend */
 
     bool has_handler;       /* once true always true, at base */
     paddr_t base;
