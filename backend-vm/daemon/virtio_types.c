@@ -112,7 +112,7 @@ unsigned int virtio_type_limit_queues(uint32_t type, uint64_t features, uint8_t 
     case VIRTIO_ID_SCSI: /* but for control and events */
         return limit(config, 4, 2, max_queues);
     case VIRTIO_ID_FS: /* but for those of high priority, and of notifications */
-        return limit(config + 36, 4, features & FS_F_NOTIFICATION ? 2 : 1, max_queues);
+        return limit(config + 36, 4, (features & FS_F_NOTIFICATION) ? 2 : 1, max_queues);
     default:
         return max_queues;
     }
