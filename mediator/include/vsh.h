@@ -148,7 +148,7 @@ struct virtio_shadow {
     bool forget;            /* its memory has changed: see work.c */
 
     /* As frontend.  Entries appear, filled in, and stay. */
-    struct vsh_device *device[XEN_VIRTIO_SHADOW_MAX_DEVICES];
+    struct vsh_device *device[XEN_DOMCTL_VIRTIO_SHADOW_MAX_DEVICES];
     bool quiet;                 /* some have drivers to look after: delay.c */
     unsigned int next;          /* whose work is done first */
     unsigned int next_vcpu;     /* ... by whom, if it is handed over */
@@ -241,7 +241,7 @@ void vsh_delay_stop(struct vsh_device *s);
 
 /* device.c */
 int vsh_create(struct domain *d, unsigned int id,
-               const struct xen_virtio_shadow_create *c);
+               const struct xen_domctl_virtio_shadow_create *c);
 int vsh_close(struct vsh_device *s);
 struct vsh_device *vsh_device_get(const struct domain *d, unsigned int id);
 

@@ -28,7 +28,7 @@ void rig_domains_with(struct rig *r, unsigned int ram_pages)
     r->be = model_domain(RIG_BE, 2);
     r->nr_queues = 1;
     r->queue_size = 16;
-    r->policy = XEN_VIRTIO_SHADOW_POLICY_GRANT;
+    r->policy = XEN_DOMCTL_VIRTIO_SHADOW_POLICY_GRANT;
     r->aperture = RIG_APERTURE;
     r->ram_pages = ram_pages;
     for (i = 0; i < ram_pages; i++) {
@@ -36,9 +36,9 @@ void rig_domains_with(struct rig *r, unsigned int ram_pages)
     }
 }
 
-struct xen_virtio_shadow_create rig_params(const struct rig *r)
+struct xen_domctl_virtio_shadow_create rig_params(const struct rig *r)
 {
-    return (struct xen_virtio_shadow_create){
+    return (struct xen_domctl_virtio_shadow_create){
         .base = RIG_BASE + r->id * 0x200ULL,
         .irq = RIG_IRQ + r->id,
         .backend = r->be->domain_id,
@@ -55,7 +55,7 @@ struct xen_virtio_shadow_create rig_params(const struct rig *r)
     };
 }
 
-int rig_create(struct rig *r, const struct xen_virtio_shadow_create *c)
+int rig_create(struct rig *r, const struct xen_domctl_virtio_shadow_create *c)
 {
     struct xen_domctl_virtio_shadow op = {
         .op = XEN_DOMCTL_VIRTIO_SHADOW_CREATE, .id = r->id, .u.create = *c};
@@ -71,7 +71,7 @@ int rig_create(struct rig *r, const struct xen_virtio_shadow_create *c)
 
 void rig_device(struct rig *r, unsigned int id, unsigned int nr_queues, unsigned int queue_size)
 {
-    struct xen_virtio_shadow_create c;
+    struct xen_domctl_virtio_shadow_create c;
 
     r->id = id;
     r->nr_queues = nr_queues;
@@ -108,18 +108,37 @@ int rig_op(struct domain *fe, unsigned int op, unsigned int id)
     return rc;
 }
 
-struct xen_virtio_shadow_stats rig_stats(const struct rig *r)
+static void get_stats(const struct rig *r, struct xen_domctl_virtio_shadow_stats *stats,
+                      struct xen_domctl_virtio_shadow_queue_stats *queues, unsigned int nr)
 {
-    struct xen_virtio_shadow_stats stats;
     struct xen_domctl_virtio_shadow op = {
-        .op = XEN_DOMCTL_VIRTIO_SHADOW_STATS, .id = r->id, .u.stats.p = &stats};
+        .op = XEN_DOMCTL_VIRTIO_SHADOW_STATS,
+        .id = r->id,
+        .u.stats = {.device.p = stats, .queues.p = queues, .nr_queues = nr},
+    };
     bool copyback = false;
 
     assert_int_equal(virtio_shadow_domctl(r->fe, &op, &copyback), 0);
     assert_true(copyback);
     assert_int_equal(op.id, r->id);
+    assert_int_equal(op.u.stats.nr_queues, r->nr_queues);
+}
 
+struct xen_domctl_virtio_shadow_stats rig_stats(const struct rig *r)
+{
+    struct xen_domctl_virtio_shadow_stats stats;
+
+    get_stats(r, &stats, NULL, 0);
     return stats;
+}
+
+struct xen_domctl_virtio_shadow_queue_stats rig_queue_stats(const struct rig *r, unsigned int q)
+{
+    struct xen_domctl_virtio_shadow_queue_stats queues[VSH_MAX_QUEUES];
+    struct xen_domctl_virtio_shadow_stats stats;
+
+    get_stats(r, &stats, queues, q + 1);
+    return queues[q];
 }
 
 struct vsh_device *rig_vsh(const struct rig *r)

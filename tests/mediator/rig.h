@@ -36,7 +36,7 @@ struct rig {
     uint64_t features; /* of device and driver, besides VERSION_1 */
     uint16_t policy;
     uint32_t threshold;
-    uint32_t indirect; /* XEN_VIRTIO_SHADOW_INDIRECT_* */
+    uint32_t indirect; /* XEN_DOMCTL_VIRTIO_SHADOW_INDIRECT_* */
     struct vsh_bank pool;
     uint32_t restart_s; /* how long the driver waits for another backend */
 };
@@ -52,10 +52,11 @@ void rig_up(struct rig *r);
 void rig_running(struct rig *r, unsigned int nr_queues, unsigned int queue_size);
 
 /* The toolstack. */
-struct xen_virtio_shadow_create rig_params(const struct rig *r);
-int rig_create(struct rig *r, const struct xen_virtio_shadow_create *c);
+struct xen_domctl_virtio_shadow_create rig_params(const struct rig *r);
+int rig_create(struct rig *r, const struct xen_domctl_virtio_shadow_create *c);
 int rig_op(struct domain *fe, unsigned int op, unsigned int id);
-struct xen_virtio_shadow_stats rig_stats(const struct rig *r);
+struct xen_domctl_virtio_shadow_stats rig_stats(const struct rig *r);
+struct xen_domctl_virtio_shadow_queue_stats rig_queue_stats(const struct rig *r, unsigned int q);
 struct vsh_device *rig_vsh(const struct rig *r);
 
 /* The backend: map the window, describe the device, ask for something. */

@@ -24,7 +24,7 @@ static void expect_refs(const struct rig *r, unsigned int first, unsigned int nr
 
 static void by_direction(void **state)
 {
-    struct xen_virtio_shadow_stats s;
+    struct xen_domctl_virtio_shadow_queue_stats s;
     unsigned int flushes, i;
     struct rig r;
 
@@ -50,10 +50,10 @@ static void by_direction(void **state)
         assert_false(rig_sees(&r, RIG_BUFFER(i), false));
         assert_true(rig_is_back(r.fe, buffer_gfn(i)));
     }
-    s = rig_stats(&r);
-    assert_int_equal(s.queue[0].grants, 4);
-    assert_int_equal(s.queue[0].revokes, 4);
-    assert_int_equal(s.queue[0].flushes, 1);
+    s = rig_queue_stats(&r, 0);
+    assert_int_equal(s.grants, 4);
+    assert_int_equal(s.revokes, 4);
+    assert_int_equal(s.flushes, 1);
     model_end();
 }
 
@@ -85,7 +85,7 @@ static void upgraded_and_back(void **state)
 
 static void expect_failed(struct rig *r, enum svq_error err)
 {
-    struct xen_virtio_shadow_stats s = rig_stats(r);
+    struct xen_domctl_virtio_shadow_stats s = rig_stats(r);
 
     assert_int_equal(s.last_error, err);
     assert_int_equal(s.pages_mapped, 0);

@@ -40,7 +40,7 @@ static void kick_and_call_take_their_own(void **state)
     assert_int_equal(rig_used(&r, 1), 1);
     assert_false(rig_sees(&r, RIG_BUFFER(1), false));
     all_are_free(&r);
-    assert_int_equal(rig_stats(&r).queue[1].returned, 1);
+    assert_int_equal(rig_queue_stats(&r, 1).returned, 1);
     assert_int_equal(rig_stats(&r).failures, 0);
     model_end();
 }
@@ -193,7 +193,7 @@ static void error_of_a_queue(void **state)
     rig_submit(&r, 1, 0x1000, PAGE_SIZE, true);
     assert_int_equal(rig_stats(&r).state, VSH_STATE_FAILED);
     assert_int_equal(rig_stats(&r).failures, 1);
-    assert_int_equal(rig_stats(&r).queue[1].rejected, 1);
+    assert_int_equal(rig_queue_stats(&r, 1).rejected, 1);
     assert_false(rig_sees(&r, RIG_BUFFER(0), false));
     model_end();
 }

@@ -62,15 +62,15 @@ static void serve(struct rig *r, unsigned int nr)
     rig_serve(r, 0, nr, PAGE_SIZE);
     assert_int_equal(rig_used(r, 0), nr);
     assert_int_equal(rig_stats(r).pages_mapped, 0);
-    assert_int_equal(rig_stats(r).queue[0].requests, rig_stats(r).queue[0].returned);
-    assert_int_equal(rig_stats(r).queue[0].grants, rig_stats(r).queue[0].revokes);
+    assert_int_equal(rig_queue_stats(r, 0).requests, rig_queue_stats(r, 0).returned);
+    assert_int_equal(rig_queue_stats(r, 0).grants, rig_queue_stats(r, 0).revokes);
     assert_int_equal(rig_stats(r).failures, 0);
 }
 
 static int reassign(struct rig *r, domid_t be)
 {
     struct xen_domctl_virtio_shadow op = {
-        .op = XEN_DOMCTL_VIRTIO_SHADOW_REASSIGN, .id = r->id, .u.backend = be};
+        .op = XEN_DOMCTL_VIRTIO_SHADOW_REASSIGN, .id = r->id, .u.reassign.backend = be};
     bool copyback = false;
     int rc;
 
@@ -81,6 +81,19 @@ static int reassign(struct rig *r, domid_t be)
     } while (rc == -ERESTART);
 
     return rc;
+}
+
+static void padding_is_refused(struct rig *r, domid_t be)
+{
+    for (unsigned int i = 0; i < 3; i++) {
+        struct xen_domctl_virtio_shadow op = {
+            .op = XEN_DOMCTL_VIRTIO_SHADOW_REASSIGN, .id = r->id, .u.reassign.backend = be};
+        bool copyback = false;
+
+        op.u.reassign.pad[i] = 0x100;
+        assert_int_equal(virtio_shadow_domctl(r->fe, &op, &copyback), -EINVAL);
+        assert_int_equal(rig_stats(r).backend, DOMID_INVALID);
+    }
 }
 
 static void new_backend(struct rig *r, domid_t id)
@@ -251,7 +264,7 @@ static void another_does_not_see_what_one_was_sent(void **state)
 
     (void)state;
     rig_domains(&r);
-    r.policy = XEN_VIRTIO_SHADOW_POLICY_COPY;
+    r.policy = XEN_DOMCTL_VIRTIO_SHADOW_POLICY_COPY;
     r.restart_s = RESTART_S;
     rig_device(&r, 0, 2, 16);
     rig_up(&r);
@@ -339,6 +352,7 @@ static void who_may_take_over(void **state)
 
     /* Whatever is missing, it can be tried again. */
     be = model_domain(8, 1);
+    padding_is_refused(&r, 8);
     for (i = 1;; i++) {
         model.failed = false;
         model.fail_at = i;

@@ -70,7 +70,7 @@ static bool always(void)
 
 static void after_death_of_backend(struct rig *r)
 {
-    struct xen_virtio_shadow_stats s = rig_stats(r);
+    struct xen_domctl_virtio_shadow_stats s = rig_stats(r);
 
     assert_int_equal(s.backend, DOMID_INVALID);
     assert_int_equal(s.pages_mapped, 0);
@@ -143,7 +143,7 @@ static void window_goes_in_steps(void **state)
 
     (void)state;
     rig_domains(&r);
-    r.policy = XEN_VIRTIO_SHADOW_POLICY_COPY;
+    r.policy = XEN_DOMCTL_VIRTIO_SHADOW_POLICY_COPY;
     rig_device(&r, 0, 2, 256);
     rig_up(&r);
     frames = rig_vsh(&r)->nr_frames;
@@ -284,7 +284,7 @@ static void backend_faults(struct rig *r)
 static void create(struct rig *r)
 {
     struct rig second = *r;
-    struct xen_virtio_shadow_create c;
+    struct xen_domctl_virtio_shadow_create c;
 
     if (!r->fe->is_dying) {
         second.id = 1;

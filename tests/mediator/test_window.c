@@ -236,7 +236,7 @@ static void large_window_goes_in_steps(void **state)
 
     (void)state;
     rig_domains(&r);
-    r.policy = XEN_VIRTIO_SHADOW_POLICY_COPY;
+    r.policy = XEN_DOMCTL_VIRTIO_SHADOW_POLICY_COPY;
     rig_device(&r, 0, 2, 256);
     rig_map_window(&r);
     dummy = rig_vsh(&r)->dummy;

@@ -190,10 +190,14 @@ static inline uint32_t svq_page_records(uint32_t queue_size)
     return want < 2 * SVQ_CHAIN_PAGES ? 2 * SVQ_CHAIN_PAGES : want;
 }
 
-/* Why a device was failed; shown in the log and in the statistics. */
+/*
+ * Why a device was failed; shown in the log and in the statistics.  The toolstack
+ * knows them by number: a value keeps its meaning for ever, and new ones come last,
+ * of their kind.
+ */
 enum svq_error {
     SVQ_ERR_NONE,
-    /* the driver's doing */
+    /* the driver's doing: up to 47 */
     SVQ_ERR_AVAIL_IDX,      /* 2.7.6: idx jumps by more than the queue size */
     SVQ_ERR_HEAD,           /* 2.7.6: ring entry beyond the descriptor table */
     SVQ_ERR_HEAD_BUSY,      /* 2.7.13: head, or buffer id, offered again while in flight */
@@ -216,13 +220,13 @@ enum svq_error {
     SVQ_ERR_BOUNCE,         /* more to be copied than there is room for */
     SVQ_ERR_RING,           /* 2.7: queue size, alignment or place of the rings */
     SVQ_ERR_STATUS,         /* 3.1.1: queue or status write out of order */
-    /* the backend's doing */
-    SVQ_ERR_USED_IDX,       /* 2.7.8: idx jumps beyond what is in flight */
+    SVQ_ERR_DRIVER_END,
+    /* the backend's doing, and the administrator's */
+    SVQ_ERR_USED_IDX = 48,  /* 2.7.8: idx jumps beyond what is in flight */
     SVQ_ERR_USED_ID,        /* 2.7.8: id that is not in flight */
     SVQ_ERR_APERTURE,       /* the backend has put something else there */
     SVQ_ERR_BACKEND_MEM,    /* out of page-table memory for the aperture */
     SVQ_ERR_BACKEND_GONE,   /* the backend detached or died */
-    /* the administrator's */
     SVQ_ERR_REVOKED,        /* everything was revoked on request */
     SVQ_ERR_COUNT,
     /* Not an error, and never a device's: to be done by who is alone with the device. */
