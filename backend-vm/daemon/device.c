@@ -89,7 +89,7 @@ static void control_ready(void *arg)
 /* Left by a daemon that could not say good-bye; the module mostly says it instead. */
 static void detach_old(struct device *d)
 {
-    struct vsh_info info;
+    struct shadow_info info;
 
     if (!shadow_info(&d->shadow, &info) && info.state != VSH_STATE_IDLE &&
         info.state != VSH_STATE_WAITING && info.state != VSH_STATE_GONE) {
@@ -131,7 +131,7 @@ static enum phase attach(struct device *d)
 }
 
 /* No device process is at work: a driver that has reset the device need not wait any more. */
-static void ack_reset(struct device *d, const struct vsh_info *info)
+static void ack_reset(struct device *d, const struct shadow_info *info)
 {
     if (info->state != VSH_STATE_RESETTING && info->state != VSH_STATE_FAILED) {
         return;
@@ -153,7 +153,7 @@ static enum phase connect_failed(struct device *d, const char *why)
     return PHASE_CONNECT;
 }
 
-static enum phase connecting(struct device *d, const struct vsh_info *info)
+static enum phase connecting(struct device *d, const struct shadow_info *info)
 {
     const char *exited;
 
@@ -212,9 +212,9 @@ static enum phase describe(struct device *d)
     return PHASE_LINKED;
 }
 
-static enum phase linked(struct device *d, const struct vsh_info *before)
+static enum phase linked(struct device *d, const struct shadow_info *before)
 {
-    struct vsh_info info;
+    struct shadow_info info;
     const char *exited;
 
     if (d->closing) {
@@ -251,11 +251,11 @@ static enum phase linked(struct device *d, const struct vsh_info *before)
 }
 
 /* What Xen says. */
-static void look(struct device *d, struct vsh_info *info)
+static void look(struct device *d, struct shadow_info *info)
 {
     int err;
 
-    *info = (struct vsh_info){.state = VSH_STATE_GONE};
+    *info = (struct shadow_info){.state = VSH_STATE_GONE};
     if (shadow_fd(&d->shadow) < 0) {
         return;
     }
@@ -270,7 +270,7 @@ static void look(struct device *d, struct vsh_info *info)
     }
 }
 
-static enum phase step(struct device *d, const struct vsh_info *info)
+static enum phase step(struct device *d, const struct shadow_info *info)
 {
     switch (d->phase) {
     case PHASE_ATTACH:
@@ -304,7 +304,7 @@ static void device_check(void *arg)
     }
     d->session.backend_error = 0;
     do {
-        struct vsh_info info;
+        struct shadow_info info;
 
         look(d, &info);
         before = d->phase;

@@ -119,15 +119,15 @@ void device_kill(struct device *d, int signal);
 const char *device_exited(struct device *d);
 
 /* device_queue.c */
-int device_join(struct device *d, const struct vsh_info *info);
+int device_join(struct device *d, const struct shadow_info *info);
 void device_unjoin(struct device *d);
 void device_kick_queues(struct device *d, uint32_t queues);
 /* Not 0: the session is of no more use. */
-int device_check_queues(struct device *d, const struct vsh_info *info);
+int device_check_queues(struct device *d, const struct shadow_info *info);
 
 /* device_run.c: what each returns is the next phase */
-enum phase device_start(struct device *d, const struct vsh_info *info);
-enum phase device_running(struct device *d, const struct vsh_info *info);
+enum phase device_start(struct device *d, const struct shadow_info *info);
+enum phase device_running(struct device *d, const struct shadow_info *info);
 enum phase device_draining(struct device *d);
 enum phase device_replacing(struct device *d);
 /*

@@ -249,7 +249,7 @@ void device_connect(struct device *d)
     };
     const char *driver;
     bool own = needs_process(d, &driver);
-    struct vsh_info info;
+    struct shadow_info info;
     int err;
 
     if (!shadow_info(&d->shadow, &info)) {

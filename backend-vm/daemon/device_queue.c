@@ -54,7 +54,7 @@ static void unjoin(struct device *d, uint32_t index)
     *q = (struct session_queue){.kick = -1, .call = -1};
 }
 
-int device_join(struct device *d, const struct vsh_info *info)
+int device_join(struct device *d, const struct shadow_info *info)
 {
     int err = 0;
 
@@ -169,7 +169,7 @@ static int check_queue(struct device *d, uint32_t index, const struct vsh_queue_
     return 0;
 }
 
-int device_check_queues(struct device *d, const struct vsh_info *info)
+int device_check_queues(struct device *d, const struct shadow_info *info)
 {
     int err = 0;
 

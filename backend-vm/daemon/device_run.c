@@ -55,7 +55,7 @@ enum phase device_replacing(struct device *d)
     return PHASE_REPLACE;
 }
 
-enum phase device_start(struct device *d, const struct vsh_info *info)
+enum phase device_start(struct device *d, const struct shadow_info *info)
 {
     struct vhost_user_region regions[SHADOW_MAX_REGIONS];
     int err;
@@ -100,12 +100,12 @@ static enum phase stop(struct device *d)
 }
 
 /* The state of the run that this side knows has nothing to do with Xen's any more. */
-static bool run_is_over(const struct device *d, const struct vsh_info *info)
+static bool run_is_over(const struct device *d, const struct shadow_info *info)
 {
     return info->state != VSH_STATE_RUNNING || info->generation != d->generation;
 }
 
-enum phase device_running(struct device *d, const struct vsh_info *info)
+enum phase device_running(struct device *d, const struct shadow_info *info)
 {
     const char *exited;
 

@@ -14,9 +14,8 @@
 #include "loop.h"
 #include "virtio_shadow_uapi.h"
 
-/* Xen answers before the notification returns, so these are generous. */
+/* Xen answers before the notification returns, so this is generous. */
 #define REPLY_MS 1000
-#define INFO_TRIES 1000
 
 _Static_assert(SHADOW_MAX_REGIONS == VSH_DEV_MAX_REGIONS, "as many regions as the module has");
 
@@ -142,50 +141,10 @@ void shadow_clear(struct shadow *sh)
     (void)n; /* EAGAIN: cleared already */
 }
 
-static uint32_t load(const uint32_t *p)
+int shadow_info(const struct shadow *sh, struct shadow_info *info)
 {
-    return __atomic_load_n(p, __ATOMIC_ACQUIRE);
-}
-
-/* By words: Xen may write the page at the same time, and each word is whole at least. */
-static void copy_words(void *to, const void *from, size_t bytes)
-{
-    const uint32_t *src = from;
-    uint32_t word;
-
-    for (size_t i = 0; i < bytes / sizeof(word); i++) {
-        word = load(&src[i]);
-        memcpy((char *)to + i * sizeof(word), &word, sizeof(word));
-    }
-}
-
-int shadow_info(const struct shadow *sh, struct vsh_info *info)
-{
-    const struct vsh_info *page = sh->window;
-
-    _Static_assert(sizeof(*info) % sizeof(uint32_t) == 0, "made of words");
-    for (int i = 0; i < INFO_TRIES; i++) {
-        uint32_t seq = load(&page->seq);
-
-        if (seq & 1) {
-            continue;
-        }
-        copy_words(info, page, sizeof(*info));
-        if (load(&page->seq) != seq) {
-            continue;
-        }
-        if (info->magic != VSH_MAGIC) {
-            /* Xen put a dummy in its place. */
-            info->state = VSH_STATE_GONE;
-            return 0;
-        }
-        if (info->version != VSH_ABI_VERSION || info->nr_queues > VSH_MAX_QUEUES ||
-            info->nr_queues < sh->nr_queues) {
-            return -EPROTO;
-        }
-        return 0;
-    }
-    return -EAGAIN;
+    return shadow_view(info, sh->window, (uint32_t)(sh->window_size >> VSH_FRAME_SHIFT),
+                       sh->nr_queues);
 }
 
 int shadow_request(struct shadow *sh, const struct vsh_mailbox *body, int32_t *reply)
@@ -194,7 +153,7 @@ int shadow_request(struct shadow *sh, const struct vsh_mailbox *body, int32_t *r
     const struct timespec nap = {.tv_nsec = 1000000};
     int64_t deadline = loop_now() + REPLY_MS;
     struct vsh_mailbox m = *body;
-    struct vsh_info info;
+    struct shadow_info info;
     int err;
 
     err = shadow_info(sh, &info);
@@ -238,7 +197,7 @@ int shadow_request(struct shadow *sh, const struct vsh_mailbox *body, int32_t *r
 /* The idx of a ring; its place is Xen's word, but nothing outside the window is read. */
 static uint16_t ring_idx(const struct shadow *sh, uint64_t das)
 {
-    uint64_t off = das - VSH_WINDOW_DAS + SVQ_USED_IDX;
+    uint64_t off = das - sh->region[sh->nr_regions - 1].das + SVQ_USED_IDX;
 
     if (off > sh->window_size - sizeof(uint16_t)) {
         return 0;

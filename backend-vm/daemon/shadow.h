@@ -31,6 +31,25 @@ struct shadow {
     uint64_t window_size;
 };
 
+/* What the daemon goes by of the info page. */
+struct shadow_info {
+    uint32_t policy;
+    uint32_t state;
+    uint32_t generation;
+    uint32_t reply_seq;
+    int32_t reply_error;
+    uint64_t driver_features;
+    uint32_t nr_queues;
+    struct vsh_queue_info queue[VSH_MAX_QUEUES];
+};
+
+/*
+ * shadow_view.c: that of a window, of which so many frames are mapped, and which must have this
+ * many queues at least. As shadow_info().
+ */
+int shadow_view(struct shadow_info *info, const void *window, uint32_t nr_frames,
+                unsigned int nr_queues);
+
 /* All return 0 or -errno. */
 void shadow_init(struct shadow *sh);
 int shadow_attach(struct shadow *sh, const char *path, uint32_t frontend, uint32_t device);
@@ -44,7 +63,7 @@ int shadow_fd(const struct shadow *sh);
 void shadow_clear(struct shadow *sh);
 
 /* A consistent copy, checked; state VSH_STATE_GONE if there is no window any more. */
-int shadow_info(const struct shadow *sh, struct vsh_info *info);
+int shadow_info(const struct shadow *sh, struct shadow_info *info);
 
 /*
  * Sends the request in body, whose version, request_seq and aperture this call

@@ -16,6 +16,7 @@
 #include <xen/interface/event_channel.h>
 
 #include "virtio-shadow/abi.h"
+#include "virtio-shadow/view.h"
 #include "virtio_shadow_uapi.h"
 
 struct eventfd_ctx;
@@ -93,7 +94,7 @@ int vsh_queues_fd(struct vsh_attachment *att);
 /* window.c */
 int vsh_window_map(struct vsh_attachment *att);
 int vsh_window_unmap(struct vsh_attachment *att);
-int vsh_window_info(struct vsh_attachment *att, struct vsh_info *info);
+int vsh_window_info(struct vsh_attachment *att, struct vsh_view *view);
 bool vsh_window_request_detach(struct vsh_attachment *att);
 
 /* channel.c */

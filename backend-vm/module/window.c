@@ -90,7 +90,8 @@ int vsh_window_map(struct vsh_attachment *att)
 	if (nr < 0)
 		return nr;
 
-	window = vsh_region_create(VSH_WINDOW_DAS, (u64)nr << VSH_FRAME_SHIFT);
+	/* Its info page says which addresses it has. */
+	window = vsh_region_create(0, (u64)nr << VSH_FRAME_SHIFT);
 	if (IS_ERR(window))
 		return PTR_ERR(window);
 	att->window = window;
@@ -125,35 +126,43 @@ int vsh_window_unmap(struct vsh_attachment *att)
 	return err;
 }
 
-/* A consistent copy of the info page. */
-int vsh_window_info(struct vsh_attachment *att, struct vsh_info *info)
+static u32 load(const u32 *word)
 {
-	const struct vsh_info *page = att->window->va;
+	return smp_load_acquire(word);
+}
+
+/* A consistent copy of the info page, checked. */
+int vsh_window_info(struct vsh_attachment *att, struct vsh_view *view)
+{
+	enum vsh_view_result result = VSH_VIEW_BUSY;
 	unsigned int i;
-	u32 seq;
 
 	for (i = 0; i < INFO_TRIES; i++) {
-		seq = READ_ONCE(page->seq);
-		smp_rmb();	/* the contents after the first look at seq */
-		memcpy(info, page, sizeof(*info));
-		smp_rmb();	/* and before the second */
-		if (!(seq & 1) && seq == READ_ONCE(page->seq))
-			goto found;
+		result = vsh_view_read(view, att->window->va, att->nr_frames,
+				       load);
+		if (result != VSH_VIEW_BUSY)
+			break;
 		cpu_relax();
 	}
-	return -EAGAIN;
 
-found:
-	if (info->magic != VSH_MAGIC || info->version != VSH_ABI_VERSION) {
+	switch (result) {
+	case VSH_VIEW_OK:
+		return 0;
+	case VSH_VIEW_BUSY:
+		return -EAGAIN;
+	case VSH_VIEW_GONE:
+		return -ENODEV;
+	case VSH_VIEW_VERSION:
 		pr_err("device %u of domain %u: Xen speaks version %u of the window, this module %u\n",
-		       att->device, att->frontend, info->version,
+		       att->device, att->frontend, view->info.version,
 		       VSH_ABI_VERSION);
 		return -EPROTO;
-	}
-	if (info->nr_queues > VSH_MAX_QUEUES ||
-	    info->nr_banks > VSH_MAX_BANKS)
+	default:
+		pr_err("device %u of domain %u: its info page has more queues or banks than this module knows (%u and %u of them), or makes no sense\n",
+		       att->device, att->frontend, view->info.nr_queues,
+		       view->info.nr_banks);
 		return -EPROTO;
-	return 0;
+	}
 }
 
 /*
@@ -165,15 +174,16 @@ bool vsh_window_request_detach(struct vsh_attachment *att)
 {
 	struct vsh_mailbox *mb = att->window->va +
 				 VSH_FRAME_MAILBOX * VSH_FRAME_SIZE;
-	struct vsh_info info;
+	struct vsh_view view;
 
-	if (vsh_window_info(att, &info) || info.state == VSH_STATE_GONE)
+	if (vsh_window_info(att, &view) ||
+	    view.info.state == VSH_STATE_GONE)
 		return false;
 
 	WRITE_ONCE(mb->version, VSH_ABI_VERSION);
 	WRITE_ONCE(mb->request, VSH_REQ_DETACH);
 	smp_wmb();	/* the request before the number that makes it valid */
-	WRITE_ONCE(mb->request_seq, info.reply_seq + 1);
+	WRITE_ONCE(mb->request_seq, view.info.reply_seq + 1);
 	vsh_channel_send(&att->control);
 	return true;
 }

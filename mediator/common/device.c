@@ -31,7 +31,7 @@ static bool overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
 
 static int check_banks(const struct xen_domctl_virtio_shadow_create *c)
 {
-    uint64_t limit = min_t(uint64_t, arch_vsh_address_limit(), VSH_WINDOW_DAS);
+    uint64_t limit = min_t(uint64_t, arch_vsh_address_limit(), SVQ_WINDOW_DAS);
     unsigned int i, k;
 
     if ( !c->nr_banks || c->nr_banks > ARRAY_SIZE(c->bank) )

@@ -134,17 +134,16 @@ static int alloc(struct vsh_device *s, domid_t backend, unsigned int use,
  */
 int vsh_event_alloc(struct vsh_device *s, domid_t backend)
 {
-    struct vsh_info *info = s->dev.info;
     unsigned int q;
     int rc;
 
     rc = alloc(s, backend, CONTROL, &s->control_port);
-    info->control_channel = s->control_port;
+    s->dev.info->control_channel = s->control_port;
 
     for ( q = 0; q < s->dev.nr_queues && !rc; q++ )
     {
         rc = alloc(s, backend, q, &s->queue[q].port);
-        info->queue[q].event_channel = s->queue[q].port;
+        svq_info_queue(&s->dev, q)->event_channel = s->queue[q].port;
     }
 
     return rc;

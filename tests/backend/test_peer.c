@@ -44,7 +44,7 @@ static int run_session(struct session *s)
 {
     const struct vhost_user_region regions[] = {
         {GUEST_RAM_BASE, GUEST_RAM_SIZE, GUEST_RAM_BASE, guest.ram_fd},
-        {VSH_WINDOW_DAS, GUEST_WINDOW_SIZE, VSH_WINDOW_DAS, guest.window_fd},
+        {GUEST_WINDOW_DAS, GUEST_WINDOW_SIZE, GUEST_WINDOW_DAS, guest.window_fd},
     };
     struct session_queue queue[QUEUES];
     int err = drive_open(s, path, &disk);

@@ -85,7 +85,7 @@ static void start(struct fixture *f)
 {
     const struct vhost_user_region regions[] = {
         {GUEST_RAM_BASE, GUEST_RAM_SIZE, GUEST_RAM_BASE, f->guest.ram_fd},
-        {VSH_WINDOW_DAS, GUEST_WINDOW_SIZE, VSH_WINDOW_DAS, f->guest.window_fd},
+        {GUEST_WINDOW_DAS, GUEST_WINDOW_SIZE, GUEST_WINDOW_DAS, f->guest.window_fd},
     };
     int err;
 

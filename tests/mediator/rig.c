@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "rig.h"
 
+#include <virtio-shadow/view.h>
+
 int rig_setup(void **state)
 {
     (void)state;
@@ -183,6 +185,16 @@ struct vsh_info *rig_info(struct rig *r)
     return info;
 }
 
+struct vsh_queue_info *rig_queue_info(struct rig *r, unsigned int q)
+{
+    struct vsh_info *info = rig_info(r);
+
+    assert_true(q < info->nr_queues);
+    assert_true(vsh_view_has_records(info->nr_queues, VSH_MAX_QUEUES, info->queue_offset,
+                                     info->queue_stride, sizeof(struct vsh_queue_info)));
+    return (struct vsh_queue_info *)((uint8_t *)info + info->queue_offset + q * info->queue_stride);
+}
+
 void rig_describe(struct rig *r)
 {
     struct vsh_mailbox *m = rig_window(r, VSH_FRAME_MAILBOX, true);
@@ -342,7 +354,7 @@ unsigned int rig_used(struct rig *r, unsigned int q)
 /* Where the device finds a part of its rings. */
 static uint8_t *shadow(struct rig *r, uint64_t das, uint32_t off, bool write)
 {
-    uint64_t at = das - VSH_WINDOW_DAS + off;
+    uint64_t at = das - SVQ_WINDOW_DAS + off;
     uint8_t *p = rig_window(r, (unsigned int)PFN_DOWN(at), write);
 
     assert_non_null(p);
@@ -351,14 +363,14 @@ static uint8_t *shadow(struct rig *r, uint64_t das, uint32_t off, bool write)
 
 unsigned int rig_available(struct rig *r, unsigned int q)
 {
-    uint64_t at = rig_info(r)->queue[q].avail;
+    uint64_t at = rig_queue_info(r, q)->avail;
 
     return (uint16_t)(*(uint16_t *)shadow(r, at, SVQ_AVAIL_IDX, false) - r->queue[q].taken);
 }
 
 void rig_return(struct rig *r, unsigned int q, unsigned int nr, uint32_t len)
 {
-    const struct vsh_queue_info *qi = &rig_info(r)->queue[q];
+    const struct vsh_queue_info *qi = rig_queue_info(r, q);
     struct rig_queue *k = &r->queue[q];
     uint16_t mask = (uint16_t)(r->queue_size - 1);
 
@@ -375,7 +387,7 @@ void rig_return(struct rig *r, unsigned int q, unsigned int nr, uint32_t len)
 
 void rig_call(struct rig *r, unsigned int q)
 {
-    model_send(r->be->vcpu[r->cpu], r->fe, rig_info(r)->queue[q].event_channel);
+    model_send(r->be->vcpu[r->cpu], r->fe, rig_queue_info(r, q)->event_channel);
     rig_settle(r->be->vcpu[r->cpu]);
 }
 

@@ -65,6 +65,7 @@ void rig_map_window(struct rig *r);
 void rig_unmap_window(struct rig *r);
 void *rig_window(struct rig *r, unsigned int frame, bool write);
 struct vsh_info *rig_info(struct rig *r);
+struct vsh_queue_info *rig_queue_info(struct rig *r, unsigned int q); /* where that says */
 int rig_request(struct rig *r, uint32_t request);
 void rig_describe(struct rig *r);
 /* A request that is sent, and no more. */

@@ -31,12 +31,12 @@ static void guest_expect(struct rig *r, paddr_t addr, uint32_t len, uint8_t val)
 
 static uint8_t *device_at(struct rig *r, uint64_t das, bool write)
 {
-    uint64_t off = das - VSH_WINDOW_DAS;
-    uint8_t *page = das < VSH_WINDOW_DAS
+    uint64_t off = das - SVQ_WINDOW_DAS;
+    uint8_t *page = das < SVQ_WINDOW_DAS
                         ? model_access(r->be, (r->aperture << PAGE_SHIFT) + (das - RIG_RAM), write)
                         : rig_window(r, (unsigned int)PFN_DOWN(off), write);
 
-    if (page && das >= VSH_WINDOW_DAS) {
+    if (page && das >= SVQ_WINDOW_DAS) {
         page += off & ~PAGE_MASK;
     }
     return page;
@@ -45,7 +45,7 @@ static uint8_t *device_at(struct rig *r, uint64_t das, bool write)
 /* The descriptor of the next request, which has one buffer, or its i-th. */
 static struct svq_desc desc(struct rig *r, unsigned int i)
 {
-    const struct vsh_queue_info *qi = &rig_info(r)->queue[0];
+    const struct vsh_queue_info *qi = rig_queue_info(r, 0);
     uint16_t slot = *(uint16_t *)device_at(
         r, qi->avail + SVQ_AVAIL_RING(r->queue[0].taken & (r->queue_size - 1)), false);
     struct svq_desc d;

@@ -145,7 +145,7 @@ static void bad_places(void **state)
 
     /* Whatever the address size, never where the window is. */
     p2m_ipa_bits = 48;
-    REFUSE(-EINVAL, c.bank[0].size = VSH_WINDOW_DAS);
+    REFUSE(-EINVAL, c.bank[0].size = SVQ_WINDOW_DAS);
     p2m_ipa_bits = 40;
     model_end();
 }

@@ -100,7 +100,7 @@ static void failures_of_the_backend_are_the_backends(void **state)
             /* A used idx that is none, which the driver's kick comes across. */
             uint16_t *idx = model_access(
                 r.be,
-                (RIG_WINDOW(0) << PAGE_SHIFT) + rig_info(&r)->queue[0].used - VSH_WINDOW_DAS +
+                (RIG_WINDOW(0) << PAGE_SHIFT) + rig_queue_info(&r, 0)->used - SVQ_WINDOW_DAS +
                     SVQ_USED_IDX,
                 true);
 

@@ -219,7 +219,7 @@ static void domain_dies_and_another_comes(void **state)
         assert_int_equal(r.fe->model->port[rig_vsh(&r)->control_port].remote, 7);
         assert_int_equal(r.fe->model->port[rig_vsh(&r)->queue[0].port].remote, 7);
         assert_int_equal(rig_info(&r)->control_channel, rig_vsh(&r)->control_port);
-        assert_int_equal(rig_info(&r)->queue[0].event_channel, rig_vsh(&r)->queue[0].port);
+        assert_int_equal(rig_queue_info(&r, 0)->event_channel, rig_vsh(&r)->queue[0].port);
         /* Two ports, as before. */
         assert_int_equal(model_ports(r.fe), 2);
         assert_true(port < MODEL_PORTS);

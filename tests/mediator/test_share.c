@@ -38,7 +38,7 @@ static void all_of_it_while_the_device_runs(void **state)
     (void)state;
     up(&r, XEN_DOMCTL_VIRTIO_SHADOW_POLICY_TRUSTED);
     assert_int_equal(rig_info(&r)->state, VSH_STATE_RUNNING);
-    assert_int_equal(rig_info(&r)->queue[1].desc, RIG_RINGS(1));
+    assert_int_equal(rig_queue_info(&r, 1)->desc, RIG_RINGS(1));
     assert_int_equal(rig_stats(&r).pages_mapped, RIG_RAM_PAGES);
     assert_int_equal(rig_stats(&r).policy, XEN_DOMCTL_VIRTIO_SHADOW_POLICY_TRUSTED);
     assert_int_equal(seen(&r), RIG_RAM_PAGES);
@@ -79,9 +79,9 @@ static void notifications(void **state)
     (void)state;
     up(&r, XEN_DOMCTL_VIRTIO_SHADOW_POLICY_TRUSTED);
     irqs = r.fe->model->irq_raised[RIG_IRQ];
-    sent = r.fe->model->port[rig_info(&r)->queue[1].event_channel].sent;
+    sent = r.fe->model->port[rig_queue_info(&r, 1)->event_channel].sent;
     rig_kick(&r, 1);
-    assert_int_equal(r.fe->model->port[rig_info(&r)->queue[1].event_channel].sent, sent + 1);
+    assert_int_equal(r.fe->model->port[rig_queue_info(&r, 1)->event_channel].sent, sent + 1);
     rig_call(&r, 1);
     assert_int_equal(r.fe->model->irq_raised[RIG_IRQ], irqs + 1);
     assert_int_equal(rig_read(&r, SVQ_MMIO_INT_STATUS), SVQ_INT_USED);

@@ -76,11 +76,11 @@ static void writable_frames(void **state)
         rig_device(&r, 0, 2, sizes[i]);
         rig_map_window(&r);
         for (f = 0; f < svq_window_frames(2, sizes[i], 0); f++) {
-            uint64_t das = VSH_WINDOW_DAS + f * PAGE_SIZE;
+            uint64_t das = SVQ_WINDOW_DAS + f * PAGE_SIZE;
             bool is_used = false;
 
             for (q = 0; q < 2; q++) {
-                uint64_t used = rig_info(&r)->queue[q].used;
+                uint64_t used = rig_queue_info(&r, q)->used;
 
                 is_used |= das >= used && das < used + SVQ_USED_BYTES(sizes[i]);
             }

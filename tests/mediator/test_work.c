@@ -20,7 +20,7 @@ static void routed_by_port(void **state)
     /* A request on each queue; each is returned by its own channel only. */
     for (dev = 0; dev < 2; dev++) {
         for (q = 0; q < 2; q++) {
-            unsigned int port = rig_info(&r[dev])->queue[q].event_channel;
+            unsigned int port = rig_queue_info(&r[dev], q)->event_channel;
             unsigned int sent = r[0].fe->model->port[port].sent;
 
             rig_add(&r[dev], q, RIG_BUFFER(dev * 2 + q), 512, true);
@@ -89,7 +89,7 @@ static void after_the_port_is_gone(void **state)
     (void)state;
     rig_running(&r, 1, 16);
     control = rig_info(&r)->control_channel;
-    queue = rig_info(&r)->queue[0].event_channel;
+    queue = rig_queue_info(&r, 0)->event_channel;
     notification = r.fe->model->port[control].to_xen;
     assert_ptr_equal(notification, r.fe->model->port[queue].to_xen);
     current = r.be->vcpu[0];
@@ -225,7 +225,7 @@ static void a_full_ring_in_steps(void **state)
 
     /* The way back is the backend's. */
     rig_return(&r, 0, 1024, PAGE_SIZE);
-    model_send(be, r.fe, rig_info(&r)->queue[0].event_channel);
+    model_send(be, r.fe, rig_queue_info(&r, 0)->event_channel);
     assert_true(be->virtio_shadow_pending);
     assert_false(fe->virtio_shadow_pending);
     for (i = rig_used(&r, 0), rounds = 0; be->virtio_shadow_pending; rounds++) {
@@ -279,7 +279,7 @@ static void handed_over_to_the_frontend(void **state)
     }
     rig_kick(&r, 0);
     rig_return(&r, 0, 1024, 0);
-    model_send(be, r.fe, rig_info(&r)->queue[0].event_channel);
+    model_send(be, r.fe, rig_queue_info(&r, 0)->event_channel);
     assert_true(be->virtio_shadow_pending);
     r.fe->vcpu[0]->pause_flags = 1UL << _VPF_down;
     model.step_takes = MICROSECS(100);
@@ -332,7 +332,7 @@ static void devices_take_turns(void **state)
         rig_return(&r[dev], 0, 1024, 0);
     }
     for (dev = 0; dev < 2; dev++) {
-        model_send(be, r[0].fe, rig_info(&r[dev])->queue[0].event_channel);
+        model_send(be, r[0].fe, rig_queue_info(&r[dev], 0)->event_channel);
     }
     rig_used(&r[0], 0);
     rig_used(&r[1], 0);
@@ -358,7 +358,7 @@ static void while_it_is_being_closed(void **state)
 
     (void)state;
     rig_running(&r, 1, 16);
-    queue = rig_info(&r)->queue[0].event_channel;
+    queue = rig_queue_info(&r, 0)->event_channel;
     control = rig_info(&r)->control_channel;
     rig_submit(&r, 0, RIG_BUFFER(0), 300 * PAGE_SIZE, true);
     rig_return(&r, 0, 1, 0);

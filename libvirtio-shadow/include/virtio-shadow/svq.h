@@ -156,7 +156,10 @@ static inline uint32_t svq_window_frames(uint32_t nr_queues, uint32_t queue_size
     return VSH_FRAME_FIRST_QUEUE + nr_queues * svq_queue_frames(queue_size, bounce);
 }
 
-/* The largest window that the limits of the ABI allow. */
+/* Where the window lies in the device address space; no guest of Xen's has RAM up there. */
+#define SVQ_WINDOW_DAS          (1ULL << 46)
+
+/* The largest window that the limits allow. */
 #define SVQ_WINDOW_FRAMES_MAX                                                                      \
     (VSH_FRAME_FIRST_QUEUE +                                                                       \
      VSH_MAX_QUEUES * (4u + 1u + 3u + SVQ_TABLE_FRAMES + 2u * SVQ_BOUNCE_FRAMES))
@@ -570,11 +573,28 @@ struct svq_dev {
     enum svq_error last_error;
 };
 
+/* The records of the info page.  They have fixed places, but a backend asks the page for them. */
+#define SVQ_INFO_BANKS          ((uint32_t)sizeof(struct vsh_info))
+#define SVQ_INFO_QUEUES                                                                            \
+    (SVQ_INFO_BANKS + VSH_MAX_BANKS * (uint32_t)sizeof(struct vsh_bank))
+#define SVQ_INFO_BYTES                                                                             \
+    (SVQ_INFO_QUEUES + VSH_MAX_QUEUES * (uint32_t)sizeof(struct vsh_queue_info))
+
+static inline struct vsh_bank *svq_info_bank(const struct svq_dev *dev, uint32_t b)
+{
+    return (struct vsh_bank *)((uint8_t *)dev->info + SVQ_INFO_BANKS) + b;
+}
+
+static inline struct vsh_queue_info *svq_info_queue(const struct svq_dev *dev, uint32_t q)
+{
+    return (struct vsh_queue_info *)((uint8_t *)dev->info + SVQ_INFO_QUEUES) + q;
+}
+
 /*
  * Life of a device.
  *
  * The environment provides, in an otherwise zeroed *dev: nr_queues, nr_banks
- * and bank[] (page aligned, not overlapping, below VSH_WINDOW_DAS); for each
+ * and bank[] (page aligned, not overlapping, below SVQ_WINDOW_DAS); for each
  * queue max_size (the same power of two for all), slot, chain, part, done, order
  * (max_size of each), bounce[].page (svq_bounce_frames() of each), busy
  * (SVQ_BUSY_WORDS), tables.seg (as many as SVQ_TABLE_ENTRIES(max_size)), table

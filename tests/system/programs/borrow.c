@@ -13,6 +13,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <virtio-shadow/svq.h>
+
 #include "process.h"
 
 /* "key:\tvalue" of a file's fdinfo. */
@@ -60,9 +62,9 @@ static void borrow_region(struct borrowed *b, int pid, int pidfd, int fd, unsign
         !fdinfo(pid, fd, "vsh-das", &das) || !fdinfo(pid, fd, "vsh-size", &size))
         return;
 
-    if (das == VSH_WINDOW_DAS)
+    if (das == SVQ_WINDOW_DAS)
         r = &b->window;
-    else if (das > VSH_WINDOW_DAS)
+    else if (das > SVQ_WINDOW_DAS)
         r = &b->queues;
     else if (b->nr_banks < VSH_MAX_BANKS)
         r = &b->bank[b->nr_banks++];

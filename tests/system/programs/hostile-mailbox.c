@@ -45,8 +45,7 @@ static const char *wrong_request(const struct hostile_attack *a, struct request 
     int error;
 
     if (w->generation == RIGHT_GENERATION)
-        m.generation =
-            w->request == VSH_REQ_QUEUE_ACK ? h_info->queue[0].generation : h_info->generation;
+        m.generation = w->request == VSH_REQ_QUEUE_ACK ? h_queue->generation : h_info->generation;
     error = h_mailbox_request(&m);
     attack_saw("reply %d", error);
     why = h_finish(r);
@@ -96,7 +95,7 @@ static int bad_description(unsigned int what, struct vsh_mailbox *m)
         m->queue_size = 63;
         return VSH_ERR_QUEUE_SIZE;
     case LARGE_QUEUE_SIZE:
-        m->queue_size = h_info->queue[0].max_size * 2;
+        m->queue_size = h_queue->max_size * 2;
         return VSH_ERR_QUEUE_SIZE;
     case TOP_QUEUE_SIZE:
         m->queue_size = 0x80000000u;

@@ -29,6 +29,7 @@
 #include "attack.h"
 #include "borrow.h"
 #include "process.h"
+#include "window.h"
 
 #define ANSWER_SECONDS 60
 /* How long nothing must happen, where nothing must happen: in looks at the state. */
@@ -36,6 +37,7 @@
 
 static struct borrowed dev;
 static const volatile struct vsh_info *info;
+static const volatile struct vsh_queue_info *queue;
 static volatile uint8_t *used;
 static uint16_t size;
 
@@ -68,14 +70,13 @@ static bool wait_idle(void)
     uint64_t window = (uint64_t)(uintptr_t)dev.window.va;
 
     do {
-        const volatile struct vsh_queue_info *q = &info->queue[0];
-
-        if (info->state == VSH_STATE_RUNNING && q->size) {
+        if (info->state == VSH_STATE_RUNNING && queue->size) {
             const volatile uint16_t *avail_idx =
-                (const volatile uint16_t *)(window + (q->avail - VSH_WINDOW_DAS) + SVQ_AVAIL_IDX);
+                (const volatile uint16_t *)(window + (queue->avail - dev.window.das) +
+                                            SVQ_AVAIL_IDX);
 
-            used = (volatile uint8_t *)(window + (q->used - VSH_WINDOW_DAS));
-            size = (uint16_t)q->size;
+            used = (volatile uint8_t *)(window + (queue->used - dev.window.das));
+            size = (uint16_t)queue->size;
             if (*avail_idx && *avail_idx == *(volatile uint16_t *)(used + SVQ_USED_IDX))
                 return true;
         }
@@ -163,7 +164,7 @@ static bool can_write(volatile uint8_t *p)
 
 static volatile uint8_t *in_window(uint64_t das)
 {
-    return dev.window.va + (das - VSH_WINDOW_DAS);
+    return dev.window.va + (das - dev.window.das);
 }
 
 static const char *check_read_only(const char *what, volatile uint8_t *p)
@@ -249,7 +250,7 @@ static const char *mailbox_by_a_device_process(void)
         return "the daemon has no file of the queues alone";
     attack_saw("the window has %#llx bytes, the queues %#llx", (unsigned long long)dev.window.size,
                (unsigned long long)dev.queues.size);
-    if (dev.queues.das != VSH_WINDOW_DAS + before || dev.queues.size != dev.window.size - before)
+    if (dev.queues.das != dev.window.das + before || dev.queues.size != dev.window.size - before)
         return "the file is not of the queues alone";
     if (memcmp(dev.queues.va, dev.window.va + before, VSH_FRAME_SIZE))
         return "offset 0 is not the first queue";
@@ -323,13 +324,13 @@ int main(int argc, char **argv)
     borrow_device(&dev, (unsigned int)atoi(argv[1]), (unsigned int)atoi(argv[2]),
                   PROT_READ | PROT_WRITE);
     info = (const volatile struct vsh_info *)dev.window.va;
+    queue = window_queue(dev.window.va, dev.window.size, 0);
 
     if (!wait_idle())
         errx(2, "the driver has not started the device");
     attack_end(&info_page, check_read_only("the info page", dev.window.va));
-    attack_end(&descriptors,
-               check_read_only("the descriptor table", in_window(info->queue[0].desc)));
-    attack_end(&available, check_read_only("the available ring", in_window(info->queue[0].avail)));
+    attack_end(&descriptors, check_read_only("the descriptor table", in_window(queue->desc)));
+    attack_end(&available, check_read_only("the available ring", in_window(queue->avail)));
 
     attack_class(9);
     attack_end(&mailbox, mailbox_by_a_device_process());
