@@ -20,11 +20,30 @@ static uint32_t load(const uint32_t *word)
     return nondet_u32();
 }
 
+/* For more records than there are today, as each costs time below. */
+static void records(void)
+{
+    uint32_t nr = nondet_u32(), max = nondet_u32(), offset = nondet_u32(), stride = nondet_u32();
+    uint32_t bytes = nondet_u32(), i = nondet_u32();
+
+    ASSUME(max <= 64 && bytes >= 8 && bytes <= 128);
+    if (!vsh_view_has_records(nr, max, offset, stride, bytes) || i >= nr)
+        return;
+
+    PROVE(nr <= max && offset >= sizeof(struct vsh_info), "they are behind the head");
+    PROVE((wide)offset + (wide)i * stride + bytes <= VSH_FRAME_SIZE, "they end with the page");
+    PROVE(!((offset + i * stride) & 7), "they are aligned");
+    COVER(nr == 64 && i == 63);
+    COVER(offset + i * stride + bytes == VSH_FRAME_SIZE);
+}
+
 void harness(void)
 {
     uint32_t frames = nondet_u32(), q = nondet_u32();
     enum vsh_view_result result;
     struct vsh_view v;
+
+    records();
 
     result = vsh_view_read(&v, page, frames, load);
     COVER(result == VSH_VIEW_BUSY);
