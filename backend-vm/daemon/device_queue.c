@@ -149,20 +149,24 @@ static int check_queue(struct device *d, uint32_t index, const struct vsh_queue_
     uint32_t bit = 1u << index;
     bool live = session_queue_live(&d->session, index);
 
-    if (d->starting & bit) {
-        if (live) {
-            has_started(d, index);
-        }
-    } else if (d->halting & bit) {
-        if (!live) {
-            has_stopped(d, index);
-        }
-    } else if (d->stopping & bit) {
+    if (d->starting & bit && live) {
+        has_started(d, index);
+    }
+    if (d->halting & bit && !live) {
+        has_stopped(d, index);
+    }
+    if ((d->starting | d->halting) & bit) {
+        return 0;
+    }
+    /* What Xen says now may be news since the queue was told to start: nothing else wakes us. */
+    if (d->stopping & bit) {
         return look(d, index);
-    } else if (d->queue[index].size && q->generation != d->queue_generation[index]) {
+    }
+    if (d->queue[index].size && q->generation != d->queue_generation[index]) {
         begin_stop(d, index, q->generation);
         return look(d, index);
-    } else if (!d->queue[index].size && q->size) {
+    }
+    if (!d->queue[index].size && q->size) {
         d->queue_generation[index] = q->generation;
         return start(d, index, q);
     }
