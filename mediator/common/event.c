@@ -18,7 +18,8 @@
 int vsh_event_init(const struct domain *d)
 {
     struct virtio_shadow *vs = d->virtio_shadow;
-    unsigned int nr = min(d->max_evtchn_port, MAX_NR_EVTCHNS - 1U) + 1;
+    unsigned int nr = min_t(unsigned int, d->max_evtchn_port,
+                            MAX_NR_EVTCHNS - 1) + 1;
 
     BUILD_BUG_ON(XEN_VIRTIO_SHADOW_MAX_DEVICES * USES + 1 > UINT16_MAX);
 
