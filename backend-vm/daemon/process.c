@@ -170,7 +170,7 @@ _Noreturn static void child(char *const argv[], const struct process_setup *setu
     }
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    null = open("/dev/null", O_RDONLY);
+    null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (null >= 0) {
         dup2(null, STDIN_FILENO);
     }

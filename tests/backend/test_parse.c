@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "options.h"
 #include "process.h"
@@ -298,6 +300,27 @@ static void bad_templates(void **state)
     }
 }
 
+/* Not even those that were not marked. */
+static void a_process_gets_no_descriptors_of_ours(void **state)
+{
+    int fd = dup(STDERR_FILENO), status;
+    char command[64], error[128];
+    char **argv;
+    pid_t pid;
+
+    (void)state;
+    assert_true(fd > STDERR_FILENO);
+    snprintf(command, sizeof(command), "test -e /proc/self/fd/%d", fd);
+    argv = process_arguments(command, vars, error);
+    assert_non_null(argv);
+    pid = process_start(argv, &(struct process_setup){0});
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 1);
+    free(argv);
+    close(fd);
+}
+
 static enum options_result read_options(struct options *o, const char *arg1, const char *arg2)
 {
     char *argv[] = {(char *)"virtio-shadowd", (char *)arg1, (char *)arg2, NULL};
@@ -445,6 +468,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_path_that_is_too_long),
     cmocka_unit_test(templates),
     cmocka_unit_test(bad_templates),
+    cmocka_unit_test(a_process_gets_no_descriptors_of_ours),
     cmocka_unit_test(command_line),
     cmocka_unit_test(config_file),
     cmocka_unit_test(only_features_that_can_be_carried),
