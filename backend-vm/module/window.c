@@ -128,6 +128,7 @@ int vsh_window_unmap(struct vsh_attachment *att)
 
 static u32 load(const u32 *word)
 {
+	/* Between two looks at seq, in the order in which they are read. */
 	return smp_load_acquire(word);
 }
 
