@@ -14,12 +14,12 @@ source "$REPO/testbed/lib/common.sh"
 # number of the patch, with those that build on it | scenario | the check in it that fails without
 # them, as a pattern | what narrows the scenario down | functions that are made slow (stall.c)
 HARDENING=(
-    '0011+0003|hostile-backend|page as vcpu_info|ATTACKS=hypercalls|'
-    '0009|hand-guest|tables are offered while|ONLY="tables are offered"|p2m_get_page_from_gfn get_page_from_gva get_page_of_vcpu'
-    '0010|hand-guest|written to by guest-physical|ONLY="by guest-physical"|'
-    '0011|hand-guest|table in flight is written to by Xen|ONLY="written to by Xen"|'
-    '0012|hand-guest|table in flight in a page that is granted is mapped|ONLY="is granted is mapped"|'
-    '0015|hand-guest|table in flight is written to by its vCPU|ONLY="by its vCPU"|'
+    '0005+0002|hostile-backend|page as vcpu_info|ATTACKS=hypercalls|'
+    '0003|hand-guest|tables are offered while|ONLY="tables are offered"|p2m_get_page_from_gfn get_page_from_gva get_page_of_vcpu'
+    '0004|hand-guest|written to by guest-physical|ONLY="by guest-physical"|'
+    '0005|hand-guest|table in flight is written to by Xen|ONLY="written to by Xen"|'
+    '0007|hand-guest|table in flight in a page that is granted is mapped|ONLY="is granted is mapped"|'
+    '0021|hand-guest|table in flight is written to by its vCPU|ONLY="by its vCPU"|'
 )
 
 out=$REPO/out/hardening

@@ -64,9 +64,15 @@ fi
 
 # The files of the series for this base: the folder of the base comes first; one
 # that only another base's folder has is not needed here.
+# "#optional" in front of a patch: only text, without which a tree builds as well.
 patches=()
+declare -A optional
+is_optional=
 while IFS= read -r patch; do
+    [[ $patch != '#optional' ]] || is_optional=1
     [[ -n $patch && $patch != '#'* ]] || continue
+    [[ -z $is_optional ]] || optional[$patch]=1
+    is_optional=
     if [[ -f $here/$base/$patch ]]; then
         patches+=("$base/$patch")
     elif [[ -f $here/$patch ]]; then
@@ -127,7 +133,9 @@ for patch in "${patches[@]}"; do
     patch -d "$work/tree" -p1 --no-backup-if-mismatch --forward --batch -r - \
         <"$here/$patch" >"$work/output" 2>&1 || rc=$?
     tell "xen-patches/$patch" >>"$work/told"
-    if [[ $rc -ne 0 ]]; then
+    if [[ $rc -ne 0 && -n ${optional[${patch##*/}]:-} ]]; then
+        echo "xen-patches/$patch: left out where it does not apply: this is only text" >>"$work/told"
+    elif [[ $rc -ne 0 ]]; then
         failed+=("$patch")
         [[ $mode == check ]] || break
     fi
@@ -150,7 +158,8 @@ fi
 
 # The whole series, tried above: this cannot fail half-way but for a full disk.
 for patch in "${patches[@]}"; do
-    patch -d "$tree" -p1 --no-backup-if-mismatch --forward --batch -s <"$here/$patch" ||
+    patch -d "$tree" -p1 --no-backup-if-mismatch --forward --batch -s -r - <"$here/$patch" ||
+        [[ -n ${optional[${patch##*/}]:-} ]] ||
         die "$tree: xen-patches/$patch failed after it had applied to a copy of the files"
 done
 echo "${#patches[@]} patches applied to Xen $version_long (patches for $base)"
