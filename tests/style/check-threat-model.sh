@@ -53,9 +53,9 @@ done < <(column 3 | names '"')
 # `file`: `case`, `case`; or files alone.  A case has to be in the file's list, not only written.
 while IFS= read -r part; do
     file=""
-    if [[ $part =~ (^|mediator |backend )\`(test_[a-z]+)\`: ]]; then
-        file=tests/unit/${BASH_REMATCH[2]}.c
-        [ -z "${BASH_REMATCH[1]}" ] || file=tests/${BASH_REMATCH[1]% }/${BASH_REMATCH[2]}.c
+    if [[ $part =~ (^|mediator |backend |p2m )\`(test_[a-z]+)\`: ]]; then
+        file=${BASH_REMATCH[1]:-unit}
+        file=tests/${file% }/${BASH_REMATCH[2]}.c
         part=${part#*:}
     fi
     while IFS= read -r name; do
