@@ -71,6 +71,7 @@ int vsh_join_backend(struct vsh_device *s, struct domain *be)
     {
         s->backend = be;
         SWAP(s->dummy, dummy);
+        s->taken = 0;
         for ( i = 0; i < ARRAY_SIZE(s->queue); i++ )
             memset(&s->queue[i].user, 0, sizeof(s->queue[i].user));
         s->looked = 0;
@@ -110,10 +111,19 @@ void vsh_leave_backend(struct vsh_device *s)
     put_domain(be);
 }
 
+/* What the backend sees of the driver's memory goes first, then the window. */
+static bool take_away(struct vsh_device *s)
+{
+    bool more = s->closing ? svq_dev_release(&s->dev) : svq_dev_run(&s->dev);
+
+    return more || vsh_window_take_away(s);
+}
+
 /*
  * The backend of s is dying.  Its vCPUs have stopped, but devices assigned to
  * it may not have, so the driver gets its buffers back only after they were
- * taken out of the backend's p2m.
+ * taken out of the backend's p2m, and the backend is let go of only when nothing
+ * is left there: another one may come at once.
  */
 static int backend_died(struct vsh_device *s, const struct domain *be)
 {
@@ -129,8 +139,7 @@ static int backend_died(struct vsh_device *s, const struct domain *be)
      * Looked at anew whenever the lock was dropped: another CPU may have closed
      * the device.  One that is just being created has nothing to take back.
      */
-    while ( s->backend == be && s->open &&
-            (s->closing ? svq_dev_release(&s->dev) : svq_dev_run(&s->dev)) )
+    while ( s->backend == be && s->open && take_away(s) )
     {
         vsh_unlock(s);
         if ( hypercall_preempt_check() )
@@ -146,8 +155,6 @@ static int backend_died(struct vsh_device *s, const struct domain *be)
         s->waiting = 0;
         s->quiet = 0;
 
-        /* The p2m is about to drop what it shows of the window. */
-        vsh_window_forget(s);
         vsh_leave_backend(s);
     }
 

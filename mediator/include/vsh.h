@@ -132,6 +132,7 @@ struct vsh_device {
     struct vsh_frame *frame;
     unsigned int nr_frames;
     unsigned int removed;   /* so many of them, while closing */
+    unsigned int taken;     /* ... were looked at since the backend is dying */
     unsigned long bytes;    /* of Xen's memory, all in all */
 
     /* Guarded by the backend's virtio_shadow.lock; written with all locks. */
@@ -195,7 +196,7 @@ void vsh_free_page(struct page_info *pg);
 
 /* window.c.  The device is locked. */
 bool vsh_window_remove(struct vsh_device *s);
-void vsh_window_forget(struct vsh_device *s);
+bool vsh_window_take_away(struct vsh_device *s);
 void vsh_aperture_update(struct vsh_device *s);
 
 /* Event channels: event.c. */

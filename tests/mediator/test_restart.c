@@ -121,6 +121,38 @@ static void process_comes_back(void **state)
     model_end();
 }
 
+/*
+ * Another domain may come as soon as the backend is let go of, which still has its p2m then, and may
+ * have devices that use it: nothing of the window is there any more, nor in a TLB.
+ */
+static void window_is_gone_before_another_comes(void **state)
+{
+    struct domain *old;
+    unsigned int i, nr, tries = 0;
+    struct rig r;
+
+    (void)state;
+    set_up(&r);
+    old = r.be;
+    nr = rig_vsh(&r)->nr_frames;
+    model_kill_begin(old);
+    while (virtio_shadow_teardown(old)) {
+        assert_true(++tries < 1000);
+    }
+    assert_null(rig_vsh(&r)->backend);
+
+    for (i = 0; i < nr; i++) {
+        struct model_entry *e = model_at(old, RIG_WINDOW(0) + i);
+
+        assert_int_equal(e->type, p2m_invalid);
+        assert_false(e->tlb_valid);
+    }
+
+    new_backend(&r, 7);
+    model_kill_rest(old);
+    model_end();
+}
+
 static void waiting_takes_no_longer_than_was_asked_for(void **state)
 {
     unsigned int raised;
@@ -589,6 +621,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         rig_test(process_comes_back),
+        rig_test(window_is_gone_before_another_comes),
         rig_test(waiting_takes_no_longer_than_was_asked_for),
         rig_test(zero_is_not_at_all),
         rig_test(each_wait_has_its_own_time),
