@@ -31,7 +31,7 @@ static void note_longest(struct vsh_device *s, s_time_t took)
 
     write_atomic(&s->longest, took);
     if ( took > VSH_RUN_MAX )
-        printk(XENLOG_DEBUG
+        printk(XENLOG_G_DEBUG
                "virtio-shadow: %pd device %u: %"PRI_stime" us at a time\n",
                s->frontend, s->id, took / MICROSECS(1));
 }

@@ -404,12 +404,31 @@ static void nobody_is_late_while_the_driver_waits(void **state)
     model_end();
 }
 
+/* Not all of them on the CPU that has made the device, whoever that was. */
+static void timers_are_where_the_work_is(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_domains(&r);
+    r.features = 1ULL << SVQ_F_EVENT_IDX;
+    rig_device(&r, 0, 1, 64);
+    rig_up(&r);
+    model_cpu = 2;
+    work(&r, 200, 0);
+    assert_true(rig_vsh(&r)->queue[0].delay.timing);
+    assert_int_equal(rig_vsh(&r)->queue[0].delay.timer.cpu, 2);
+    model_cpu = 0;
+    model_end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         rig_test(found_when_the_backend_is_idle),
         rig_test(softirqs_come_first),
         rig_test(timers_do_no_work),
+        rig_test(timers_are_where_the_work_is),
         rig_test(found_in_time),
         rig_test(late_with_nothing),
         rig_test(nobody_is_late_while_the_driver_waits),

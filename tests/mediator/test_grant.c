@@ -381,7 +381,7 @@ static void reports(void **state)
     rig_running(&r, 1, 16);
     rig_submit(&r, 0, 0x1000, 16, true);
     assert_string_equal(model.log,
-                        "virtio-shadow: d1 device 0 queue 0 (backend d2): buffer outside "
+                        "<g>virtio-shadow: d1 device 0 queue 0 (backend d2): buffer outside "
                         "guest RAM; have the driver reset it\n");
     recover(&r);
     model.log_limited = true;
