@@ -491,6 +491,14 @@ bool virtio_shadow_process_pending(struct vcpu *v)
         return false;
     }
 
+    /*
+     * In the middle of CPU_OFF it does not run on, and what is left would wait
+     * for CPU_ON.  Who hands work over while it goes down has done so before
+     * the bit was set, and is seen here, or sees the bit: vsh_hand_over().
+     */
+    if ( test_bit(_VPF_down, &v->pause_flags) && vsh_hand_over(v->domain) )
+        return false;
+
     write_atomic(&v->virtio_shadow_pending, 1);
     /* It may have been about to go to sleep when this was handed to it. */
     vcpu_unblock(v);

@@ -311,6 +311,48 @@ static void handed_over_to_the_frontend(void **state)
     model_end();
 }
 
+/* It has work left when it goes down: another one of its domain's goes on. */
+static void vcpu_that_goes_down(void **state)
+{
+    struct vcpu *fe;
+    unsigned int i;
+    struct rig r;
+
+    (void)state;
+    rig_running(&r, 1, 1024);
+    fe = r.fe->vcpu[0];
+    for (i = 0; i < 1024; i++) {
+        rig_add(&r, 0, RIG_BUFFER(i), PAGE_SIZE, true);
+    }
+    model_write(fe, RIG_BASE + SVQ_MMIO_QUEUE_NOTIFY, 4, 0);
+    fe->pause_flags = 1UL << _VPF_down;
+    current = fe;
+    assert_false(virtio_shadow_process_pending(fe));
+    assert_false(fe->virtio_shadow_pending);
+    assert_int_equal(fe->kicked, 0);
+    assert_int_equal(r.fe->vcpu[1]->kicked, 1);
+    rig_settle(r.fe->vcpu[1]);
+    assert_int_equal(rig_available(&r, 0), 1024);
+
+    /* It was the last one: the work waits for it. */
+    for (i = 0; i < r.fe->max_vcpus; i++) {
+        r.fe->vcpu[i]->pause_flags = 1UL << _VPF_down;
+    }
+    rig_return(&r, 0, 1024, 0);
+    rig_vsh(&r)->dev.queue[0].collect = true;
+    rig_vsh(&r)->more = true;
+    fe->virtio_shadow_pending = 1;
+    current = fe;
+    assert_true(virtio_shadow_process_pending(fe));
+    assert_true(fe->virtio_shadow_pending);
+    for (i = 0; i < r.fe->max_vcpus; i++) {
+        r.fe->vcpu[i]->pause_flags = 0;
+    }
+    rig_settle(fe);
+    assert_int_equal(rig_used(&r, 0), 1024);
+    model_end();
+}
+
 /* Two devices of a backend take turns. */
 static void devices_take_turns(void **state)
 {
@@ -413,6 +455,7 @@ int main(void)
         rig_test(after_the_port_is_gone),
         rig_test(vcpu_does_not_sleep_on_work),
         rig_test(softirqs_come_between_devices),
+        rig_test(vcpu_that_goes_down),
         rig_test(a_full_ring_in_steps),
         rig_test(nothing_to_do),
         rig_test(handed_over_to_the_frontend),
