@@ -122,8 +122,8 @@ static bool take_away(struct vsh_device *s)
 /*
  * The backend of s is dying.  Its vCPUs have stopped, but devices assigned to
  * it may not have, so the driver gets its buffers back only after they were
- * taken out of the backend's p2m, and the backend is let go of only when nothing
- * is left there: another one may come at once.
+ * taken out of the backend's p2m, and the backend is let go of only when
+ * nothing is left there: another one may come at once.
  */
 static int backend_died(struct vsh_device *s, const struct domain *be)
 {

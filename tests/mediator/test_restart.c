@@ -122,8 +122,8 @@ static void process_comes_back(void **state)
 }
 
 /*
- * Another domain may come as soon as the backend is let go of, which still has its p2m then, and may
- * have devices that use it: nothing of the window is there any more, nor in a TLB.
+ * Another domain may come as soon as the backend is let go of, which still has its p2m then, and
+ * may have devices that use it: nothing of the window is there any more, nor in a TLB.
  */
 static void window_is_gone_before_another_comes(void **state)
 {
