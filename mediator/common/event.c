@@ -21,7 +21,7 @@ int vsh_event_init(const struct domain *d)
     unsigned int nr = min_t(unsigned int, d->max_evtchn_port,
                             MAX_NR_EVTCHNS - 1) + 1;
 
-    BUILD_BUG_ON(XEN_VIRTIO_SHADOW_MAX_DEVICES * USES + 1 > UINT16_MAX);
+    BUILD_BUG_ON(XEN_DOMCTL_VIRTIO_SHADOW_MAX_DEVICES * USES + 1 > UINT16_MAX);
 
     if ( vs->port_use )
         return 0;

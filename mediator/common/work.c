@@ -493,8 +493,8 @@ bool virtio_shadow_process_pending(struct vcpu *v)
 
     /*
      * In the middle of CPU_OFF it does not run on, and what is left would wait
-     * for CPU_ON.  Work that is handed over meanwhile is there before the bit is
-     * set, and found here, or goes elsewhere: vsh_hand_over().
+     * for CPU_ON.  Work that is handed over meanwhile is there before the bit
+     * is set, and found here, or goes elsewhere: vsh_hand_over().
      */
     if ( test_bit(_VPF_down, &v->pause_flags) && vsh_hand_over(v->domain) )
         return false;

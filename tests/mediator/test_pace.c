@@ -98,11 +98,11 @@ static void failures_of_the_backend_are_the_backends(void **state)
             model_time_passes(SECONDS(1));
         } else {
             /* A used idx that is none, which the driver's kick comes across. */
-            uint16_t *idx = model_access(
-                r.be,
-                (RIG_WINDOW(0) << PAGE_SHIFT) + rig_queue_info(&r, 0)->used - SVQ_WINDOW_DAS +
-                    SVQ_USED_IDX,
-                true);
+            uint16_t *idx =
+                model_access(r.be,
+                             (RIG_WINDOW(0) << PAGE_SHIFT) + rig_queue_info(&r, 0)->used -
+                                 SVQ_WINDOW_DAS + SVQ_USED_IDX,
+                             true);
 
             *idx = 5000;
             rig_vsh(&r)->dev.queue[0].collect = true;

@@ -49,7 +49,7 @@ static void routed_by_port(void **state)
  */
 static void no_other_is_looked_at(void **state)
 {
-    enum { NR = XEN_VIRTIO_SHADOW_MAX_DEVICES, LAST = VSH_MAX_QUEUES - 1 };
+    enum { NR = XEN_DOMCTL_VIRTIO_SHADOW_MAX_DEVICES, LAST = VSH_MAX_QUEUES - 1 };
     static struct rig r[NR];
     unsigned int i, port, control;
     struct vsh_device *s;
