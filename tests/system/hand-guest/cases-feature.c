@@ -122,7 +122,7 @@ static const char *reset_is_over(void)
 
 static const char *three_in_flight(void)
 {
-    wr(SVQ_MMIO_INT_ACK, 1);
+    wr(SVQ_MMIO_INT_ACK, SVQ_INT_USED);
     for (unsigned int i = 0; i < 3; i++) {
         read_desc(3 * i, i);
         offer(3 * i);
@@ -139,7 +139,7 @@ static const char *served_asleep(void)
     for (unsigned int i = 0; i < 3; i++)
         if (!read_done(i))
             return "served, with wrong data";
-    if (!(rd(SVQ_MMIO_INT_STATUS) & 1))
+    if (!(rd(SVQ_MMIO_INT_STATUS) & SVQ_INT_USED))
         return "no interrupt";
     return works() ? "served, and works again" : "does not work again";
 }
