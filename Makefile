@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The commands of the project; each is a script under testbed/ that can be run by itself.
 .DEFAULT_GOAL := help
-.PHONY: help fetch run test soak hosts fuzz proofs bench shell build clean clean-cache
+.PHONY: help fetch run test soak hosts fuzz proofs bench shell build clean clean-cache xen-branch
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -35,6 +35,9 @@ fuzz: ## fuzz the core for FUZZ_SECONDS (3600) per fuzzer
 proofs: ## prove parts of the core, within bounds (tests/proofs/)
 	@testbed/host-packages.sh
 	@tests/run.sh proofs
+
+xen-branch: ## make a git branch of the Xen series, to be read or posted (out/xen-branch/xen.git)
+	@tests/xen-branch.sh
 
 bench: ## measure: out/bench/report.html, results.json; QUICK=1 (or BRIEF=1) shows that it works
 	@QUICK=$(QUICK) BRIEF=$(BRIEF) testbed/bench/run.sh

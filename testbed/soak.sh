@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT
 # Runs for up to an hour what "make test" does a little of, and ends with one line,
 # "N passed, N failed": soak.sh [NAME...]
-# restarts: 200 kills under verified I/O. lifecycle: 200 rounds. hosts: the commands of README.md on a
-# bare Debian 12 and 13, which takes hours more, and root. Logs and results are in out/soak/.
+# restarts: 200 kills under verified I/O. lifecycle: 200 rounds. xen-branch: every commit of the Xen
+# series builds. hosts: the commands of README.md on a bare Debian 12 and 13, which takes hours more,
+# and root. Logs and results are in out/soak/.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
@@ -23,7 +24,7 @@ longer() {
 passed=0
 failed=0
 names=("$@")
-[[ $# -gt 0 ]] || names=(restarts lifecycle hosts)
+[[ $# -gt 0 ]] || names=(restarts lifecycle xen-branch hosts)
 rm -rf "$out"
 mkdir -p "$out"
 "$TESTBED/build.sh"
@@ -47,11 +48,22 @@ bare_hosts() {
 }
 
 for name in "${names[@]}"; do
+    if [[ $name == xen-branch ]]; then
+        say "soak xen-branch: every commit of the Xen series builds"
+        if "$REPO/tests/xen-branch.sh" -b >"$out/$name.log" 2>&1; then
+            passed=$((passed + 1))
+        else
+            tail -n 1 "$out/$name.log"
+            failed=$((failed + 1))
+        fi
+        continue
+    fi
     if [[ $name == hosts ]]; then
         bare_hosts "$@"
         continue
     fi
-    [[ -n ${more[$name]:-} ]] || die "there is nothing called $name; there are: ${!more[*]} hosts"
+    [[ -n ${more[$name]:-} ]] || die "there is nothing called $name; there are:" \
+        "${!more[*]} xen-branch hosts"
     longer "$name" "$out/$name.sh"
     say "soak $name: ${more[$name]}, for at most ${limit[$name]} s"
     status=0
