@@ -63,7 +63,7 @@ static void no_other_is_looked_at(void **state)
     }
     rig_map_window(&r[NR - 1]);
     s = rig_vsh(&r[NR - 1]);
-    port = rig_info(&r[NR - 1])->queue[LAST].event_channel;
+    port = rig_queue_info(&r[NR - 1], LAST)->event_channel;
     control = rig_info(&r[NR - 1])->control_channel;
 
     for (i = 0; i < NR - 1; i++) {
