@@ -407,7 +407,7 @@ static void memory(void **state)
             rig_domains(&r);
             rig_device(&r, 0, nr_queues, size);
             s = rig_stats(&r);
-            assert_true(s.xen_kib <= 72 + 1024 * per_256 * nr_queues);
+            assert_true(s.xen_kib <= 72 + 1152 * per_256 * nr_queues);
 
             /* The domains' own: a struct for each with its vCPUs, and the frontend's ports. */
             bytes = model.xv_bytes + model.xen_pages * PAGE_SIZE;
