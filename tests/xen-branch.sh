@@ -128,7 +128,13 @@ for commit in "${commits[@]}"; do
     if [[ $nr -eq 1 ]] || grep -q '^xen/' <<<"$changed"; then
         source_of "$commit" "$out/src"
         part arm64 hypervisor arm64 arm64 "$CROSS" "$TESTBED/config/xen.config"
-        [[ -z $x86 ]] || part x86 hypervisor x86 x86_64 "$x86_cross"
+        ! grep -q '^config VIRTIO_SHADOW$' "$out/src/xen/common/Kconfig" ||
+            grep -q '^CONFIG_VIRTIO_SHADOW=y' "$out/arm64/.config" ||
+            die "CONFIG_VIRTIO_SHADOW was not built: see $out/arm64/.config"
+        if [[ -n $x86 ]] && { [[ $nr -eq 1 ]] ||
+            grep '^xen/' <<<"$changed" | grep -qv '^xen/arch/\(arm\|ppc\|riscv\)/'; }; then
+            part x86 hypervisor x86 x86_64 "$x86_cross"
+        fi
     fi
     if [[ $nr -eq 1 ]] || grep -qE '^(tools|xen/include/public)/' <<<"$changed"; then
         source_of "$commit" "$out/src-tools"
@@ -137,8 +143,6 @@ for commit in "${commits[@]}"; do
     if [[ $nr -eq ${#commits[@]} ]]; then
         source_of "$commit" "$out/src"
         part "arm64-without" hypervisor arm64-without arm64 "$CROSS"
-        grep -q '^CONFIG_VIRTIO_SHADOW=y' "$out/arm64/.config" ||
-            die "CONFIG_VIRTIO_SHADOW was not built: see $out/arm64/.config"
     fi
     say "xen-branch: $nr of ${#commits[@]}: $($git log -1 --format=%s "$commit"):${built:- text}"
 done
