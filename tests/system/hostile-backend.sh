@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
 # seconds: 300
-# machine: both
 # A backend VM that is hostile in everything that a backend does: used ring, window, aperture,
 # hypercalls, mailbox. Its driver is driven by hand, and hostile itself where it takes a backend that
 # knows when to wait. The guest's other disk comes from a backend VM that is not.

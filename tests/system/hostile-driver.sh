@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
 # seconds: 300
-# machine: both
 # A guest malforms its rings in every way, writes to registers as no driver would, uses memory that is
 # not its RAM, and resets the device after each. Its other device, and everything else, goes on.
 . /testbed/dom0/lib.sh

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
 # seconds: 600
-# machine: both
 # A guest's disk loses its device process, its daemon or all of its backend VM, under I/O whose every
 # block is verified. Each time requests in flight go to the next one: nothing is lost, the guest sees
 # no error, and in the end its file system is whole. Once more, and nobody comes: the requests fail.
