@@ -568,12 +568,9 @@ bool svq_dev_is_backends(const struct svq_dev *dev)
     if ( !dev->taking_away && !dev->clearing )
         return false;
 
-    if ( !dev->attached )
-        return true;
-
-    /* It has lied.  A revocation is the toolstack's. */
-    return dev->state == VSH_STATE_FAILED && dev->last_error != SVQ_ERR_REVOKED &&
-           svq_error_is_backend(dev->last_error);
+    /* It has left, or lied.  A revocation is the toolstack's. */
+    return !dev->attached || (dev->state == VSH_STATE_FAILED && dev->last_error != SVQ_ERR_REVOKED &&
+                              svq_error_is_backend(dev->last_error));
 }
 
 static bool take_away(struct svq_dev *dev)

@@ -4,11 +4,11 @@
  *
  * ATTACH and DETACH have everything in flight entered into the backend's p2m or
  * taken out of it, and CONFIG and ATTACH interrupt the driver.  The backend's
- * vCPUs do that work (work.c), but nobody else gets anything done for the
- * device meanwhile.  A device has a bucket of REQUESTS tokens, and one more
- * each REQUEST_PERIOD: a device process or a VM that starts anew takes two, and
- * does not do so twice a second.  A request that finds none is carried out when
- * there is one, which is REQUEST_PERIOD later at most, as there is one mailbox.
+ * vCPUs do that work (work.c), but nobody else gets anything done for the device
+ * meanwhile.  A device has a bucket of REQUESTS tokens, and one more each
+ * REQUEST_PERIOD: a device process or a VM that starts anew takes two, and does
+ * not do so twice a second.  A request that finds none is carried out when there
+ * is one, which is REQUEST_PERIOD later at most, as there is one mailbox.
  */
 #include <xen/time.h>
 
@@ -17,7 +17,7 @@
 #define REQUESTS        16
 #define REQUEST_PERIOD  MILLISECS(50)
 
-/* The device is locked.  True: there is more to do, see vsh_run(). */
+/* Carry out what is in the mailbox.  The device is locked.  True: see vsh_run(). */
 bool vsh_control(struct vsh_device *s)
 {
     write_atomic(&s->control.due, false);

@@ -35,7 +35,7 @@ bool vsh_pace_begin(struct vcpu *v)
     return !p->resting;
 }
 
-/* It has worked since then, and owes that or does not.  How much in all? */
+/* It has worked since then, and owes that time or does not.  How much in all? */
 s_time_t vsh_pace_worked(struct vcpu *v, bool owes)
 {
     struct vsh_pace *p = pace_of(v);

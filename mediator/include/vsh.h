@@ -155,7 +155,7 @@ struct virtio_shadow {
     unsigned int next_vcpu;     /* ... by whom, if it is handed over */
 
     uint16_t *port_use;         /* what its ports are for: event.c */
-    unsigned int nr_ports;      /* ... so many: constant with a device */
+    unsigned int nr_ports;      /* ... so many: constant once there is a device */
 
     /* As backend. */
     struct list_head served;

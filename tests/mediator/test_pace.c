@@ -195,8 +195,8 @@ static void detach_storm(void **state)
                 const struct vsh_info *info = rig_info(&r[dev]);
 
                 if (info->reply_seq == r[dev].seq) {
-                    rig_send(&r[dev],
-                             info->state == VSH_STATE_RUNNING ? VSH_REQ_DETACH : VSH_REQ_ATTACH);
+                    rig_send(&r[dev], info->state == VSH_STATE_RUNNING ? VSH_REQ_DETACH
+                                                                       : VSH_REQ_ATTACH);
                     requests++;
                 }
             }
