@@ -4,7 +4,6 @@
 
 static struct timer *timers;
 static s_time_t now;
-unsigned int model_cpu;
 
 s_time_t NOW(void)
 {
@@ -22,8 +21,9 @@ static struct timer **find(struct timer *timer)
 
 void init_timer(struct timer *timer, void (*function)(void *data), void *data, unsigned int cpu)
 {
+    assert_int_equal(cpu, 0);
     assert_null(*find(timer));
-    *timer = (struct timer){.function = function, .data = data, .cpu = cpu, .next = timers};
+    *timer = (struct timer){.function = function, .data = data, .next = timers};
     timers = timer;
 }
 
@@ -94,7 +94,6 @@ void model_time_start(void)
 {
     timers = NULL;
     now = 1;
-    model_cpu = 0;
 }
 
 void model_time_passes(s_time_t ns)

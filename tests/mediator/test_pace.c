@@ -441,34 +441,6 @@ static void resets_are_done_at_once(void **state)
     model_end();
 }
 
-/* They expire where they were set, and not all of them where the device was made. */
-static void timers_follow(void **state)
-{
-    unsigned int i;
-    struct rig r;
-
-    (void)state;
-    rig_domains(&r);
-    r.restart_s = 60;
-    rig_device(&r, 0, 1, 16);
-    rig_up(&r);
-    model_cpu = 1;
-    rig_describe(&r);
-    for (i = 0; i < REQUESTS; i++) {
-        rig_send(&r, VSH_REQ_CONFIG);
-    }
-    rig_send(&r, VSH_REQ_DETACH);
-    assert_int_equal(rig_vsh(&r)->control.timer.cpu, 1);
-    assert_int_equal(rig_vsh(&r)->timer.cpu, 0);
-    model_time_passes(REQUEST_PERIOD);
-    model_cpu = 2;
-    rig_settle_all(r.be);
-    assert_int_equal(rig_stats(&r).state, VSH_STATE_WAITING);
-    assert_int_equal(rig_vsh(&r)->timer.cpu, 2);
-    assert_int_equal(rig_vsh(&r)->control.timer.cpu, 1);
-    model_end();
-}
-
 /* Not the first one each time, and none that is down. */
 static void handed_over_in_turn(void **state)
 {
@@ -513,7 +485,6 @@ int main(void)
         rig_test(vcpus_rest),
         rig_test(idle_vcpus_do_not_rest),
         rig_test(resets_are_done_at_once),
-        rig_test(timers_follow),
         rig_test(handed_over_in_turn),
     };
 
