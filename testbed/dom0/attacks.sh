@@ -60,42 +60,9 @@ END
     fi
 }
 
-# attack_bystander: chains that devices of the guest but the attacked one have returned, the time
-# in hundredths of a second, and the longest that Xen has worked for one of them at a time, in us.
-attack_bystander() {
-    xl virtio-shadow-list -j "$attack_guest" 2>/dev/null | awk -v id="$attack_id" '
-        $1 == "\"id\":" { mine = $2 + 0 == id }
-        $1 == "\"longest_ns\":" { longest = $2 / 1000 }
-        $1 == "\"longest_ns\":" && !mine && longest > most { most = longest }
-        $1 == "\"returned\":" && !mine { returned += $2 }
-        END { getline up <"/proc/uptime"; printf "%d %d %d\n", returned, up * 100, most }'
-}
-
-# attack_watch LINE: a part of an attack begins. What a bystander does in "storm" is compared with
-# what it did in "quiet", in attack_watched.
-attack_watch() {
-    part=${1#*@@WATCH }
-    read -r returned now longest <<END
-$(attack_bystander)
-END
-    case $part in
-        quiet*) attack_watched= ;;
-        storm*) attack_quiet=$(((returned - watch_returned) * 1000 / (now - watch_since))) ;;
-        end*)
-            attack_watched=$(awk -v quiet="$attack_quiet" -v us="$longest" \
-                -v storm=$(((returned - watch_returned) * 1000 / (now - watch_since))) '
-                BEGIN { printf ", \"bystander_rate\": %.2f, \"longest_us\": %d",
-                    quiet ? storm / quiet : 0, us }')
-            log "bystander: $attack_quiet chains in 10 s before$attack_watched"
-            ;;
-    esac
-    watch_returned=$returned
-    watch_since=$now
-}
-
 # attack_one LINE
 attack_one() {
-    IFS='|' read -r side name expected observed why want_failures want_error text class _ <<END
+    IFS='|' read -r side name expected observed why want_failures want_error text _ <<END
 ${1#*@@ATTACK }
 END
     attack_judge
@@ -107,12 +74,9 @@ END
         not_ok "$side: $name" "$why; $observed"
         observed="$why; $observed"
     fi
-    [ "$class" -eq 0 ] && class= || class=", \"class\": $class"
-    class=$class$attack_watched
-    attack_watched=
-    printf '{"name": "%s", "side": "%s", "expected": "%s", "observed": "%s", "pass": %s%s}\n' \
+    printf '{"name": "%s", "side": "%s", "expected": "%s", "observed": "%s", "pass": %s}\n' \
         "$(attack_json "$name")" "$side" "$(attack_json "$expected")" \
-        "$(attack_json "$observed")" "$pass" "$class" >>"$RESULTS/attacks.jsonl"
+        "$(attack_json "$observed")" "$pass" >>"$RESULTS/attacks.jsonl"
     attacks_seen=$((attacks_seen + 1))
 }
 
@@ -123,7 +87,6 @@ attacks() {
     attack_id=$2
     attack_domid=$(domid "$1")
     attacks_seen=0
-    attack_watched=
     attack_log
     read -r attack_failures _ attack_others <<END
 $(attack_counters "$1" "$2")
@@ -153,10 +116,6 @@ END
             *"@@ATTACK "*"|@@"*)
                 attack_one "$line"
                 limit=$(($(cut -d. -f1 /proc/uptime) + $4))
-                echo "0 go" >"$attack_tty"
-                ;;
-            *"@@WATCH "*"|@@"*)
-                attack_watch "$line"
                 echo "0 go" >"$attack_tty"
                 ;;
             *"@@DONE $GUEST_SEQ "*)
