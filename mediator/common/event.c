@@ -60,7 +60,11 @@ static bool control(struct vsh_device *s, evtchn_port_t port)
     vsh_lock(s);
 
     if ( vsh_usable(s) && port == s->control_port )
-        more = vsh_control(s);
+    {
+        svq_dev_control(&s->dev);
+        vsh_aperture_update(s);
+        more = vsh_run(s);
+    }
 
     vsh_unlock(s);
 

@@ -24,7 +24,9 @@ static void cf_check wait_over(void *data)
         svq_dev_wait_over(&s->dev);
 
         /* On whatever vCPU this is: it has nothing to do with the device. */
-        vsh_run_for_others(s);
+        s->more = svq_dev_run(&s->dev);
+        if ( s->more )
+            vsh_hand_over(s->frontend);
     }
 
     vsh_unlock(s);
@@ -63,7 +65,7 @@ void vsh_wait_update(struct vsh_device *s)
 
     s->timing = true;
     s->deadline = NOW() + SECONDS(s->restart_s);
-    vsh_set_timer(&s->timer, s->deadline);
+    set_timer(&s->timer, s->deadline);
 }
 
 /* Ports and a place in the list of be, which is alive and has what it takes. */

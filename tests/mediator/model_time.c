@@ -27,14 +27,6 @@ void init_timer(struct timer *timer, void (*function)(void *data), void *data, u
     timers = timer;
 }
 
-void migrate_timer(struct timer *timer, unsigned int new_cpu)
-{
-    model_lock("timer", RANK_LEAF);
-    assert_non_null(*find(timer));
-    timer->cpu = new_cpu;
-    model_unlock("timer");
-}
-
 void set_timer(struct timer *timer, s_time_t expires)
 {
     model_lock("timer", RANK_LEAF);
@@ -56,38 +48,8 @@ void kill_timer(struct timer *timer)
 {
     struct timer **link = find(timer);
 
-    /* Twice is fine. */
-    assert_true(*link || timer->killed);
-    if (*link) {
-        *link = timer->next;
-    }
-    timer->active = false;
-    timer->killed = true;
-}
-
-static void one_step(void)
-{
-    now += model.step_takes;
-    if (current) {
-        current->domain->model->steps++;
-    }
-}
-
-bool __real_svq_dev_run(struct svq_dev *dev);
-bool __wrap_svq_dev_run(struct svq_dev *dev);
-enum svq_run __real_svq_queue_run(struct svq_dev *dev, unsigned int q);
-enum svq_run __wrap_svq_queue_run(struct svq_dev *dev, unsigned int q);
-
-bool __wrap_svq_dev_run(struct svq_dev *dev)
-{
-    one_step();
-    return __real_svq_dev_run(dev);
-}
-
-enum svq_run __wrap_svq_queue_run(struct svq_dev *dev, unsigned int q)
-{
-    one_step();
-    return __real_svq_queue_run(dev, q);
+    assert_non_null(*link);
+    *link = timer->next;
 }
 
 void model_time_start(void)

@@ -9,15 +9,13 @@ struct timer {
     void (*function)(void *data);
     void *data;
     s_time_t expires;
-    bool active, killed;
-    unsigned int cpu;
+    bool active;
     struct timer *next; /* of those that live */
 };
 
 void init_timer(struct timer *timer, void (*function)(void *data), void *data, unsigned int cpu);
 void set_timer(struct timer *timer, s_time_t expires);
 void stop_timer(struct timer *timer);
-void migrate_timer(struct timer *timer, unsigned int new_cpu);
 void kill_timer(struct timer *timer);
 
 #define smp_processor_id() 0U
