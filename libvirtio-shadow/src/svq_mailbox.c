@@ -127,12 +127,8 @@ static int32_t change_config(struct svq_dev *dev, const struct vsh_mailbox *m)
     if ( m->config_len != dev->config_len )
         return VSH_ERR_CONFIG;
 
-    /* The driver is not told of what is no news. */
-    if ( is_new_config(dev, m) )
-    {
-        set_config(dev, m);
-        svq_dev_config_changed(dev);
-    }
+    set_config(dev, m);
+    svq_dev_config_changed(dev);
 
     return VSH_ERR_NONE;
 }
@@ -166,13 +162,6 @@ static int32_t queue_ack(struct svq_dev *dev, const struct vsh_mailbox *m)
            ? VSH_ERR_NONE : VSH_ERR_STATE;
 }
 
-/* Others pay for these, the driver by interrupts at least: they can be too many. */
-static bool is_limited(const struct vsh_mailbox *m)
-{
-    return m->request == VSH_REQ_ATTACH || m->request == VSH_REQ_DETACH ||
-           m->request == VSH_REQ_CONFIG;
-}
-
 void svq_mailbox_handle(struct svq_dev *dev)
 {
     struct vsh_mailbox m;
@@ -187,10 +176,6 @@ void svq_mailbox_handle(struct svq_dev *dev)
 
     /* A compiler must not look at the page again where the copy is meant. */
     svq_rmb();
-
-    /* As if it had not been sent yet: what is there later is read then. */
-    if ( is_limited(&m) && !svq_env_admit(dev) )
-        return;
 
     if ( m.version != VSH_ABI_VERSION )
         dev->request_error = VSH_ERR_REQUEST;

@@ -420,16 +420,6 @@ static void set_config(const struct vsh_mailbox *m)
     config_changed();
 }
 
-static bool same_config(const struct vsh_mailbox *m)
-{
-    unsigned int i;
-
-    for (i = 0; i < rd.config_len; i++)
-        if (m->config[i] != rd.config[i])
-            return false;
-    return true;
-}
-
 static void gone(void)
 {
     rd.attached = rd.ack_needed = false;
@@ -476,8 +466,7 @@ static uint32_t request(const struct vsh_mailbox *m)
             return ERR_BIT(VSH_ERR_STATE);
         if (m->config_len != rd.config_len)
             return ERR_BIT(VSH_ERR_CONFIG);
-        if (!same_config(m))
-            set_config(m);
+        set_config(m);
         return 0;
 
     case VSH_REQ_RESET_ACK:
@@ -510,9 +499,7 @@ void rd_request(void)
 {
     struct vsh_mailbox m = *be_mailbox();
     uint32_t errors, told = env->notify_control;
-    bool limited = m.request == VSH_REQ_ATTACH || m.request == VSH_REQ_CONFIG ||
-                   m.request == VSH_REQ_DETACH;
-    bool is_new = m.request_seq != rd.seq && !(limited && env->throttled);
+    bool is_new = m.request_seq != rd.seq;
 
     if (is_new) {
         errors = request(&m);
