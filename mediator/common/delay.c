@@ -80,6 +80,7 @@ void vsh_delay_update(struct vsh_queue *vq, unsigned int q)
             d->deadline = now + allowance(d);
 
         d->timing = true;
+        migrate_timer(&d->timer, smp_processor_id());
         set_timer(&d->timer, d->deadline);
     }
 

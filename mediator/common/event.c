@@ -10,11 +10,11 @@
 
 #include <vsh.h>
 
-/* The uses of a device's ports, counted over all devices from 1 on; 0: not ours. */
+/* Uses of a device's ports, counted over all devices from 1 on; 0: not ours. */
 #define CONTROL     VSH_MAX_QUEUES
 #define USES        (VSH_MAX_QUEUES + 1)
 
-/* Room to note what each port of the domain is for.  Its devices come after it. */
+/* Room to note what each port of the domain is for: before its first device. */
 int vsh_event_init(const struct domain *d)
 {
     struct virtio_shadow *vs = d->virtio_shadow;
@@ -96,8 +96,8 @@ static bool called(struct vsh_device *s, unsigned int q, evtchn_port_t port)
 static void cf_check notification(struct vcpu *v, unsigned int port)
 {
     /*
-     * The sender has made sure that the frontend does not go away.  It has had a
-     * device, or there would be no such port.
+     * The sender has made sure that the frontend does not go away.  It has had
+     * a device, or there would be no such port.
      */
     const struct virtio_shadow *vs = v->domain->virtio_shadow;
     struct vsh_device *s;

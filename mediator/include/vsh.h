@@ -134,7 +134,7 @@ struct virtio_shadow {
     unsigned int next;          /* whose work is done first */
 
     uint16_t *port_use;         /* what its ports are for: event.c */
-    unsigned int nr_ports;      /* ... so many: constant once there is a device */
+    unsigned int nr_ports;      /* ... so many: constant with a device */
 
     /* As backend. */
     struct list_head served;

@@ -13,8 +13,8 @@ attack_counters() {
     xl virtio-shadow-list -j "$1" 2>/dev/null | awk -v id="$2" '
         $1 == "\"id\":" { mine = $2 + 0 == id }
         $1 == "\"failures\":" { if (mine) failures = $2 + 0; else others += $2 }
-        $1 == "\"last_error\":" && mine { error = $2; gsub(/[",]/, "", error) }
-        END { print failures + 0, error == "" ? "none" : error, others + 0 }'
+        $1 == "\"last_error\":" && mine { error = $2 + 0 }
+        END { print failures + 0, error + 0, others + 0 }'
 }
 
 # attack_log: what Xen has said since the last call, in /run/testbed/attack.log.
@@ -45,7 +45,7 @@ END
     [ -z "$why" ] || return
     if [ "$want_failures" != "*" ] && [ "$delta" -ne "$want_failures" ]; then
         why="the device failed $delta times instead of $want_failures"
-    elif [ "$delta" -gt 0 ] && [ "$want_error" != "*" ] && [ "$error" != "$want_error" ]; then
+    elif [ "$delta" -gt 0 ] && [ "$want_error" != "*" ] && [ "$error" -ne "$want_error" ]; then
         why="the last error is $error instead of $want_error, $text"
     elif [ "$others" -ne "$attack_others" ]; then
         why="another device failed"
@@ -62,7 +62,7 @@ END
 
 # attack_one LINE
 attack_one() {
-    IFS='|' read -r side name expected observed why want_failures want_error text _ <<END
+    IFS='|' read -r side name expected observed why want_failures want_error text class _ <<END
 ${1#*@@ATTACK }
 END
     attack_judge
@@ -74,9 +74,10 @@ END
         not_ok "$side: $name" "$why; $observed"
         observed="$why; $observed"
     fi
-    printf '{"name": "%s", "side": "%s", "expected": "%s", "observed": "%s", "pass": %s}\n' \
+    [ "$class" -eq 0 ] && class= || class=", \"class\": $class"
+    printf '{"name": "%s", "side": "%s", "expected": "%s", "observed": "%s", "pass": %s%s}\n' \
         "$(attack_json "$name")" "$side" "$(attack_json "$expected")" \
-        "$(attack_json "$observed")" "$pass" >>"$RESULTS/attacks.jsonl"
+        "$(attack_json "$observed")" "$pass" "$class" >>"$RESULTS/attacks.jsonl"
     attacks_seen=$((attacks_seen + 1))
 }
 
