@@ -7,8 +7,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 source "$TESTBED/lib/cache.sh"
 
 if [[ $# -eq 0 ]]; then
-    set -- hypervisor image-dom0 image-kernels image-backend image-guest hand-guest \
-        image-ram qemu
+    set -- hypervisor image-dom0 image-kernels image-backend image-guest hand-guest
 fi
 
 "$TESTBED/host-packages.sh"

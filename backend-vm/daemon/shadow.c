@@ -14,8 +14,9 @@
 #include "loop.h"
 #include "virtio_shadow_uapi.h"
 
-/* Xen answers before the notification returns, so this is generous. */
+/* Xen answers before the notification returns, so these are generous. */
 #define REPLY_MS 1000
+#define INFO_TRIES 1000
 
 _Static_assert(SHADOW_MAX_REGIONS == VSH_DEV_MAX_REGIONS, "as many regions as the module has");
 
@@ -25,16 +26,6 @@ void shadow_init(struct shadow *sh)
     for (unsigned int i = 0; i < SHADOW_MAX_REGIONS; i++) {
         sh->region[i].fd = -1;
     }
-    sh->all.fd = -1;
-}
-
-static int add_region(struct shadow *sh, uint64_t das, uint64_t size, int fd)
-{
-    if (fd < 0) {
-        return -errno;
-    }
-    sh->region[sh->nr_regions++] = (struct shadow_region){.das = das, .size = size, .fd = fd};
-    return 0;
 }
 
 static int get_regions(struct shadow *sh, const struct vsh_dev_attach *a)
@@ -44,46 +35,37 @@ static int get_regions(struct shadow *sh, const struct vsh_dev_attach *a)
         return -EPROTO;
     }
     sh->nr_queues = a->nr_queues;
-    for (unsigned int i = 0; i < a->window; i++) {
-        int err = add_region(sh, a->region[i].das, a->region[i].size,
-                             ioctl(sh->fd, VSH_DEV_REGION_FD, (unsigned long)i));
+    for (unsigned int i = 0; i < a->nr_regions; i++) {
+        int fd = ioctl(sh->fd, VSH_DEV_REGION_FD, (unsigned long)i);
 
-        if (err) {
-            return err;
+        if (fd < 0) {
+            return -errno;
         }
-        sh->aperture_gfn[i] = a->region[i].gfn;
+        sh->region[i] =
+            (struct shadow_region){.das = a->region[i].das, .size = a->region[i].size, .fd = fd};
+        sh->nr_regions++;
+        if (i < a->window) {
+            sh->aperture_gfn[i] = a->region[i].gfn;
+        }
     }
     return 0;
 }
 
-/* With policies that leave the rings where they are there are no queues in it. */
-static int get_window(struct shadow *sh, const struct vsh_dev_attach *a)
+static int map_window(struct shadow *sh)
 {
-    const uint64_t before = VSH_FRAME_FIRST_QUEUE * VSH_FRAME_SIZE;
-    uint64_t size = a->region[a->window].size;
+    const struct shadow_region *r = &sh->region[sh->nr_regions - 1];
     void *va;
 
-    if (size < before) {
+    if (r->size < VSH_FRAME_FIRST_QUEUE * VSH_FRAME_SIZE) {
         return -EPROTO;
     }
-    sh->all = (struct shadow_region){
-        .das = a->region[a->window].das,
-        .size = size,
-        .fd = ioctl(sh->fd, VSH_DEV_REGION_FD, (unsigned long)a->window),
-    };
-    if (sh->all.fd < 0) {
-        return -errno;
-    }
-    va = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, sh->all.fd, 0);
+    va = mmap(NULL, r->size, PROT_READ | PROT_WRITE, MAP_SHARED, r->fd, 0);
     if (va == MAP_FAILED) {
         return -errno;
     }
     sh->window = va;
-    sh->window_size = size;
-    if (size == before) {
-        return 0;
-    }
-    return add_region(sh, sh->all.das + before, size - before, ioctl(sh->fd, VSH_DEV_QUEUES_FD));
+    sh->window_size = r->size;
+    return 0;
 }
 
 int shadow_attach(struct shadow *sh, const char *path, uint32_t frontend, uint32_t device)
@@ -103,7 +85,7 @@ int shadow_attach(struct shadow *sh, const char *path, uint32_t frontend, uint32
         err = get_regions(sh, &a);
     }
     if (!err) {
-        err = get_window(sh, &a);
+        err = map_window(sh);
     }
     if (err) {
         shadow_detach(sh);
@@ -118,9 +100,6 @@ void shadow_detach(struct shadow *sh)
     }
     for (unsigned int i = 0; i < sh->nr_regions; i++) {
         close(sh->region[i].fd);
-    }
-    if (sh->all.fd >= 0) {
-        close(sh->all.fd);
     }
     if (sh->fd >= 0) {
         close(sh->fd);
@@ -141,10 +120,50 @@ void shadow_clear(struct shadow *sh)
     (void)n; /* EAGAIN: cleared already */
 }
 
-int shadow_info(const struct shadow *sh, struct shadow_info *info)
+static uint32_t load(const uint32_t *p)
 {
-    return shadow_view(info, sh->window, (uint32_t)(sh->window_size >> VSH_FRAME_SHIFT),
-                       sh->nr_queues);
+    return __atomic_load_n(p, __ATOMIC_ACQUIRE);
+}
+
+/* By words: Xen may write the page at the same time, and each word is whole at least. */
+static void copy_words(void *to, const void *from, size_t bytes)
+{
+    const uint32_t *src = from;
+    uint32_t word;
+
+    for (size_t i = 0; i < bytes / sizeof(word); i++) {
+        word = load(&src[i]);
+        memcpy((char *)to + i * sizeof(word), &word, sizeof(word));
+    }
+}
+
+int shadow_info(const struct shadow *sh, struct vsh_info *info)
+{
+    const struct vsh_info *page = sh->window;
+
+    _Static_assert(sizeof(*info) % sizeof(uint32_t) == 0, "made of words");
+    for (int i = 0; i < INFO_TRIES; i++) {
+        uint32_t seq = load(&page->seq);
+
+        if (seq & 1) {
+            continue;
+        }
+        copy_words(info, page, sizeof(*info));
+        if (load(&page->seq) != seq) {
+            continue;
+        }
+        if (info->magic != VSH_MAGIC) {
+            /* Xen put a dummy in its place. */
+            info->state = VSH_STATE_GONE;
+            return 0;
+        }
+        if (info->version != VSH_ABI_VERSION || info->nr_queues > VSH_MAX_QUEUES ||
+            info->nr_queues < sh->nr_queues) {
+            return -EPROTO;
+        }
+        return 0;
+    }
+    return -EAGAIN;
 }
 
 int shadow_request(struct shadow *sh, const struct vsh_mailbox *body, int32_t *reply)
@@ -153,7 +172,7 @@ int shadow_request(struct shadow *sh, const struct vsh_mailbox *body, int32_t *r
     const struct timespec nap = {.tv_nsec = 1000000};
     int64_t deadline = loop_now() + REPLY_MS;
     struct vsh_mailbox m = *body;
-    struct shadow_info info;
+    struct vsh_info info;
     int err;
 
     err = shadow_info(sh, &info);
@@ -197,7 +216,7 @@ int shadow_request(struct shadow *sh, const struct vsh_mailbox *body, int32_t *r
 /* The idx of a ring; its place is Xen's word, but nothing outside the window is read. */
 static uint16_t ring_idx(const struct shadow *sh, uint64_t das)
 {
-    uint64_t off = das - sh->region[sh->nr_regions - 1].das + SVQ_USED_IDX;
+    uint64_t off = das - VSH_WINDOW_DAS + SVQ_USED_IDX;
 
     if (off > sh->window_size - sizeof(uint16_t)) {
         return 0;

@@ -73,10 +73,7 @@ static void reap(struct work_struct *work)
 		return;
 	}
 
-	if (!vsh_window_request_detach(att))
-		for (i = 0; i < att->nr_regions; i++)
-			if (att->region[i] != att->window)
-				vsh_region_sweep(att->region[i]);
+	vsh_window_request_detach(att);
 	pr_info("device %u of domain %u detached\n", att->device,
 		att->frontend);
 	destroy(att);
@@ -115,18 +112,18 @@ void vsh_attachment_silence(struct vsh_attachment *att)
 }
 
 static int add_apertures(struct vsh_attachment *att,
-			 const struct vsh_view *view)
+			 const struct vsh_info *info)
 {
 	struct vsh_region *r;
 	unsigned int i;
 
-	for (i = 0; i < view->info.nr_banks; i++) {
-		const struct vsh_bank *bank = &view->bank[i];
+	for (i = 0; i < info->nr_banks; i++) {
+		const struct vsh_bank *bank = &info->bank[i];
 
 		if (!bank->size || !PAGE_ALIGNED(bank->base) ||
 		    !PAGE_ALIGNED(bank->size) ||
 		    bank->base + bank->size < bank->base ||
-		    bank->base + bank->size > view->info.window_base)
+		    bank->base + bank->size > VSH_WINDOW_DAS)
 			return -EPROTO;
 
 		r = vsh_region_create(bank->base, bank->size);
@@ -138,15 +135,15 @@ static int add_apertures(struct vsh_attachment *att,
 }
 
 static int bind_channels(struct vsh_attachment *att,
-			 const struct vsh_view *view)
+			 const struct vsh_info *info)
 {
 	unsigned int i;
 	int ret;
 
-	ret = vsh_channel_bind_control(att, view->info.control_channel);
-	for (i = 0; !ret && i < view->info.nr_queues; i++)
+	ret = vsh_channel_bind_control(att, info->control_channel);
+	for (i = 0; !ret && i < info->nr_queues; i++)
 		ret = vsh_channel_bind_queue(att, &att->queue[i],
-					     view->queue[i].event_channel);
+					     info->queue[i].event_channel);
 	if (ret)
 		pr_err("device %u of domain %u: cannot bind its event channels (%d)\n",
 		       att->device, att->frontend, ret);
@@ -155,28 +152,27 @@ static int bind_channels(struct vsh_attachment *att,
 
 static int set_up(struct vsh_attachment *att)
 {
-	struct vsh_view view;
+	struct vsh_info info;
 	int ret;
 
 	ret = vsh_window_map(att);
 	if (ret)
 		return ret;
 
-	ret = vsh_window_info(att, &view);
+	ret = vsh_window_info(att, &info);
 	if (ret)
 		return ret;
-	if (view.info.state == VSH_STATE_GONE)
+	if (info.state == VSH_STATE_GONE)
 		return -ENODEV;
-	att->window->das = view.info.window_base;
 
 	BUILD_BUG_ON(VSH_MAX_BANKS + 1 != VSH_DEV_MAX_REGIONS);
-	ret = add_apertures(att, &view);
+	ret = add_apertures(att, &info);
 	if (ret)
 		return ret;
 	att->region[att->nr_regions++] = att->window;
 
-	att->nr_queues = view.info.nr_queues;
-	return bind_channels(att, &view);
+	att->nr_queues = info.nr_queues;
+	return bind_channels(att, &info);
 }
 
 static struct vsh_attachment *find(u32 frontend, u32 device)

@@ -103,11 +103,6 @@ uint64_t svq_dev_shadow_features(const struct svq_dev *dev)
     return (dev->driver_features & ~RESERVED_FEATURES) | FEATURE(SVQ_F_VERSION_1) | use;
 }
 
-static uint64_t frame_das(uint32_t frame)
-{
-    return SVQ_WINDOW_DAS + ((uint64_t)frame << VSH_FRAME_SHIFT);
-}
-
 void svq_info_update(struct svq_dev *dev)
 {
     struct vsh_info *info = dev->info;
@@ -127,7 +122,7 @@ void svq_info_update(struct svq_dev *dev)
     for ( i = 0; i < dev->nr_queues; i++ )
     {
         const struct svq_queue *q = &dev->queue[i];
-        struct vsh_queue_info *qi = svq_info_queue(dev, i);
+        struct vsh_queue_info *qi = &info->queue[i];
 
         qi->max_size = q->max_size;
         qi->size = q->live && dev->state == VSH_STATE_RUNNING ? q->shadow_size : 0;
@@ -139,19 +134,14 @@ void svq_info_update(struct svq_dev *dev)
             continue;
         }
 
-        qi->desc = frame_das(frame);
+        qi->desc = VSH_WINDOW_DAS + ((uint64_t)frame << VSH_FRAME_SHIFT);
         frame += svq_part_frames(q->max_size, SVQ_PART_DESC);
-        qi->avail = frame_das(frame);
+        qi->avail = VSH_WINDOW_DAS + ((uint64_t)frame << VSH_FRAME_SHIFT);
         frame += svq_part_frames(q->max_size, SVQ_PART_AVAIL);
-        qi->used = frame_das(frame);
+        qi->used = VSH_WINDOW_DAS + ((uint64_t)frame << VSH_FRAME_SHIFT);
         frame += svq_part_frames(q->max_size, SVQ_PART_USED);
-        qi->table_frame = frame;
         frame += svq_part_frames(q->max_size, SVQ_PART_TABLES);
-        qi->bounce_frames = q->bounce[0].frames;
-        qi->bounce_out_frame = qi->bounce_frames ? frame : 0;
-        frame += qi->bounce_frames;
-        qi->bounce_in_frame = qi->bounce_frames ? frame : 0;
-        frame += qi->bounce_frames;
+        frame += 2 * q->bounce[0].frames;
     }
 
     svq_wmb();
@@ -179,7 +169,7 @@ static uint32_t map_tables(struct svq_tables *t, uint8_t *const frame[], uint32_
     for ( i = 0; i < nr; i++ )
         t->page[i] = frame[first + i];
 
-    t->das = frame_das(first);
+    t->das = VSH_WINDOW_DAS + ((uint64_t)first << VSH_FRAME_SHIFT);
 
     return first + nr;
 }
@@ -193,7 +183,7 @@ static uint32_t map_bounce(struct svq_bounce *b, uint8_t *const frame[], uint32_
         b->page[i] = frame[first + i];
 
     b->frames = nr;
-    b->das = frame_das(first);
+    b->das = VSH_WINDOW_DAS + ((uint64_t)first << VSH_FRAME_SHIFT);
     svq_bounce_init(b);
 
     return first + nr;
@@ -233,16 +223,11 @@ void svq_dev_init(struct svq_dev *dev, uint8_t *const frame[])
     dev->info->magic = VSH_MAGIC;
     dev->info->version = VSH_ABI_VERSION;
     dev->info->nr_frames = f;
-    dev->info->window_base = SVQ_WINDOW_DAS;
-    dev->info->policy = dev->policy;
     dev->info->nr_queues = dev->nr_queues;
-    dev->info->queue_offset = SVQ_INFO_QUEUES;
-    dev->info->queue_stride = sizeof(struct vsh_queue_info);
+    dev->info->policy = dev->policy;
     dev->info->nr_banks = dev->nr_banks;
-    dev->info->bank_offset = SVQ_INFO_BANKS;
-    dev->info->bank_stride = sizeof(struct vsh_bank);
     for ( i = 0; i < dev->nr_banks; i++ )
-        *svq_info_bank(dev, i) = dev->bank[i];
+        dev->info->bank[i] = dev->bank[i];
 
     svq_info_update(dev);
 }

@@ -71,8 +71,7 @@ prune() {
             chmod -R u+w "$old" 2>/dev/null || true
             rm -rf "$old" || true
         done
-    # Another run may take one away meanwhile.
-    find "$CACHE" -maxdepth 1 -name ".tmp-$name-*" -mmin +300 -exec rm -rf {} + 2>/dev/null || true
+    find "$CACHE" -maxdepth 1 -name ".tmp-$name-*" -mmin +300 -exec rm -rf {} +
 }
 
 # Shows that a long step is alive: its last line of output every 20 seconds. Waits without a child

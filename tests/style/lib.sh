@@ -24,16 +24,12 @@ interpreted_by()
     [[ $line =~ ^'#!'.*[/\ ]($2)$ ]]
 }
 
-# checker NAME [ARGUMENT...]: the program of that name that the testbed keeps. Status 1 says that it
-# found something, which it has printed then; another one is itself something that was found.
-checker()
+need()
 {
-    local rc=0
-
-    CHECKERS=${CHECKERS:-$(tests/style/checkers.sh)}
-    "$CHECKERS/$1" "${@:2}" || rc=$?
-    [ "$rc" -le 1 ] || echo "$1 ended with status $rc"
-    return "$rc"
+    command -v "$1" > /dev/null || {
+        echo "$1 is not installed: testbed/host-packages.sh installs all that is needed"
+        exit 1
+    }
 }
 
 # The end of a checker that prints what it finds: nothing found?
