@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The commands of the project; each is a script under testbed/ that can be run by itself.
 .DEFAULT_GOAL := help
-.PHONY: help fetch run test soak fuzz proofs bench shell build clean clean-cache
+.PHONY: help fetch run test soak hosts fuzz proofs bench shell build clean clean-cache xen-branch
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -22,8 +22,11 @@ run: ## build what is missing, boot a guest from a mediated disk, print a summar
 test: ## run all tests, on the host and on the emulated machine (out/test/)
 	@testbed/test.sh
 
-soak: ## run for up to an hour what "make test" does a little of (out/soak/)
+soak: ## run for an hour what "make test" does a little of, then "hosts" (out/soak/)
 	@testbed/soak.sh
+
+hosts: ## do "make run" and "make test" on a bare Debian 12 and 13 (root; hours; out/hosts/)
+	@testbed/hosts.sh
 
 fuzz: ## fuzz the core for FUZZ_SECONDS (3600) per fuzzer
 	@testbed/host-packages.sh
@@ -32,6 +35,9 @@ fuzz: ## fuzz the core for FUZZ_SECONDS (3600) per fuzzer
 proofs: ## prove parts of the core, within bounds (tests/proofs/)
 	@testbed/host-packages.sh
 	@tests/run.sh proofs
+
+xen-branch: ## make a git branch of the Xen series, to be read or posted (out/xen-branch/xen.git)
+	@tests/xen-branch.sh
 
 bench: ## measure: out/bench/report.html, results.json; QUICK=1 (or BRIEF=1) shows that it works
 	@QUICK=$(QUICK) BRIEF=$(BRIEF) testbed/bench/run.sh

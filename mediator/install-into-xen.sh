@@ -30,7 +30,7 @@ mkdir -p "$common/core" "$common/include/virtio-shadow" \
 cp "$here"/common/*.c "$here"/bench/*.c "$here/common/Makefile" "$common/"
 cp "$here"/include/*.h "$common/include/"
 cp "$here"/arch/arm/*.c "$here/arch/arm/Makefile" "$work/arch/arm/virtio-shadow/"
-cp "$core"/include/virtio-shadow/*.h "$common/include/virtio-shadow/"
+cp "$core"/include/virtio-shadow/{abi,ring,svq}.h "$common/include/virtio-shadow/"
 cp "$core"/src/*.[ch] "$common/core/"
 cp "$core/include/virtio-shadow/abi.h" "$work/include/public/io/virtio-shadow.h"
 

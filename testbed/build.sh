@@ -7,7 +7,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 source "$TESTBED/lib/cache.sh"
 
 if [[ $# -eq 0 ]]; then
-    set -- hypervisor image-dom0 image-kernels image-backend image-guest hand-guest
+    set -- hypervisor image-dom0 image-kernels image-backend image-guest hand-guest \
+        image-ram qemu
 fi
 
 "$TESTBED/host-packages.sh"

@@ -1,29 +1,62 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Installs the packages of config/host-packages, or of the lists named, that are missing. Does
-# nothing, and needs no privilege, when all are there: host-packages.sh [LIST...]
+# nothing, and needs no privilege, when all are there: host-packages.sh [-l] [LIST...]
+#   -l  only prints those that this architecture takes, one a line
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
-command -v dpkg >/dev/null ||
-    die "this is not a Debian system: build on Debian 12 or 13 (a container or VM will do)"
+# wanted LIST...: the packages for this architecture. A line is a package, or "package [arm64]", or
+# "package [!arm64]" for all others.
+wanted() {
+    local arch package only
+    arch=$(dpkg --print-architecture)
+    while read -r package only; do
+        case $only in
+            '' | "[$arch]") echo "$package" ;;
+            "[!$arch]") ;;
+            '[!'*']') echo "$package" ;;
+            '['*']') ;;
+            *) die "a line of $* is neither 'package' nor 'package [architecture]': '$package $only'" ;;
+        esac
+    done < <(grep -hvE '^(#|$)' "$@")
+}
 
+list_only=
+if [[ ${1:-} == -l ]]; then
+    list_only=1
+    shift
+fi
 [[ $# -gt 0 ]] || set -- "$TESTBED/config/host-packages"
+
+command -v dpkg >/dev/null ||
+    die "this is not a Debian system: build on Debian 12 or 13, or in the container of Containerfile"
+packages=$(wanted "$@")
+if [[ -n $list_only ]]; then
+    echo "$packages"
+    exit 0
+fi
+
+"$TESTBED/requirements.sh"
+
 missing=()
 while IFS= read -r package; do
     status=$(dpkg -s "$package" 2>/dev/null || true)
     grep -q '^Status: install ok installed' <<<"$status" || missing+=("$package")
-done < <(grep -hv '^#' "$@")
+done <<<"$packages"
 [[ ${#missing[@]} -gt 0 ]] || exit 0
 
 as_root=()
 if [[ $(id -u) -ne 0 ]]; then
     command -v sudo >/dev/null ||
-        die "missing packages, and neither root nor sudo: apt-get install ${missing[*]}"
+        die "packages are missing, and there is no sudo; as root: apt-get install ${missing[*]}"
     as_root=(sudo)
 fi
 say "installing host packages: ${missing[*]}"
 apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Dpkg::Use-Pty=0)
-"${apt[@]}" update </dev/null
-"${apt[@]}" install --no-install-recommends "${missing[@]}" </dev/null
+if ! { "${apt[@]}" update && "${apt[@]}" install --no-install-recommends "${missing[@]}"; } </dev/null
+then
+    die "packages could not be installed; when apt works, this does it:" \
+        "${as_root[*]} apt-get install --no-install-recommends ${missing[*]}"
+fi
 say "host packages are installed"

@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: MIT
 # Runs for up to an hour what "make test" does a little of, and ends with one line,
 # "N passed, N failed": soak.sh [NAME...]
-# restarts: 200 kills under verified I/O. lifecycle: 200 rounds. Logs and results are in out/soak/.
+# restarts: 200 kills under verified I/O. lifecycle: 200 rounds. xen-branch: every commit of the Xen
+# series builds. hosts: the commands of README.md on a bare Debian 12 and 13, which takes hours more,
+# and root. Logs and results are in out/soak/.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib/common.sh"
 
@@ -22,17 +24,50 @@ longer() {
 passed=0
 failed=0
 names=("$@")
-[[ $# -gt 0 ]] || names=(restarts lifecycle)
+[[ $# -gt 0 ]] || names=(restarts lifecycle xen-branch hosts)
 rm -rf "$out"
 mkdir -p "$out"
 "$TESTBED/build.sh"
 
+# bare_hosts: hosts.sh, whose last count is ours as well. Without root it is left out, not passed.
+bare_hosts() {
+    local last
+    if [[ $(id -u) -ne 0 && $# -eq 0 ]]; then
+        say "soak hosts: left out, as it needs root: sudo testbed/hosts.sh"
+        return
+    fi
+    "$TESTBED/hosts.sh" -d "$out/hosts" 2>&1 | tee "$out/hosts.log" || true
+    last=$(tail -n 1 "$out/hosts.log")
+    if [[ $last =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]; then
+        passed=$((passed + BASH_REMATCH[1]))
+        failed=$((failed + BASH_REMATCH[2]))
+    else
+        say "not ok hosts: it did not end with a count (log: $out/hosts.log)"
+        failed=$((failed + 1))
+    fi
+}
+
 for name in "${names[@]}"; do
-    [[ -n ${more[$name]:-} ]] || die "there is nothing called $name; there are: ${!more[*]}"
+    if [[ $name == xen-branch ]]; then
+        say "soak xen-branch: every commit of the Xen series builds"
+        if "$REPO/tests/xen-branch.sh" -b >"$out/$name.log" 2>&1; then
+            passed=$((passed + 1))
+        else
+            tail -n 1 "$out/$name.log"
+            failed=$((failed + 1))
+        fi
+        continue
+    fi
+    if [[ $name == hosts ]]; then
+        bare_hosts "$@"
+        continue
+    fi
+    [[ -n ${more[$name]:-} ]] || die "there is nothing called $name; there are:" \
+        "${!more[*]} xen-branch hosts"
     longer "$name" "$out/$name.sh"
     say "soak $name: ${more[$name]}, for at most ${limit[$name]} s"
     status=0
-    "$TESTBED/boot.sh" -t "${limit[$name]}" "$out/boot-$name" "$out/$name.sh" \
+    "$TESTBED/boot.sh" -M multi -t "${limit[$name]}" "$out/boot-$name" "$out/$name.sh" \
         >"$out/$name.log" 2>&1 || status=$?
     good=$(grep -c "^ok $name: " "$out/boot-$name/results/checks" 2>/dev/null || true)
     bad=$(grep -c "^not ok $name: " "$out/boot-$name/results/checks" 2>/dev/null || true)

@@ -5,13 +5,13 @@
 # be run here.  SUITES=FILE: adds a line for each suite, of its name, how many
 # passed, failed and were skipped, and the seconds it took.
 #
-#   tests/run.sh [style] [testbed] [unit] [parallel] [backend] [mediator] [fuzz]
-#                [proofs] [system]
+#   tests/run.sh [style] [testbed] [unit] [parallel] [backend] [mediator] [p2m]
+#                [fuzz] [proofs] [system]
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 source "$here/lib/count.sh"
-all=(style testbed unit parallel backend mediator fuzz proofs system)
+all=(style testbed unit parallel backend mediator p2m fuzz proofs system)
 
 usage()
 {

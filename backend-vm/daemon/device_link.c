@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* The device process and the connection to it. */
+/* The device process and the session with it. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -10,11 +10,14 @@
 #include <unistd.h>
 
 #include "device_internal.h"
+#include "image.h"
 #include "process.h"
 #include "virtio_features.h"
 
 /* While a process of our own is starting; others are asked less often. */
 #define POLL_MS 50
+/* A process that finds an image of another format ends with this and image_probe(). */
+#define STATUS_FORMAT 100
 
 static bool is_net(const struct device *d)
 {
@@ -46,6 +49,9 @@ static bool choose_socket(struct device *d, bool own)
 
     if (d->node.path[0] && !own) {
         n = snprintf(d->socket, sizeof(d->socket), "%s", d->node.path);
+    } else if (own && d->user) {
+        n = snprintf(d->socket, sizeof(d->socket), "%s/%u-%u/sock", d->env->options->run_dir,
+                     d->node.frontend, d->node.shadow_id);
     } else {
         n = snprintf(d->socket, sizeof(d->socket), "%s/%u-%u.sock", d->env->options->run_dir,
                      d->node.frontend, d->node.shadow_id);
@@ -55,6 +61,92 @@ static bool choose_socket(struct device *d, bool own)
         return false;
     }
     return true;
+}
+
+/* Each has one of its own: frontends' numbers do not come back for a long time. */
+static void choose_user(struct device *d, bool own)
+{
+    int base = d->env->options->uid_base;
+
+    d->user = 0;
+    if (own && base && geteuid() == 0) {
+        d->user = (uid_t)base + d->node.frontend * (STORE_MAX_SHADOW_ID + 1) + d->node.shadow_id;
+    }
+}
+
+/* Where only its process can make the socket, and only this one and that can get at it. */
+static void socket_dir(const struct device *d, char *dir, size_t size)
+{
+    snprintf(dir, size, "%.*s", (int)(strrchr(d->socket, '/') - d->socket), d->socket);
+}
+
+static bool make_socket_dir(struct device *d)
+{
+    char dir[sizeof(d->socket)];
+
+    if (!d->user) {
+        return true;
+    }
+    socket_dir(d, dir, sizeof(dir));
+    if ((mkdir(dir, 0700) && errno != EEXIST) || lchown(dir, d->user, d->user)) {
+        device_complain(d, "cannot make %s: %s", dir, strerror(errno));
+        return false;
+    }
+    return true;
+}
+
+static void remove_socket(struct device *d)
+{
+    char dir[sizeof(d->socket)];
+
+    unlink(d->socket);
+    if (d->user) {
+        socket_dir(d, dir, sizeof(dir));
+        rmdir(dir);
+    }
+}
+
+static void share_image(struct device *d)
+{
+    int err;
+
+    if (!d->user || !d->node.path[0]) {
+        return;
+    }
+    err = image_allow(&d->image, d->node.path, d->user, d->node.read_only);
+    if (err) {
+        log_warn("%s: cannot let user %u use %s: %s", d->name, d->user, d->node.path,
+                 strerror(-err));
+    }
+}
+
+static void unshare_image(struct device *d)
+{
+    image_disallow(&d->image, d->node.path, d->user);
+}
+
+/* In the process: reading may take its time. */
+static int check_image(void *arg)
+{
+    const struct device *d = arg;
+    int format = image_probe(d->node.path);
+
+    return format ? STATUS_FORMAT + format : 0;
+}
+
+/* Or at least the toolstack does not say that it is something else. */
+static bool format_is_raw(const struct device *d)
+{
+    return !d->node.format[0] || !strcmp(d->node.format, "raw") ||
+           !strcmp(d->node.format, "unknown");
+}
+
+/* The default command serves what is in the file as it is. */
+static bool needs_probe(const struct device *d)
+{
+    const struct options *o = d->env->options;
+
+    return !is_net(d) && !o->own_cmd && !o->raw_images && strcmp(d->node.format, "raw");
 }
 
 /* Whether what a guest has been told is written must have left this VM. */
@@ -87,6 +179,7 @@ static bool start_process(struct device *d, const char *driver)
         {'m', mac},
         {0, NULL},
     };
+    struct process_setup setup = {.user = d->user, .arg = d};
     char **argv;
     pid_t pid;
 
@@ -101,13 +194,24 @@ static bool start_process(struct device *d, const char *driver)
         return false;
     }
 
+    if (!is_net(d) && !d->env->options->own_cmd && !format_is_raw(d)) {
+        device_complain(d, "format is %s: the default device command serves raw images only",
+                        d->node.format);
+        free(argv);
+        return false;
+    }
     unlink(d->socket);
-    pid = process_start(argv);
+    share_image(d);
+    d->probed = needs_probe(d);
+    setup.check = d->probed ? check_image : NULL;
+    pid = make_socket_dir(d) ? process_start(argv, &setup) : -EACCES;
     if (pid < 0) {
         device_complain(d, "cannot start %s: %s", argv[0], strerror(-pid));
+        unshare_image(d);
     } else {
         d->process = pid;
         d->killed = false;
+        d->exited = false;
         log_info("%s: started %s, process %d%s%s", d->name, argv[0], (int)pid,
                  d->node.path[0] ? ", for " : "", d->node.path);
     }
@@ -115,72 +219,29 @@ static bool start_process(struct device *d, const char *driver)
     return pid > 0;
 }
 
-static void peer_ready(void *arg)
+static void session_wake(void *arg)
 {
-    struct device *d = arg;
-    int ended = session_ended(&d->session);
-
-    if (!ended) {
-        return;
-    }
-    if (d->phase == PHASE_DRAIN) {
-        if (ended < 0) {
-            log_warn("%s: %s", d->name, session_error(&d->session));
-        }
-        device_drained(d);
-        return;
-    }
-    device_complain(d, "%s",
-                    ended < 0 ? session_error(&d->session) : "the device closed the connection");
-    device_session_lost(d);
-}
-
-static void backend_ready(void *arg)
-{
-    struct device *d = arg;
-    int ret = session_backend(&d->session);
-
-    if (ret < 0) {
-        loop_unwatch(d->env->loop, &d->backend);
-        if (ret != -EPIPE) {
-            log_warn("%s: the device's own requests make no sense: hearing no more of them",
-                     d->name);
-        }
-        return;
-    }
-    if (!ret || (d->phase != PHASE_LINKED && d->phase != PHASE_RUNNING)) {
-        return;
-    }
-    ret = session_read_config(&d->session);
-    if (ret) {
-        device_complain(d, "%s", session_error(&d->session));
-        device_session_lost(d);
-        return;
-    }
-    device_tell_config(d);
-}
-
-static int watch_session(struct device *d)
-{
-    int err = loop_watch(d->env->loop, &d->peer, session_fd(&d->session), peer_ready, d);
-
-    if (!err && session_backend_fd(&d->session) >= 0) {
-        err = loop_watch(d->env->loop, &d->backend, session_backend_fd(&d->session), backend_ready,
-                         d);
-    }
-    return err;
+    device_wake(arg);
 }
 
 void device_disconnect(struct device *d)
 {
-    loop_unwatch(d->env->loop, &d->backend);
-    loop_unwatch(d->env->loop, &d->peer);
     session_close(&d->session);
 }
 
-void device_connect(void *arg)
+/* It is about to listen, or it ends, and that will be heard of. */
+static void wait_for_process(struct device *d)
 {
-    struct device *d = arg;
+    if (loop_now() > d->give_up && !d->announced) {
+        device_complain(d, "its process does not listen on %s", d->socket);
+        device_give_up(d);
+    } else {
+        device_wait(d, POLL_MS);
+    }
+}
+
+void device_connect(struct device *d)
+{
     struct session_device what = {
         .type = d->node.device_type,
         .max_queues = d->node.nr_queues,
@@ -188,72 +249,27 @@ void device_connect(void *arg)
     };
     const char *driver;
     bool own = needs_process(d, &driver);
-    struct vsh_info info;
+    struct shadow_info info;
     int err;
 
-    d->phase = PHASE_CONNECT;
     if (!shadow_info(&d->shadow, &info)) {
         what.driver_rings = info.policy == VSH_POLICY_TRUSTED || info.policy == VSH_POLICY_POOL;
     }
+    choose_user(d, own);
+    what.user = d->user;
     if (!choose_socket(d, own) || (own && !d->process && !start_process(d, driver))) {
         device_give_up(d);
         return;
     }
-
-    session_init(&d->session, d->env->options->limit_ms);
     memcpy(what.net.mac, d->node.mac, sizeof(what.net.mac));
+    session_init(&d->session, d->env->loop, d->env->options->limit_ms, session_wake, d);
     err = session_open(&d->session, d->socket, &what);
-    if (own && (err == -ENOENT || err == -ECONNREFUSED)) {
-        /* It is about to listen, or it ends, and that will be heard of. */
-        if (loop_now() > d->give_up && !d->announced) {
-            device_complain(d, "its process does not listen on %s", d->socket);
-            device_give_up(d);
-        } else {
-            loop_timer_set(d->env->loop, &d->timer, POLL_MS, device_connect, d);
-        }
-        return;
-    }
-    if (!err) {
-        err = watch_session(d);
-        if (err) {
-            device_disconnect(d);
-        }
-    }
-    if (err) {
+    if (own && (err == -ENOENT || err == -ECONNREFUSED || err == -EAGAIN)) {
+        wait_for_process(d);
+    } else if (err) {
         device_complain(d, "%s: %s", d->socket, session_error(&d->session));
-        device_retry(d, device_connect);
-        return;
+        device_retry(d);
     }
-    loop_timer_cancel(d->env->loop, &d->timer);
-    d->phase = PHASE_LINKED;
-    log_info("%s: connected to %s, %u queue(s), features %#llx", d->name, d->socket,
-             d->session.nr_queues, (unsigned long long)d->session.features);
-    device_check(d);
-}
-
-/*
- * The device process does not do what it should, or is gone: another takes its
- * place. If it is there it does not stay, as what it is still doing would get in
- * the way of the next, which is given the same requests.
- */
-void device_session_lost(struct device *d)
-{
-    device_disconnect(d);
-    if (d->process) {
-        device_replace(d);
-    } else {
-        device_lost(d);
-    }
-}
-
-/* Nobody is at work any more. Xen is told, so that what is in flight goes to the next. */
-void device_lost(struct device *d)
-{
-    d->lost = false;
-    device_unjoin(d);
-    device_detach(d);
-    d->phase = PHASE_CONNECT;
-    device_retry(d, device_connect);
 }
 
 void device_kill(struct device *d, int signal)
@@ -269,51 +285,41 @@ pid_t device_process(const struct device *d)
     return d->process;
 }
 
-static void describe_status(const struct device *d, int status, char *text, size_t size)
-{
-    if (WIFSIGNALED(status)) {
-        snprintf(text, size, "its process was killed by signal %d", WTERMSIG(status));
-    } else {
-        snprintf(text, size, "its process ended with status %d: see its own message, and check %s",
-                 WEXITSTATUS(status), is_net(d) ? "net-cmd" : d->node.path);
-    }
-}
-
 void device_process_ended(struct device *d, int status)
 {
-    char text[384];
-    bool killed = d->killed;
-
+    d->exited = true;
+    d->status = status;
+    d->by_us = d->killed;
     d->process = 0;
     d->killed = false;
-    unlink(d->socket);
-    describe_status(d, status, text, sizeof(text));
+    remove_socket(d);
+    unshare_image(d);
+    device_wake(d);
+}
 
-    switch (d->phase) {
-    case PHASE_END:
-        device_check(d);
-        return;
-    case PHASE_DRAIN:
-        if (!killed && !d->lost) {
-            log_warn("%s: %s", d->name, text);
-        }
-        device_drained(d);
-        return;
-    case PHASE_CONNECT:
-        device_complain(d, "%s", text);
-        if (d->announced) {
-            device_retry(d, device_connect);
-        } else {
-            device_give_up(d);
-        }
-        return;
-    case PHASE_LINKED:
-    case PHASE_RUNNING:
-        device_complain(d, "%s", text);
-        device_session_lost(d);
-        return;
-    case PHASE_ATTACH:
-    case PHASE_DONE:
-        return;
+const char *device_exited(struct device *d)
+{
+    static char text[384];
+    const char *format;
+
+    if (!d->exited) {
+        return NULL;
     }
+    d->exited = false;
+    format = d->probed && WIFEXITED(d->status)
+                 ? image_format_name(WEXITSTATUS(d->status) - STATUS_FORMAT)
+                 : NULL;
+    if (format) {
+        snprintf(text, sizeof(text),
+                 "%.100s has the header of a %s image, and would be shown raw: convert it, or see "
+                 "image-format",
+                 d->node.path, format);
+    } else if (WIFSIGNALED(d->status)) {
+        snprintf(text, sizeof(text), "its process was killed by signal %d", WTERMSIG(d->status));
+    } else {
+        snprintf(text, sizeof(text),
+                 "its process ended with status %d: see its own message, and check %s",
+                 WEXITSTATUS(d->status), is_net(d) ? "net-cmd" : d->node.path);
+    }
+    return text;
 }

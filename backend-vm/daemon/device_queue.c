@@ -54,7 +54,7 @@ static void unjoin(struct device *d, uint32_t index)
     *q = (struct session_queue){.kick = -1, .call = -1};
 }
 
-int device_join(struct device *d, const struct vsh_info *info)
+int device_join(struct device *d, const struct shadow_info *info)
 {
     int err = 0;
 
@@ -73,7 +73,9 @@ int device_join(struct device *d, const struct vsh_info *info)
 void device_unjoin(struct device *d)
 {
     loop_timer_cancel(d->env->loop, &d->queue_timer);
+    d->starting = 0;
     d->stopping = 0;
+    d->halting = 0;
     for (uint32_t i = 0; i < d->nr_queues; i++) {
         unjoin(d, i);
     }
@@ -89,85 +91,97 @@ void device_kick_queues(struct device *d, uint32_t queues)
     }
 }
 
-/* The session is of no more use. */
-static void lost(struct device *d, uint32_t index, const char *what)
+static int lost(struct device *d, uint32_t index, int err, const char *what)
 {
     device_complain(d, "queue %u: %s", index, what);
-    device_session_lost(d);
+    return err;
 }
 
-static bool stop(struct device *d, uint32_t index)
-{
-    if (session_stop_queue(&d->session, index)) {
-        lost(d, index, session_error(&d->session));
-        return false;
-    }
-    unjoin(d, index);
-    d->stopping &= ~(1u << index);
-    log_info("%s: queue %u stopped, generation %u", d->name, index, d->queue_generation[index]);
-    device_ack_queue(d, index, d->queue_generation[index]);
-    return true;
-}
-
-static void look(void *arg)
-{
-    struct device *d = arg;
-
-    /* Otherwise all queues go. */
-    if (d->phase != PHASE_RUNNING) {
-        return;
-    }
-    for (uint32_t i = 0; i < d->nr_queues; i++) {
-        if (!(d->stopping & 1u << i)) {
-            continue;
-        }
-        if (shadow_queue_idle(&d->shadow, &d->queue[i].rings)) {
-            if (!stop(d, i)) {
-                return;
-            }
-        } else if (loop_now() > d->stop_deadline[i]) {
-            lost(d, i, "the device does not finish its requests");
-            return;
-        }
-    }
-    if (d->stopping) {
-        loop_timer_set(d->env->loop, &d->queue_timer, LOOK_MS, look, d);
-    }
-}
-
-static void start(struct device *d, uint32_t index, const struct vsh_queue_info *info)
+static int start(struct device *d, uint32_t index, const struct vsh_queue_info *info)
 {
     int err = join(d, index, info);
 
     if (err) {
-        lost(d, index, strerror(-err));
-        return;
+        return lost(d, index, err, strerror(-err));
     }
-    if (session_start_queue(&d->session, index, &d->queue[index])) {
-        lost(d, index, session_error(&d->session));
-        return;
-    }
-    device_kick_queues(d, 1u << index);
-    log_info("%s: queue %u running, generation %u", d->name, index, info->generation);
+    d->starting |= 1u << index;
+    session_start_queue(&d->session, index, &d->queue[index]);
+    return 0;
 }
 
-void device_check_queues(struct device *d, const struct vsh_info *info)
+static void has_started(struct device *d, uint32_t index)
 {
-    for (uint32_t i = 0; i < d->nr_queues && d->phase == PHASE_RUNNING; i++) {
-        const struct vsh_queue_info *q = &info->queue[i];
+    d->starting &= ~(1u << index);
+    device_kick_queues(d, 1u << index);
+    log_info("%s: queue %u running, generation %u", d->name, index, d->queue_generation[index]);
+}
 
-        if (d->stopping & 1u << i) {
-            continue;
-        }
-        if (d->queue[i].size && q->generation != d->queue_generation[i]) {
-            d->queue_generation[i] = q->generation;
-            d->stop_deadline[i] = loop_now() + d->env->options->drain_ms;
-            d->stopping |= 1u << i;
-        } else if (!d->queue[i].size && q->size) {
-            start(d, i, q);
-        }
+static void begin_stop(struct device *d, uint32_t index, uint32_t generation)
+{
+    d->queue_generation[index] = generation;
+    d->stop_deadline[index] = loop_now() + d->env->options->drain_ms;
+    d->stopping |= 1u << index;
+}
+
+/* Of one that is to stop: it is told to when it has returned its requests. */
+static int look(struct device *d, uint32_t index)
+{
+    if (shadow_queue_idle(&d->shadow, &d->queue[index].rings)) {
+        d->stopping &= ~(1u << index);
+        d->halting |= 1u << index;
+        session_stop_queue(&d->session, index);
+    } else if (loop_now() > d->stop_deadline[index]) {
+        return lost(d, index, -ETIMEDOUT, "the device does not finish its requests");
     }
-    if (d->phase == PHASE_RUNNING && d->stopping) {
-        look(d);
+    return 0;
+}
+
+static void has_stopped(struct device *d, uint32_t index)
+{
+    unjoin(d, index);
+    d->halting &= ~(1u << index);
+    log_info("%s: queue %u stopped, generation %u", d->name, index, d->queue_generation[index]);
+    device_ack_queue(d, index, d->queue_generation[index]);
+}
+
+static int check_queue(struct device *d, uint32_t index, const struct vsh_queue_info *q)
+{
+    uint32_t bit = 1u << index;
+    bool live = session_queue_live(&d->session, index);
+
+    if (d->starting & bit && live) {
+        has_started(d, index);
     }
+    if (d->halting & bit && !live) {
+        has_stopped(d, index);
+    }
+    if ((d->starting | d->halting) & bit) {
+        return 0;
+    }
+    /* What Xen says now may be news since the queue was told to start: nothing else wakes us. */
+    if (d->stopping & bit) {
+        return look(d, index);
+    }
+    if (d->queue[index].size && q->generation != d->queue_generation[index]) {
+        begin_stop(d, index, q->generation);
+        return look(d, index);
+    }
+    if (!d->queue[index].size && q->size) {
+        d->queue_generation[index] = q->generation;
+        return start(d, index, q);
+    }
+    return 0;
+}
+
+int device_check_queues(struct device *d, const struct shadow_info *info)
+{
+    int err = 0;
+
+    for (uint32_t i = 0; !err && i < d->nr_queues; i++) {
+        err = check_queue(d, i, &info->queue[i]);
+    }
+    if (d->stopping) {
+        loop_timer_set(d->env->loop, &d->queue_timer, LOOK_MS, d->check, d);
+    }
+    return err;
 }

@@ -62,6 +62,20 @@ void loop_unwatch(struct loop *loop, struct watch *w)
     }
 }
 
+int loop_watch_writing(struct loop *loop, struct watch *w, bool writing)
+{
+    struct epoll_event ev = {.events = writing ? EPOLLOUT : EPOLLIN, .data.ptr = w};
+
+    if (w->writing == writing) {
+        return 0;
+    }
+    if (epoll_ctl(loop->epoll, EPOLL_CTL_MOD, w->fd, &ev)) {
+        return -errno;
+    }
+    w->writing = writing;
+    return 0;
+}
+
 void loop_timer_set(struct loop *loop, struct timer *t, int ms, void (*fire)(void *), void *arg)
 {
     loop_timer_cancel(loop, t);

@@ -12,6 +12,7 @@ struct loop;
 struct watch {
     int fd;
     bool active;
+    bool writing;
     void (*ready)(void *arg);
     void *arg;
 };
@@ -36,6 +37,8 @@ int64_t loop_now(void);
  */
 int loop_watch(struct loop *loop, struct watch *w, int fd, void (*ready)(void *), void *arg);
 void loop_unwatch(struct loop *loop, struct watch *w);
+/* Whether ready is called when fd can be written to, instead of read. Of an active watch. */
+int loop_watch_writing(struct loop *loop, struct watch *w, bool writing);
 
 /* Calls fire once, after ms milliseconds. Setting an active timer moves it. */
 void loop_timer_set(struct loop *loop, struct timer *t, int ms, void (*fire)(void *), void *arg);

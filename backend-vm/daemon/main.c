@@ -186,10 +186,17 @@ static int watch_signals(struct daemon *dm)
     return loop_watch(dm->loop, &dm->signal_watch, dm->signals, signal_ready, dm);
 }
 
-static bool make_run_dir(const char *path)
+/* users: device processes have users of their own. */
+static bool make_run_dir(const char *path, bool users)
 {
-    if (mkdir(path, 0700) && errno != EEXIST) {
+    struct stat st;
+
+    if ((mkdir(path, 0711) && errno != EEXIST) || stat(path, &st)) {
         log_error("cannot make %s: %s; choose another one with --run-dir", path, strerror(errno));
+        return false;
+    }
+    if (users && !(st.st_mode & S_IXOTH)) {
+        log_error("device processes cannot reach their sockets in %s: chmod o+x", path);
         return false;
     }
     return true;
@@ -227,7 +234,7 @@ static bool set_up(struct daemon *dm)
         .finished = device_finished,
         .arg = dm,
     };
-    return make_run_dir(dm->options.run_dir);
+    return make_run_dir(dm->options.run_dir, dm->options.uid_base && geteuid() == 0);
 }
 
 static void tear_down(struct daemon *dm)

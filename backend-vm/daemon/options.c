@@ -19,6 +19,10 @@
 #define DEFAULT_RUN_DIR "/run/virtio-shadow"
 #define DEFAULT_LIMIT_MS 10000
 #define DEFAULT_DRAIN_MS 20000
+/* As systemd's documentation has it, nobody else uses those, up to 2147352575. */
+#define DEFAULT_UID_BASE 1879048192
+#define MIN_UID_BASE 100000
+#define MAX_UID_BASE 2130706432
 
 /*
  * Buffered I/O: a page of another domain cannot be handed on to a Xen PV disk, as O_DIRECT would.
@@ -62,6 +66,11 @@ static const char usage[] =
     "      --net-cmd CMD       the same for network devices, with %m MAC address; empty:\n"
     "                          somebody else serves RUN-DIR/DOMID-ID.sock\n"
     "      --net-mtu MTU       which MTU guests are told (default none)\n"
+    "      --image-format WHAT auto: an image whose header says that it is not raw is\n"
+    "                          refused, as the default command would show the guest\n"
+    "                          the file itself; raw: whatever it says (default auto)\n"
+    "      --uid-base UID      the first of the users that device processes run as, each\n"
+    "                          as its own; 0: as the daemon does (default 1879048192)\n"
     "      --module FILE       the kernel module's device (default " VSH_DEV_PATH ")\n"
     "      --limit-ms MS       for each answer of a device process (default 10000)\n"
     "      --drain-ms MS       for a device to finish its requests (default 20000)\n"
@@ -78,6 +87,8 @@ enum {
     OPT_NET_CMD,
     OPT_NET_MTU,
     OPT_WRITETHROUGH,
+    OPT_IMAGE_FORMAT,
+    OPT_UID_BASE,
     OPT_MODULE,
     OPT_LIMIT_MS,
     OPT_DRAIN_MS,
@@ -91,6 +102,8 @@ static const struct option long_options[] = {
     {"net-cmd", required_argument, NULL, OPT_NET_CMD},
     {"net-mtu", required_argument, NULL, OPT_NET_MTU},
     {"writethrough", required_argument, NULL, OPT_WRITETHROUGH},
+    {"image-format", required_argument, NULL, OPT_IMAGE_FORMAT},
+    {"uid-base", required_argument, NULL, OPT_UID_BASE},
     {"module", required_argument, NULL, OPT_MODULE},
     {"limit-ms", required_argument, NULL, OPT_LIMIT_MS},
     {"drain-ms", required_argument, NULL, OPT_DRAIN_MS},
@@ -144,6 +157,25 @@ static bool set_writethrough(enum options_writethrough *option, const char *valu
     return false;
 }
 
+static bool set_image_format(bool *raw, const char *value)
+{
+    *raw = !strcmp(value, "raw");
+    if (!*raw && strcmp(value, "auto")) {
+        log_error("image-format is \"%s\": it must be auto or raw", value);
+        return false;
+    }
+    return true;
+}
+
+static bool set_uid_base(int *option, const char *value)
+{
+    if (!strcmp(value, "0")) {
+        *option = 0;
+        return true;
+    }
+    return set_number(option, "uid-base", value, MIN_UID_BASE, MAX_UID_BASE);
+}
+
 static bool set_ms(int *option, const char *name, const char *value)
 {
     return set_number(option, name, value, 1, 60000);
@@ -156,6 +188,7 @@ static bool set_option(struct options *o, int option, const char *value)
     case OPT_RUN_DIR:
         return set_text(&o->run_dir, value);
     case OPT_DEVICE_CMD:
+        o->own_cmd = true;
         return set_text(&o->device_cmd, value);
     case OPT_NET_CMD:
         return set_text(&o->net_cmd, value);
@@ -163,6 +196,10 @@ static bool set_option(struct options *o, int option, const char *value)
         return set_number(&o->net_mtu, "net-mtu", value, NET_MIN_MTU, NET_MAX_MTU);
     case OPT_WRITETHROUGH:
         return set_writethrough(&o->writethrough, value);
+    case OPT_IMAGE_FORMAT:
+        return set_image_format(&o->raw_images, value);
+    case OPT_UID_BASE:
+        return set_uid_base(&o->uid_base, value);
     case OPT_MODULE:
         return set_text(&o->module, value);
     case OPT_LIMIT_MS:
@@ -279,8 +316,10 @@ enum options_result options_read(struct options *o, int argc, char **argv)
     const char *config = NULL;
     enum options_result result;
 
-    *o = (struct options){
-        .limit_ms = DEFAULT_LIMIT_MS, .drain_ms = DEFAULT_DRAIN_MS, .verbosity = LOG_LEVEL_INFO};
+    *o = (struct options){.limit_ms = DEFAULT_LIMIT_MS,
+                          .drain_ms = DEFAULT_DRAIN_MS,
+                          .uid_base = DEFAULT_UID_BASE,
+                          .verbosity = LOG_LEVEL_INFO};
     if (!set_text(&o->run_dir, DEFAULT_RUN_DIR) || !set_text(&o->device_cmd, DEFAULT_DEVICE_CMD) ||
         !set_text(&o->net_cmd, DEFAULT_NET_CMD) || !set_text(&o->module, VSH_DEV_PATH)) {
         return OPTIONS_BAD;

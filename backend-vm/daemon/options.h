@@ -3,6 +3,8 @@
 #ifndef VSHD_OPTIONS_H
 #define VSHD_OPTIONS_H
 
+#include <stdbool.h>
+
 #define OPTIONS_DEFAULT_CONFIG "/etc/virtio-shadowd.conf"
 
 /* Is a disk to write through (%t)? */
@@ -18,10 +20,13 @@ struct options {
     char *net_cmd;    /* of a network device; empty: somebody else starts it */
     char *module;     /* the kernel module's device file */
     enum options_writethrough writethrough;
-    int net_mtu;   /* told to drivers; 0: none */
-    int limit_ms;  /* for each message to a device process */
-    int drain_ms;  /* for a device to finish its requests */
-    int verbosity; /* of log.h */
+    bool own_cmd;    /* device_cmd is not the default */
+    bool raw_images; /* whatever their headers say */
+    int uid_base;    /* device processes have users from there on; 0: this one's */
+    int net_mtu;     /* told to drivers; 0: none */
+    int limit_ms;    /* for each message to a device process */
+    int drain_ms;    /* for a device to finish its requests */
+    int verbosity;   /* of log.h */
 };
 
 /* What remains to be done after the command line was read. */

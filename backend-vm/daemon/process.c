@@ -4,12 +4,15 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Counts in the first pass, when to is NULL, and writes in the second. */
@@ -111,18 +114,63 @@ char **process_arguments(const char *template, const struct process_var *vars, c
     return argv;
 }
 
-_Noreturn static void child(char *const argv[], pid_t parent)
+_Noreturn static void give_up(const char *what)
 {
-    sigset_t none;
-    int null;
+    dprintf(STDERR_FILENO, "virtio-shadowd: error: cannot %s: %s\n", what, strerror(errno));
+    _exit(127);
+}
 
+/* Capabilities go with the user, if that is not root. */
+static void become(uid_t user)
+{
+    for (int cap = 0; !prctl(PR_CAPBSET_DROP, cap, 0, 0, 0); cap++) {
+    }
+    if (setgroups(0, NULL) || setresgid(user, user, user) || setresuid(user, user, user)) {
+        give_up("change the user of a device process");
+    }
+}
+
+/* A kernel before 5.9 does not know close_range(). */
+static void close_others(void)
+{
+    long max = sysconf(_SC_OPEN_MAX);
+
+    if (!close_range(STDERR_FILENO + 1, ~0u, 0)) {
+        return;
+    }
+    for (int fd = STDERR_FILENO + 1; fd < (max < 0 || max > 65536 ? 65536 : (int)max); fd++) {
+        close(fd);
+    }
+}
+
+_Noreturn static void child(char *const argv[], const struct process_setup *setup, pid_t parent)
+{
+    const struct rlimit no_core = {0, 0};
+    sigset_t none;
+    int null, status;
+
+    close_others();
+    if (setup->user) {
+        become(setup->user);
+    }
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) {
+        give_up("keep a device process from getting privileges");
+    }
+    /* It would hold what guests have written, and be larger than the file system. */
+    setrlimit(RLIMIT_CORE, &no_core);
+    umask(077);
+    /* After the change of users, which forgets it. */
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != parent) {
         _exit(127);
     }
+    status = setup->check ? setup->check(setup->arg) : 0;
+    if (status) {
+        _exit(status);
+    }
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    null = open("/dev/null", O_RDONLY);
+    null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (null >= 0) {
         dup2(null, STDIN_FILENO);
     }
@@ -131,13 +179,13 @@ _Noreturn static void child(char *const argv[], pid_t parent)
     _exit(127);
 }
 
-pid_t process_start(char *const argv[])
+pid_t process_start(char *const argv[], const struct process_setup *setup)
 {
     pid_t parent = getpid();
     pid_t pid = fork();
 
     if (pid == 0) {
-        child(argv, parent);
+        child(argv, setup, parent);
     }
     return pid < 0 ? -errno : pid;
 }

@@ -14,9 +14,8 @@
 #include "loop.h"
 #include "virtio_shadow_uapi.h"
 
-/* Xen answers before the notification returns, so these are generous. */
+/* Xen answers before the notification returns, so this is generous. */
 #define REPLY_MS 1000
-#define INFO_TRIES 1000
 
 _Static_assert(SHADOW_MAX_REGIONS == VSH_DEV_MAX_REGIONS, "as many regions as the module has");
 
@@ -26,6 +25,16 @@ void shadow_init(struct shadow *sh)
     for (unsigned int i = 0; i < SHADOW_MAX_REGIONS; i++) {
         sh->region[i].fd = -1;
     }
+    sh->all.fd = -1;
+}
+
+static int add_region(struct shadow *sh, uint64_t das, uint64_t size, int fd)
+{
+    if (fd < 0) {
+        return -errno;
+    }
+    sh->region[sh->nr_regions++] = (struct shadow_region){.das = das, .size = size, .fd = fd};
+    return 0;
 }
 
 static int get_regions(struct shadow *sh, const struct vsh_dev_attach *a)
@@ -35,37 +44,46 @@ static int get_regions(struct shadow *sh, const struct vsh_dev_attach *a)
         return -EPROTO;
     }
     sh->nr_queues = a->nr_queues;
-    for (unsigned int i = 0; i < a->nr_regions; i++) {
-        int fd = ioctl(sh->fd, VSH_DEV_REGION_FD, (unsigned long)i);
+    for (unsigned int i = 0; i < a->window; i++) {
+        int err = add_region(sh, a->region[i].das, a->region[i].size,
+                             ioctl(sh->fd, VSH_DEV_REGION_FD, (unsigned long)i));
 
-        if (fd < 0) {
-            return -errno;
+        if (err) {
+            return err;
         }
-        sh->region[i] =
-            (struct shadow_region){.das = a->region[i].das, .size = a->region[i].size, .fd = fd};
-        sh->nr_regions++;
-        if (i < a->window) {
-            sh->aperture_gfn[i] = a->region[i].gfn;
-        }
+        sh->aperture_gfn[i] = a->region[i].gfn;
     }
     return 0;
 }
 
-static int map_window(struct shadow *sh)
+/* With policies that leave the rings where they are there are no queues in it. */
+static int get_window(struct shadow *sh, const struct vsh_dev_attach *a)
 {
-    const struct shadow_region *r = &sh->region[sh->nr_regions - 1];
+    const uint64_t before = VSH_FRAME_FIRST_QUEUE * VSH_FRAME_SIZE;
+    uint64_t size = a->region[a->window].size;
     void *va;
 
-    if (r->size < VSH_FRAME_FIRST_QUEUE * VSH_FRAME_SIZE) {
+    if (size < before) {
         return -EPROTO;
     }
-    va = mmap(NULL, r->size, PROT_READ | PROT_WRITE, MAP_SHARED, r->fd, 0);
+    sh->all = (struct shadow_region){
+        .das = a->region[a->window].das,
+        .size = size,
+        .fd = ioctl(sh->fd, VSH_DEV_REGION_FD, (unsigned long)a->window),
+    };
+    if (sh->all.fd < 0) {
+        return -errno;
+    }
+    va = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, sh->all.fd, 0);
     if (va == MAP_FAILED) {
         return -errno;
     }
     sh->window = va;
-    sh->window_size = r->size;
-    return 0;
+    sh->window_size = size;
+    if (size == before) {
+        return 0;
+    }
+    return add_region(sh, sh->all.das + before, size - before, ioctl(sh->fd, VSH_DEV_QUEUES_FD));
 }
 
 int shadow_attach(struct shadow *sh, const char *path, uint32_t frontend, uint32_t device)
@@ -85,7 +103,7 @@ int shadow_attach(struct shadow *sh, const char *path, uint32_t frontend, uint32
         err = get_regions(sh, &a);
     }
     if (!err) {
-        err = map_window(sh);
+        err = get_window(sh, &a);
     }
     if (err) {
         shadow_detach(sh);
@@ -100,6 +118,9 @@ void shadow_detach(struct shadow *sh)
     }
     for (unsigned int i = 0; i < sh->nr_regions; i++) {
         close(sh->region[i].fd);
+    }
+    if (sh->all.fd >= 0) {
+        close(sh->all.fd);
     }
     if (sh->fd >= 0) {
         close(sh->fd);
@@ -120,50 +141,10 @@ void shadow_clear(struct shadow *sh)
     (void)n; /* EAGAIN: cleared already */
 }
 
-static uint32_t load(const uint32_t *p)
+int shadow_info(const struct shadow *sh, struct shadow_info *info)
 {
-    return __atomic_load_n(p, __ATOMIC_ACQUIRE);
-}
-
-/* By words: Xen may write the page at the same time, and each word is whole at least. */
-static void copy_words(void *to, const void *from, size_t bytes)
-{
-    const uint32_t *src = from;
-    uint32_t word;
-
-    for (size_t i = 0; i < bytes / sizeof(word); i++) {
-        word = load(&src[i]);
-        memcpy((char *)to + i * sizeof(word), &word, sizeof(word));
-    }
-}
-
-int shadow_info(const struct shadow *sh, struct vsh_info *info)
-{
-    const struct vsh_info *page = sh->window;
-
-    _Static_assert(sizeof(*info) % sizeof(uint32_t) == 0, "made of words");
-    for (int i = 0; i < INFO_TRIES; i++) {
-        uint32_t seq = load(&page->seq);
-
-        if (seq & 1) {
-            continue;
-        }
-        copy_words(info, page, sizeof(*info));
-        if (load(&page->seq) != seq) {
-            continue;
-        }
-        if (info->magic != VSH_MAGIC) {
-            /* Xen put a dummy in its place. */
-            info->state = VSH_STATE_GONE;
-            return 0;
-        }
-        if (info->version != VSH_ABI_VERSION || info->nr_queues > VSH_MAX_QUEUES ||
-            info->nr_queues < sh->nr_queues) {
-            return -EPROTO;
-        }
-        return 0;
-    }
-    return -EAGAIN;
+    return shadow_view(info, sh->window, (uint32_t)(sh->window_size >> VSH_FRAME_SHIFT),
+                       sh->nr_queues);
 }
 
 int shadow_request(struct shadow *sh, const struct vsh_mailbox *body, int32_t *reply)
@@ -172,7 +153,7 @@ int shadow_request(struct shadow *sh, const struct vsh_mailbox *body, int32_t *r
     const struct timespec nap = {.tv_nsec = 1000000};
     int64_t deadline = loop_now() + REPLY_MS;
     struct vsh_mailbox m = *body;
-    struct vsh_info info;
+    struct shadow_info info;
     int err;
 
     err = shadow_info(sh, &info);
@@ -216,7 +197,7 @@ int shadow_request(struct shadow *sh, const struct vsh_mailbox *body, int32_t *r
 /* The idx of a ring; its place is Xen's word, but nothing outside the window is read. */
 static uint16_t ring_idx(const struct shadow *sh, uint64_t das)
 {
-    uint64_t off = das - VSH_WINDOW_DAS + SVQ_USED_IDX;
+    uint64_t off = das - sh->region[sh->nr_regions - 1].das + SVQ_USED_IDX;
 
     if (off > sh->window_size - sizeof(uint16_t)) {
         return 0;

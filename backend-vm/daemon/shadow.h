@@ -18,15 +18,37 @@ struct shadow_region {
     int fd;
 };
 
+/* The window is the daemon's alone: device processes get its queues, and no mailbox. */
+
 struct shadow {
     int fd; /* -1: not attached */
     unsigned int nr_queues;
     unsigned int nr_regions;
-    struct shadow_region region[SHADOW_MAX_REGIONS]; /* the window last */
+    struct shadow_region region[SHADOW_MAX_REGIONS]; /* for the device process: the queues last */
+    struct shadow_region all;                        /* of the window */
     uint64_t aperture_gfn[VSH_MAX_BANKS];
     void *window;
     uint64_t window_size;
 };
+
+/* What the daemon goes by of the info page. */
+struct shadow_info {
+    uint32_t policy;
+    uint32_t state;
+    uint32_t generation;
+    uint32_t reply_seq;
+    int32_t reply_error;
+    uint64_t driver_features;
+    uint32_t nr_queues;
+    struct vsh_queue_info queue[VSH_MAX_QUEUES];
+};
+
+/*
+ * shadow_view.c: that of a window, of which so many frames are mapped, and which must have this
+ * many queues at least. As shadow_info().
+ */
+int shadow_view(struct shadow_info *info, const void *window, uint32_t nr_frames,
+                unsigned int nr_queues);
 
 /* All return 0 or -errno. */
 void shadow_init(struct shadow *sh);
@@ -41,7 +63,7 @@ int shadow_fd(const struct shadow *sh);
 void shadow_clear(struct shadow *sh);
 
 /* A consistent copy, checked; state VSH_STATE_GONE if there is no window any more. */
-int shadow_info(const struct shadow *sh, struct vsh_info *info);
+int shadow_info(const struct shadow *sh, struct shadow_info *info);
 
 /*
  * Sends the request in body, whose version, request_seq and aperture this call

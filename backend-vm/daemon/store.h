@@ -9,6 +9,9 @@
 
 struct store;
 
+/* Xen has not that many devices of one domain. */
+#define STORE_MAX_SHADOW_ID 255u
+
 /* Values of a device's state, as everywhere in xenstore. */
 enum store_state {
     STORE_INITIALISING = 1,
@@ -27,13 +30,14 @@ struct store_device {
     uint32_t device_type; /* virtio device id */
     uint32_t nr_queues;
     uint32_t queue_size;
-    char path[256]; /* image or socket; empty if none is given */
-    uint8_t mac[6]; /* of a network device */
+    char path[256];  /* image or socket; empty if none is given */
+    char format[16]; /* of the image; empty if the toolstack does not say it */
+    uint8_t mac[6];  /* of a network device */
     bool read_only;
     bool restartable; /* its driver goes on if this VM dies and another comes */
     bool served;      /* the toolstack has been told that it works */
     bool closing;     /* the toolstack wants it to go, or it has gone */
-    char error[96];   /* not empty: why it cannot be served */
+    char error[160];  /* not empty: why it cannot be served */
 };
 
 struct store *store_open(void);

@@ -9,8 +9,8 @@
 
 #include <virtio-shadow/abi.h>
 
-#include "virtio_features.h"
 #include "virtio_net.h"
+#include "virtio_types.h"
 
 #define VIRTIO_TYPE_PREFIX "virtio,device"
 
@@ -81,14 +81,15 @@ static void get_type(struct store_device *dev, store_reader *read, void *arg)
     free(text);
 }
 
-static void get_path(struct store_device *dev, store_reader *read, void *arg, const char *key)
+static void get_text(struct store_device *dev, store_reader *read, void *arg, const char *key,
+                     char *to, size_t size)
 {
     char *text = read(arg, key);
 
-    if (text && strlen(text) >= sizeof(dev->path)) {
+    if (text && strlen(text) >= size) {
         complain(dev, key, text);
     } else if (text) {
-        strcpy(dev->path, text);
+        strcpy(to, text);
     }
     free(text);
 }
@@ -166,11 +167,23 @@ static void get_mac(struct store_device *dev, store_reader *read, void *arg)
     free(text);
 }
 
-static void check_net_queues(struct store_device *dev)
+/* Can it be mediated at all, and has it got the queues that its driver will look for? */
+static void check_type(struct store_device *dev)
 {
-    if (!dev->error[0] && dev->nr_queues < NET_QUEUES) {
+    const char *name = virtio_type_name(dev->device_type);
+    const char *refused = virtio_type_refused(dev->device_type);
+    unsigned int min = virtio_type_min_queues(dev->device_type);
+
+    if (dev->error[0]) {
+        return;
+    }
+    if (refused) {
+        snprintf(dev->error, sizeof(dev->error), "a virtio %s device cannot be mediated: %s", name,
+                 refused);
+    } else if (dev->nr_queues < min) {
         snprintf(dev->error, sizeof(dev->error),
-                 "a network device has %u queues: shadow-queues is %u", NET_QUEUES, dev->nr_queues);
+                 "a virtio %s device has at least %u queues: shadow-queues is %u", name, min,
+                 dev->nr_queues);
     }
 }
 
@@ -181,13 +194,14 @@ bool store_parse_device(struct store_device *dev, store_reader *read, void *arg)
     if (!is(read, arg, "shadow", "1")) {
         return false;
     }
-    get_u32(dev, read, arg, "shadow-id", 0, UINT16_MAX, &dev->shadow_id);
+    get_u32(dev, read, arg, "shadow-id", 0, STORE_MAX_SHADOW_ID, &dev->shadow_id);
     get_u32(dev, read, arg, "shadow-queues", 1, VSH_MAX_QUEUES, &dev->nr_queues);
     get_u32(dev, read, arg, "shadow-queue-size", 1, VSH_MAX_QUEUE_SIZE, &dev->queue_size);
     if (disk) {
         dev->device_type = VIRTIO_ID_BLOCK;
         dev->read_only = is(read, arg, "mode", "r");
-        get_path(dev, read, arg, "params");
+        get_text(dev, read, arg, "params", dev->path, sizeof(dev->path));
+        get_text(dev, read, arg, "format", dev->format, sizeof(dev->format));
         if (!dev->path[0]) {
             complain(dev, "params", NULL);
         }
@@ -196,8 +210,8 @@ bool store_parse_device(struct store_device *dev, store_reader *read, void *arg)
     }
     if (dev->device_type == VIRTIO_ID_NET) {
         get_mac(dev, read, arg);
-        check_net_queues(dev);
     }
+    check_type(dev);
     get_restart(dev, read, arg);
     get_state(dev, read, arg);
     return true;

@@ -4,15 +4,12 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-#include "loop.h"
 
 enum request {
     GET_FEATURES = 1,
@@ -79,7 +76,11 @@ struct config {
     uint8_t data[VHOST_USER_MAX_CONFIG];
 } __attribute__((packed));
 
-#define CONFIG_HEAD offsetof(struct config, data)
+#define CONFIG_HEAD ((uint32_t)offsetof(struct config, data))
+
+_Static_assert(sizeof(struct header) + sizeof(struct mem_table) <= VHOST_USER_MAX_MESSAGE &&
+                   sizeof(struct header) + sizeof(struct config) <= VHOST_USER_MAX_MESSAGE,
+               "every message fits in");
 
 static const char *request_name(enum request request)
 {
@@ -120,8 +121,8 @@ static const char *request_name(enum request request)
     return "?";
 }
 
-__attribute__((format(printf, 4, 5))) static int fail(struct vhost_user *vu, enum request request,
-                                                      int err, const char *fmt, ...)
+__attribute__((format(printf, 3, 4))) static int fail(struct vhost_user *vu, int err,
+                                                      const char *fmt, ...)
 {
     char what[96];
     va_list ap;
@@ -129,13 +130,18 @@ __attribute__((format(printf, 4, 5))) static int fail(struct vhost_user *vu, enu
     va_start(ap, fmt);
     vsnprintf(what, sizeof(what), fmt, ap);
     va_end(ap);
-    snprintf(vu->error, sizeof(vu->error), "%s: %s", request_name(request), what);
+    if (vu->request) {
+        snprintf(vu->error, sizeof(vu->error), "%s: %s", request_name(vu->request), what);
+    } else {
+        snprintf(vu->error, sizeof(vu->error), "%s", what);
+    }
     return err;
 }
 
-void vhost_user_init(struct vhost_user *vu, int limit_ms)
+void vhost_user_init(struct vhost_user *vu)
 {
-    *vu = (struct vhost_user){.fd = -1, .limit_ms = limit_ms};
+    memset(vu, 0, sizeof(*vu));
+    vu->fd = -1;
 }
 
 const char *vhost_user_error(const struct vhost_user *vu)
@@ -143,12 +149,25 @@ const char *vhost_user_error(const struct vhost_user *vu)
     return vu->error;
 }
 
-int vhost_user_adopt(struct vhost_user *vu, int fd)
+void vhost_user_adopt(struct vhost_user *vu, int fd)
 {
+    vhost_user_init(vu);
     vu->fd = fd;
-    vu->need_reply = false;
-    vu->error[0] = '\0';
-    return 0;
+}
+
+bool vhost_user_busy(const struct vhost_user *vu)
+{
+    return vu->request != 0;
+}
+
+bool vhost_user_sending(const struct vhost_user *vu)
+{
+    return vu->out_done < vu->out_len;
+}
+
+const char *vhost_user_request_name(const struct vhost_user *vu)
+{
+    return request_name(vu->request);
 }
 
 int vhost_user_connect(struct vhost_user *vu, const char *path)
@@ -175,7 +194,8 @@ int vhost_user_connect(struct vhost_user *vu, const char *path)
         close(fd);
         return err;
     }
-    return vhost_user_adopt(vu, fd);
+    vhost_user_adopt(vu, fd);
+    return 0;
 }
 
 void vhost_user_close(struct vhost_user *vu)
@@ -186,176 +206,249 @@ void vhost_user_close(struct vhost_user *vu)
     }
 }
 
-/* Until fd is ready for events, or the deadline. */
-static int wait_ready(struct vhost_user *vu, enum request request, short events, int64_t deadline)
-{
-    struct pollfd pfd = {.fd = vu->fd, .events = events};
-
-    for (;;) {
-        int64_t left = deadline - loop_now();
-        int n = poll(&pfd, 1, left > 0 ? (int)left : 0);
-
-        if (n > 0) {
-            return 0;
-        }
-        if (n == 0) {
-            return fail(vu, request, -ETIMEDOUT, "no answer within %d ms", vu->limit_ms);
-        }
-        if (errno != EINTR) {
-            return fail(vu, request, -errno, "poll: %s", strerror(errno));
-        }
-    }
-}
-
-/* Descriptors go with the first byte. */
-static int send_all(struct vhost_user *vu, enum request request, const void *buf, size_t len,
-                    const int *fds, unsigned int nr_fds, int64_t deadline)
+/* Until all is sent, or the socket is full. */
+static int send_some(struct vhost_user *vu)
 {
     union {
         char buf[CMSG_SPACE(sizeof(int) * VHOST_USER_MAX_REGIONS)];
         struct cmsghdr align;
     } control;
-    size_t done = 0;
 
-    while (done < len) {
-        struct iovec iov = {.iov_base = (char *)buf + done, .iov_len = len - done};
+    while (vhost_user_sending(vu)) {
+        struct iovec iov = {.iov_base = vu->out + vu->out_done,
+                            .iov_len = vu->out_len - vu->out_done};
         struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
         ssize_t n;
-        int err;
 
-        if (nr_fds && !done) {
+        if (vu->nr_out_fds && !vu->out_done) {
+            size_t len = sizeof(int) * vu->nr_out_fds;
             struct cmsghdr *cmsg;
 
             memset(&control, 0, sizeof(control));
             msg.msg_control = control.buf;
-            msg.msg_controllen = CMSG_SPACE(sizeof(int) * nr_fds);
+            msg.msg_controllen = CMSG_SPACE(len);
             cmsg = CMSG_FIRSTHDR(&msg);
             cmsg->cmsg_level = SOL_SOCKET;
             cmsg->cmsg_type = SCM_RIGHTS;
-            cmsg->cmsg_len = CMSG_LEN(sizeof(int) * nr_fds);
-            memcpy(CMSG_DATA(cmsg), fds, sizeof(int) * nr_fds);
+            cmsg->cmsg_len = CMSG_LEN(len);
+            memcpy(CMSG_DATA(cmsg), vu->out_fds, len);
         }
 
         n = sendmsg(vu->fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (n >= 0) {
-            done += (size_t)n;
+            vu->out_done += (size_t)n;
         } else if (errno == EAGAIN) {
-            err = wait_ready(vu, request, POLLOUT, deadline);
-            if (err) {
-                return err;
-            }
+            return 0;
         } else if (errno != EINTR) {
-            return fail(vu, request, -errno, "send: %s", strerror(errno));
+            return fail(vu, -errno, "send: %s", strerror(errno));
         }
     }
     return 0;
 }
 
-/* A plain recv(): descriptors that come with the data are discarded by the kernel. */
-static int recv_all(struct vhost_user *vu, enum request request, void *buf, size_t len,
-                    int64_t deadline)
+/*
+ * 1 when in_len is len, 0 when more has to come. A plain recv(): the kernel
+ * closes descriptors that come with the data.
+ */
+static int recv_some(struct vhost_user *vu, size_t len)
 {
-    size_t done = 0;
-
-    while (done < len) {
-        ssize_t n = recv(vu->fd, (char *)buf + done, len - done, MSG_DONTWAIT);
-        int err;
+    while (vu->in_len < len) {
+        ssize_t n = recv(vu->fd, vu->in + vu->in_len, len - vu->in_len, MSG_DONTWAIT);
 
         if (n > 0) {
-            done += (size_t)n;
+            vu->in_len += (size_t)n;
         } else if (n == 0) {
-            return fail(vu, request, -ECONNRESET, "the device closed the connection");
+            return fail(vu, -ECONNRESET, "the device closed the connection");
         } else if (errno == EAGAIN) {
-            err = wait_ready(vu, request, POLLIN, deadline);
-            if (err) {
-                return err;
-            }
+            return 0;
         } else if (errno != EINTR) {
-            return fail(vu, request, -errno, "recv: %s", strerror(errno));
+            return fail(vu, -errno, "recv: %s", strerror(errno));
         }
+    }
+    return 1;
+}
+
+/* Of the one of a request that is under way. */
+static int check_header(struct vhost_user *vu, const struct header *h)
+{
+    if (h->request != vu->request) {
+        return fail(vu, -EPROTO, "the reply is to request %" PRIu32, h->request);
+    }
+    if ((h->flags & FLAG_VERSION_MASK) != FLAG_VERSION || !(h->flags & FLAG_REPLY)) {
+        return fail(vu, -EPROTO, "the reply has flags %#" PRIx32, h->flags);
+    }
+    /* An empty reply is one of the ways in which a device has no config space. */
+    if (h->size != vu->reply_len && !(h->request == GET_CONFIG && h->size == 0)) {
+        return fail(vu, -EPROTO, "the reply has %" PRIu32 " bytes instead of %" PRIu32, h->size,
+                    vu->reply_len);
     }
     return 0;
 }
 
-static int send_request(struct vhost_user *vu, enum request request, uint32_t flags,
-                        const void *payload, uint32_t size, const int *fds, unsigned int nr_fds,
-                        int64_t deadline)
+static int check_config(struct vhost_user *vu, uint32_t size)
 {
-    struct {
-        struct header h;
-        char payload[sizeof(struct mem_table) > sizeof(struct config) ? sizeof(struct mem_table)
-                                                                      : sizeof(struct config)];
-    } __attribute__((packed)) msg;
+    uint32_t len = vu->reply_len - CONFIG_HEAD;
+    struct config c;
 
-    if (vu->fd < 0) {
-        return fail(vu, request, -ENOTCONN, "not connected");
+    memcpy(&c, vu->in + sizeof(struct header), CONFIG_HEAD);
+    /* The other is that its size field is zero. */
+    if (size == 0 || c.size == 0) {
+        return fail(vu, -EOPNOTSUPP, "the device has no %" PRIu32 " bytes", len);
     }
-    msg.h = (struct header){.request = request, .flags = FLAG_VERSION | flags, .size = size};
-    if (size) {
-        memcpy(msg.payload, payload, size);
+    if (c.offset != 0 || c.size != len) {
+        return fail(vu, -EPROTO,
+                    "the reply is for %" PRIu32 " bytes at %" PRIu32 " instead of %" PRIu32 " at 0",
+                    c.size, c.offset, len);
     }
-    return send_all(vu, request, &msg, sizeof(msg.h) + size, fds, nr_fds, deadline);
+    return 0;
 }
 
-/* Reads a reply of exactly size bytes, or, if may_be_empty, of none: *empty. */
-static int recv_reply(struct vhost_user *vu, enum request request, void *payload, uint32_t size,
-                      bool *empty, int64_t deadline)
+static int check_body(struct vhost_user *vu, uint32_t size)
+{
+    struct vring_state state;
+
+    switch (vu->request) {
+    case GET_FEATURES:
+    case GET_PROTOCOL_FEATURES:
+        return 0;
+    case GET_QUEUE_NUM:
+        return vhost_user_value(vu) ? 0 : fail(vu, -EPROTO, "the device has no queues");
+    case GET_CONFIG:
+        return check_config(vu, size);
+    case GET_VRING_BASE:
+        memcpy(&state, vu->in + sizeof(struct header), sizeof(state));
+        if (state.index != vu->queue) {
+            return fail(vu, -EPROTO, "the reply is about queue %" PRIu32, state.index);
+        }
+        return 0;
+    default:
+        if (vhost_user_value(vu)) {
+            return fail(vu, -EIO, "the device refused it (%" PRIu64 ")", vhost_user_value(vu));
+        }
+        return 0;
+    }
+}
+
+/* 1: it is there, and good. */
+static int recv_reply(struct vhost_user *vu)
 {
     struct header h;
+    int ret = 1;
+
+    if (vu->in_len < sizeof(h)) {
+        ret = recv_some(vu, sizeof(h));
+        if (ret <= 0) {
+            return ret;
+        }
+    }
+    memcpy(&h, vu->in, sizeof(h));
+    ret = check_header(vu, &h);
+    if (ret) {
+        return ret;
+    }
+    ret = recv_some(vu, sizeof(h) + h.size);
+    if (ret <= 0) {
+        return ret;
+    }
+    ret = check_body(vu, h.size);
+    return ret ? ret : 1;
+}
+
+/* Nobody asked the device for anything. */
+static int check_silent(struct vhost_user *vu)
+{
+    ssize_t n;
+
+    vu->in_len = 0;
+    n = recv(vu->fd, vu->in, sizeof(vu->in), MSG_DONTWAIT);
+    if (n > 0) {
+        return fail(vu, -EPROTO, "the device sent %zd bytes that nobody asked for", n);
+    }
+    if (n == 0) {
+        return fail(vu, -ECONNRESET, "the device closed the connection");
+    }
+    return errno == EAGAIN || errno == EINTR ? 0 : fail(vu, -errno, "recv: %s", strerror(errno));
+}
+
+int vhost_user_go_on(struct vhost_user *vu)
+{
+    int ret;
+
+    if (vu->fd < 0) {
+        return fail(vu, -ENOTCONN, "not connected");
+    }
+    if (!vu->request) {
+        return check_silent(vu);
+    }
+    ret = send_some(vu);
+    if (ret) {
+        return ret;
+    }
+    if (vhost_user_sending(vu)) {
+        return 0;
+    }
+    ret = vu->replies ? recv_reply(vu) : 1;
+    if (ret == 1 && vu->request == SET_PROTOCOL_FEATURES) {
+        vu->need_reply = vu->features & VHOST_USER_PROTOCOL_F_REPLY_ACK;
+    }
+    if (ret == 1 || ret == -EOPNOTSUPP) {
+        vu->request = 0;
+    }
+    return ret;
+}
+
+static int begin(struct vhost_user *vu, enum request request, uint32_t flags, const void *payload,
+                 uint32_t size, const int *fds, unsigned int nr_fds)
+{
+    struct header h = {.request = request, .flags = FLAG_VERSION | flags, .size = size};
     int err;
 
-    err = recv_all(vu, request, &h, sizeof(h), deadline);
+    if (vu->fd < 0) {
+        return fail(vu, -ENOTCONN, "not connected");
+    }
+    if (vu->request) {
+        return fail(vu, -EBUSY, "%s has to wait for it", request_name(request));
+    }
+    /* What has come already cannot be a reply to what is about to be sent. */
+    err = check_silent(vu);
     if (err) {
         return err;
     }
-    if (h.request != (uint32_t)request) {
-        return fail(vu, request, -EPROTO, "the reply is to request %" PRIu32, h.request);
+    vu->request = request;
+    vu->in_len = 0;
+    vu->out_done = 0;
+    vu->out_len = sizeof(h) + size;
+    vu->nr_out_fds = nr_fds;
+    memcpy(vu->out, &h, sizeof(h));
+    if (size) {
+        memcpy(vu->out + sizeof(h), payload, size);
     }
-    if ((h.flags & FLAG_VERSION_MASK) != FLAG_VERSION || !(h.flags & FLAG_REPLY)) {
-        return fail(vu, request, -EPROTO, "the reply has flags %#" PRIx32, h.flags);
+    if (nr_fds) {
+        memcpy(vu->out_fds, fds, nr_fds * sizeof(*fds));
     }
-    if (empty) {
-        *empty = h.size == 0;
-        if (*empty) {
-            return 0;
-        }
-    }
-    if (h.size != size) {
-        return fail(vu, request, -EPROTO, "the reply has %" PRIu32 " bytes instead of %" PRIu32,
-                    h.size, size);
-    }
-    return recv_all(vu, request, payload, size, deadline);
+    return send_some(vu);
 }
 
 /* A request that has no reply of its own. */
 static int set(struct vhost_user *vu, enum request request, const void *payload, uint32_t size,
                const int *fds, unsigned int nr_fds)
 {
-    int64_t deadline = loop_now() + vu->limit_ms;
-    uint64_t status;
-    int err;
-
-    err = send_request(vu, request, vu->need_reply ? FLAG_NEED_REPLY : 0, payload, size, fds,
-                       nr_fds, deadline);
-    if (err || !vu->need_reply) {
-        return err;
-    }
-    err = recv_reply(vu, request, &status, sizeof(status), NULL, deadline);
-    if (err) {
-        return err;
-    }
-    if (status) {
-        return fail(vu, request, -EIO, "the device refused it (%" PRIu64 ")", status);
-    }
-    return 0;
+    vu->replies = vu->need_reply;
+    vu->reply_len = sizeof(uint64_t);
+    return begin(vu, request, vu->need_reply ? FLAG_NEED_REPLY : 0, payload, size, fds, nr_fds);
 }
 
-static int get_u64(struct vhost_user *vu, enum request request, uint64_t *value)
+static int get(struct vhost_user *vu, enum request request, const void *payload, uint32_t size,
+               uint32_t reply_len)
 {
-    int64_t deadline = loop_now() + vu->limit_ms;
-    int err = send_request(vu, request, 0, NULL, 0, NULL, 0, deadline);
+    vu->replies = true;
+    vu->reply_len = reply_len;
+    return begin(vu, request, 0, payload, size, NULL, 0);
+}
 
-    return err ? err : recv_reply(vu, request, value, sizeof(*value), NULL, deadline);
+static int get_u64(struct vhost_user *vu, enum request request)
+{
+    return get(vu, request, NULL, 0, sizeof(uint64_t));
 }
 
 static int set_u64(struct vhost_user *vu, enum request request, uint64_t value)
@@ -370,14 +463,22 @@ static int set_state(struct vhost_user *vu, enum request request, uint32_t index
     return set(vu, request, &state, sizeof(state), NULL, 0);
 }
 
+uint64_t vhost_user_value(const struct vhost_user *vu)
+{
+    uint64_t value;
+
+    memcpy(&value, vu->in + sizeof(struct header), sizeof(value));
+    return value;
+}
+
 int vhost_user_set_owner(struct vhost_user *vu)
 {
     return set(vu, SET_OWNER, NULL, 0, NULL, 0);
 }
 
-int vhost_user_get_features(struct vhost_user *vu, uint64_t *features)
+int vhost_user_get_features(struct vhost_user *vu)
 {
-    return get_u64(vu, GET_FEATURES, features);
+    return get_u64(vu, GET_FEATURES);
 }
 
 int vhost_user_set_features(struct vhost_user *vu, uint64_t features)
@@ -385,60 +486,35 @@ int vhost_user_set_features(struct vhost_user *vu, uint64_t features)
     return set_u64(vu, SET_FEATURES, features);
 }
 
-int vhost_user_get_protocol_features(struct vhost_user *vu, uint64_t *features)
+int vhost_user_get_protocol_features(struct vhost_user *vu)
 {
-    return get_u64(vu, GET_PROTOCOL_FEATURES, features);
+    return get_u64(vu, GET_PROTOCOL_FEATURES);
 }
 
 int vhost_user_set_protocol_features(struct vhost_user *vu, uint64_t features)
 {
-    int err = set_u64(vu, SET_PROTOCOL_FEATURES, features);
-
-    if (!err) {
-        vu->need_reply = features & VHOST_USER_PROTOCOL_F_REPLY_ACK;
-    }
-    return err;
+    vu->features = features;
+    return set_u64(vu, SET_PROTOCOL_FEATURES, features);
 }
 
-int vhost_user_get_queue_num(struct vhost_user *vu, uint64_t *num)
+int vhost_user_get_queue_num(struct vhost_user *vu)
 {
-    int err = get_u64(vu, GET_QUEUE_NUM, num);
-
-    if (!err && *num == 0) {
-        err = fail(vu, GET_QUEUE_NUM, -EPROTO, "the device has no queues");
-    }
-    return err;
+    return get_u64(vu, GET_QUEUE_NUM);
 }
 
-int vhost_user_get_config(struct vhost_user *vu, void *config, uint32_t len)
+int vhost_user_get_config(struct vhost_user *vu, uint32_t len)
 {
-    int64_t deadline = loop_now() + vu->limit_ms;
     struct config c = {.offset = 0, .size = len};
-    bool empty;
-    int err;
 
     if (len > sizeof(c.data)) {
-        return fail(vu, GET_CONFIG, -EOPNOTSUPP, "%" PRIu32 " bytes are too many", len);
+        return fail(vu, -EINVAL, "a config space of %" PRIu32 " bytes is too long", len);
     }
-    err = send_request(vu, GET_CONFIG, 0, &c, (uint32_t)CONFIG_HEAD + len, NULL, 0, deadline);
-    if (err) {
-        return err;
-    }
-    err = recv_reply(vu, GET_CONFIG, &c, (uint32_t)CONFIG_HEAD + len, &empty, deadline);
-    if (err) {
-        return err;
-    }
-    /* An empty reply, or one whose size field is zero, is how a device says no. */
-    if (empty || c.size == 0) {
-        return fail(vu, GET_CONFIG, -EOPNOTSUPP, "the device has no %" PRIu32 " bytes", len);
-    }
-    if (c.offset != 0 || c.size != len) {
-        return fail(vu, GET_CONFIG, -EPROTO,
-                    "the reply is for %" PRIu32 " bytes at %" PRIu32 " instead of %" PRIu32 " at 0",
-                    c.size, c.offset, len);
-    }
-    memcpy(config, c.data, len);
-    return 0;
+    return get(vu, GET_CONFIG, &c, CONFIG_HEAD + len, CONFIG_HEAD + len);
+}
+
+const uint8_t *vhost_user_config(const struct vhost_user *vu)
+{
+    return vu->in + sizeof(struct header) + CONFIG_HEAD;
 }
 
 int vhost_user_set_backend_req_fd(struct vhost_user *vu, int fd)
@@ -453,7 +529,7 @@ int vhost_user_set_mem_table(struct vhost_user *vu, const struct vhost_user_regi
     int fds[VHOST_USER_MAX_REGIONS];
 
     if (nr == 0 || nr > VHOST_USER_MAX_REGIONS) {
-        return fail(vu, SET_MEM_TABLE, -EINVAL, "%u regions", nr);
+        return fail(vu, -EINVAL, "%u regions", nr);
     }
     for (unsigned int i = 0; i < nr; i++) {
         table.region[i] = (struct mem_region){
@@ -478,23 +554,12 @@ int vhost_user_set_vring_base(struct vhost_user *vu, uint32_t queue, uint32_t ba
     return set_state(vu, SET_VRING_BASE, queue, base);
 }
 
-int vhost_user_get_vring_base(struct vhost_user *vu, uint32_t queue, uint32_t *base)
+int vhost_user_get_vring_base(struct vhost_user *vu, uint32_t queue)
 {
-    int64_t deadline = loop_now() + vu->limit_ms;
     struct vring_state state = {.index = queue};
-    int err = send_request(vu, GET_VRING_BASE, 0, &state, sizeof(state), NULL, 0, deadline);
 
-    if (!err) {
-        err = recv_reply(vu, GET_VRING_BASE, &state, sizeof(state), NULL, deadline);
-    }
-    if (err) {
-        return err;
-    }
-    if (state.index != queue) {
-        return fail(vu, GET_VRING_BASE, -EPROTO, "the reply is about queue %" PRIu32, state.index);
-    }
-    *base = state.num;
-    return 0;
+    vu->queue = queue;
+    return get(vu, GET_VRING_BASE, &state, sizeof(state), sizeof(state));
 }
 
 int vhost_user_set_vring_addr(struct vhost_user *vu, uint32_t queue,

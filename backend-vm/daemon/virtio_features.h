@@ -6,15 +6,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "virtio_types.h"
+
 #define VIRTIO_F_INDIRECT_DESC (1ULL << 28)
 #define VIRTIO_F_EVENT_IDX (1ULL << 29)
 #define VIRTIO_F_VERSION_1 (1ULL << 32)
 #define VIRTIO_F_RING_PACKED (1ULL << 34)
 #define VIRTIO_F_IN_ORDER (1ULL << 35)
 #define VIRTIO_F_RING_RESET (1ULL << 40)
-
-#define VIRTIO_ID_NET 1u
-#define VIRTIO_ID_BLOCK 2u
 
 /*
  * 0 if the device is of no use: it does not know VIRTIO_F_VERSION_1. driver_rings:

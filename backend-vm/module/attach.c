@@ -73,7 +73,10 @@ static void reap(struct work_struct *work)
 		return;
 	}
 
-	vsh_window_request_detach(att);
+	if (!vsh_window_request_detach(att))
+		for (i = 0; i < att->nr_regions; i++)
+			if (att->region[i] != att->window)
+				vsh_region_sweep(att->region[i]);
 	pr_info("device %u of domain %u detached\n", att->device,
 		att->frontend);
 	destroy(att);
@@ -112,18 +115,18 @@ void vsh_attachment_silence(struct vsh_attachment *att)
 }
 
 static int add_apertures(struct vsh_attachment *att,
-			 const struct vsh_info *info)
+			 const struct vsh_view *view)
 {
 	struct vsh_region *r;
 	unsigned int i;
 
-	for (i = 0; i < info->nr_banks; i++) {
-		const struct vsh_bank *bank = &info->bank[i];
+	for (i = 0; i < view->info.nr_banks; i++) {
+		const struct vsh_bank *bank = &view->bank[i];
 
 		if (!bank->size || !PAGE_ALIGNED(bank->base) ||
 		    !PAGE_ALIGNED(bank->size) ||
 		    bank->base + bank->size < bank->base ||
-		    bank->base + bank->size > VSH_WINDOW_DAS)
+		    bank->base + bank->size > view->info.window_base)
 			return -EPROTO;
 
 		r = vsh_region_create(bank->base, bank->size);
@@ -135,15 +138,15 @@ static int add_apertures(struct vsh_attachment *att,
 }
 
 static int bind_channels(struct vsh_attachment *att,
-			 const struct vsh_info *info)
+			 const struct vsh_view *view)
 {
 	unsigned int i;
 	int ret;
 
-	ret = vsh_channel_bind_control(att, info->control_channel);
-	for (i = 0; !ret && i < info->nr_queues; i++)
+	ret = vsh_channel_bind_control(att, view->info.control_channel);
+	for (i = 0; !ret && i < view->info.nr_queues; i++)
 		ret = vsh_channel_bind_queue(att, &att->queue[i],
-					     info->queue[i].event_channel);
+					     view->queue[i].event_channel);
 	if (ret)
 		pr_err("device %u of domain %u: cannot bind its event channels (%d)\n",
 		       att->device, att->frontend, ret);
@@ -152,27 +155,28 @@ static int bind_channels(struct vsh_attachment *att,
 
 static int set_up(struct vsh_attachment *att)
 {
-	struct vsh_info info;
+	struct vsh_view view;
 	int ret;
 
 	ret = vsh_window_map(att);
 	if (ret)
 		return ret;
 
-	ret = vsh_window_info(att, &info);
+	ret = vsh_window_info(att, &view);
 	if (ret)
 		return ret;
-	if (info.state == VSH_STATE_GONE)
+	if (view.info.state == VSH_STATE_GONE)
 		return -ENODEV;
+	att->window->das = view.info.window_base;
 
 	BUILD_BUG_ON(VSH_MAX_BANKS + 1 != VSH_DEV_MAX_REGIONS);
-	ret = add_apertures(att, &info);
+	ret = add_apertures(att, &view);
 	if (ret)
 		return ret;
 	att->region[att->nr_regions++] = att->window;
 
-	att->nr_queues = info.nr_queues;
-	return bind_channels(att, &info);
+	att->nr_queues = view.info.nr_queues;
+	return bind_channels(att, &view);
 }
 
 static struct vsh_attachment *find(u32 frontend, u32 device)

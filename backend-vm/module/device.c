@@ -114,6 +114,8 @@ static long vsh_ioctl_locked(struct vsh_file *f, unsigned int cmd,
 		if (arg >= att->nr_regions)
 			return -EINVAL;
 		return vsh_region_fd(att, arg);
+	case VSH_DEV_QUEUES_FD:
+		return vsh_queues_fd(att);
 	case VSH_DEV_SET_KICK:
 	case VSH_DEV_SET_CALL:
 		return set_eventfd(att, cmd, (void __user *)arg);

@@ -10,9 +10,15 @@
 #include <linux/math.h>
 #include <linux/mm.h>
 #include <linux/numa.h>
+#include <linux/pfn.h>
 #include <linux/printk.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+
+#include <asm/xen/hypercall.h>
+
+#include <xen/interface/memory.h>
+#include <xen/interface/xen.h>
 
 #include "vsh.h"
 
@@ -85,6 +91,33 @@ bool vsh_region_unused(struct vsh_region *r)
 			cond_resched();
 	}
 	return true;
+}
+
+int vsh_remove_frame(unsigned long gfn)
+{
+	struct xen_remove_from_physmap xrp = {
+		.domid = DOMID_SELF,
+		.gpfn = gfn,
+	};
+
+	return HYPERVISOR_memory_op(XENMEM_remove_from_physmap, &xrp);
+}
+
+/*
+ * Takes out of the physmap what Xen has left there of a device that it closed:
+ * dummies, in place of pages of requests that were in flight.  Another device
+ * that is given this place could show nothing where they are.
+ */
+void vsh_region_sweep(struct vsh_region *r)
+{
+	unsigned long first = PHYS_PFN(r->res.start);
+	unsigned long i;
+
+	for (i = 0; i < r->nr_pages; i++) {
+		vsh_remove_frame(first + i);
+		if (!(i & 0xff))
+			cond_resched();
+	}
 }
 
 void vsh_region_destroy(struct vsh_region *r)

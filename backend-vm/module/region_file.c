@@ -3,6 +3,10 @@
  * A file per region.  vhost-user devices map every region of the memory table
  * from offset 0 of the descriptor that came with it, so regions cannot share
  * one file at different offsets.
+ *
+ * Of the window there are two: all of it for the daemon, and the queues' part
+ * for a device process.  The mailbox, with which one can speak to Xen in the
+ * daemon's name, and the info page are not in that one at any offset.
  */
 #include <linux/anon_inodes.h>
 #include <linux/fcntl.h>
@@ -16,17 +20,20 @@
 struct vsh_region_file {
 	struct vsh_attachment *att;
 	struct vsh_region *region;
+	unsigned long first;		/* page of the region at offset 0 */
+	unsigned long nr_pages;
 };
 
 static vm_fault_t vsh_region_fault(struct vm_fault *vmf)
 {
-	struct vsh_region *r = vmf->vma->vm_private_data;
+	/* The mapping holds the file, and the file this. */
+	struct vsh_region_file *rf = vmf->vma->vm_private_data;
 	struct page *page;
 
-	if (vmf->pgoff >= r->nr_pages)
+	if (vmf->pgoff >= rf->nr_pages)
 		return VM_FAULT_SIGBUS;
 
-	page = virt_to_page(r->va) + vmf->pgoff;
+	page = virt_to_page(rf->region->va) + rf->first + vmf->pgoff;
 	get_page(page);
 	vmf->page = page;
 	return 0;
@@ -43,13 +50,13 @@ static int vsh_region_mmap(struct file *file, struct vm_area_struct *vma)
 	/* A private mapping would copy pages that may not be there. */
 	if (!(vma->vm_flags & VM_SHARED) || (vma->vm_flags & VM_EXEC))
 		return -EINVAL;
-	if (vma->vm_pgoff > rf->region->nr_pages ||
-	    vma_pages(vma) > rf->region->nr_pages - vma->vm_pgoff)
+	if (vma->vm_pgoff > rf->nr_pages ||
+	    vma_pages(vma) > rf->nr_pages - vma->vm_pgoff)
 		return -EINVAL;
 
 	/* A core dump would read pages that are not there: in the kernel. */
 	vm_flags_mod(vma, VM_DONTDUMP | VM_DONTEXPAND, VM_MAYEXEC);
-	vma->vm_private_data = rf->region;
+	vma->vm_private_data = rf;
 	vma->vm_ops = &vsh_region_vm_ops;
 	return 0;
 }
@@ -61,9 +68,9 @@ static void vsh_region_show_fdinfo(struct seq_file *m, struct file *file)
 
 	seq_printf(m, "vsh-frontend:\t%u\n", rf->att->frontend);
 	seq_printf(m, "vsh-device:\t%u\n", rf->att->device);
-	seq_printf(m, "vsh-das:\t%#llx\n", rf->region->das);
-	seq_printf(m, "vsh-size:\t%#llx\n",
-		   (u64)rf->region->nr_pages << PAGE_SHIFT);
+	seq_printf(m, "vsh-das:\t%#llx\n",
+		   rf->region->das + ((u64)rf->first << PAGE_SHIFT));
+	seq_printf(m, "vsh-size:\t%#llx\n", (u64)rf->nr_pages << PAGE_SHIFT);
 }
 
 static int vsh_region_release(struct inode *inode, struct file *file)
@@ -82,13 +89,14 @@ static const struct file_operations vsh_region_fops = {
 	.show_fdinfo = vsh_region_show_fdinfo,
 };
 
-int vsh_region_fd(struct vsh_attachment *att, unsigned int index)
+static int region_fd(struct vsh_attachment *att, struct vsh_region *region,
+		     unsigned long first)
 {
 	struct vsh_region_file *rf;
 	int fd;
 
-	if (index >= att->nr_regions)
-		return -EINVAL;
+	if (first >= region->nr_pages)
+		return -ENOENT;
 
 	rf = kzalloc(sizeof(*rf), GFP_KERNEL);
 	if (!rf)
@@ -96,7 +104,9 @@ int vsh_region_fd(struct vsh_attachment *att, unsigned int index)
 
 	vsh_attachment_get(att);
 	rf->att = att;
-	rf->region = att->region[index];
+	rf->region = region;
+	rf->first = first;
+	rf->nr_pages = region->nr_pages - first;
 
 	fd = anon_inode_getfd("[virtio-shadow]", &vsh_region_fops, rf,
 			      O_RDWR | O_CLOEXEC);
@@ -105,4 +115,16 @@ int vsh_region_fd(struct vsh_attachment *att, unsigned int index)
 		kfree(rf);
 	}
 	return fd;
+}
+
+int vsh_region_fd(struct vsh_attachment *att, unsigned int index)
+{
+	if (index >= att->nr_regions)
+		return -EINVAL;
+	return region_fd(att, att->region[index], 0);
+}
+
+int vsh_queues_fd(struct vsh_attachment *att)
+{
+	return region_fd(att, att->window, VSH_FRAME_FIRST_QUEUE);
 }

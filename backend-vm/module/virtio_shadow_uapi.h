@@ -68,6 +68,13 @@ struct vsh_dev_eventfd {
 #define VSH_DEV_SET_CALL	_IOW(VSH_DEV_IOC_TYPE, 3, struct vsh_dev_eventfd)
 /* Tell Xen that the mailbox holds a request. */
 #define VSH_DEV_NOTIFY		_IO(VSH_DEV_IOC_TYPE, 4)
+/*
+ * The same as VSH_DEV_REGION_FD for what a device process needs of the window:
+ * its queues.  Offset 0 is frame VSH_FRAME_FIRST_QUEUE; info page and mailbox
+ * cannot be mapped with this file.  ENOENT: the window has no queues, as with
+ * policies that leave the driver's rings in its own memory.
+ */
+#define VSH_DEV_QUEUES_FD	_IO(VSH_DEV_IOC_TYPE, 5)
 
 /*
  * read() of 8 bytes returns, as a native u64, how many control events came

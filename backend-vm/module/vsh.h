@@ -16,6 +16,7 @@
 #include <xen/interface/event_channel.h>
 
 #include "virtio-shadow/abi.h"
+#include "virtio-shadow/view.h"
 #include "virtio_shadow_uapi.h"
 
 struct eventfd_ctx;
@@ -82,16 +83,19 @@ int vsh_place(struct resource *res, u64 size, u64 align);
 /* region.c */
 struct vsh_region *vsh_region_create(u64 das, u64 size);
 bool vsh_region_unused(struct vsh_region *r);
+void vsh_region_sweep(struct vsh_region *r);
 void vsh_region_destroy(struct vsh_region *r);
+int vsh_remove_frame(unsigned long gfn);
 
 /* region_file.c */
 int vsh_region_fd(struct vsh_attachment *att, unsigned int index);
+int vsh_queues_fd(struct vsh_attachment *att);
 
 /* window.c */
 int vsh_window_map(struct vsh_attachment *att);
 int vsh_window_unmap(struct vsh_attachment *att);
-int vsh_window_info(struct vsh_attachment *att, struct vsh_info *info);
-void vsh_window_request_detach(struct vsh_attachment *att);
+int vsh_window_info(struct vsh_attachment *att, struct vsh_view *view);
+bool vsh_window_request_detach(struct vsh_attachment *att);
 
 /* channel.c */
 int vsh_channel_bind_control(struct vsh_attachment *att, u32 port);

@@ -51,16 +51,6 @@ static int window_frames(u32 frontend, u32 device)
 	return xar.nr_frames;
 }
 
-static int remove_frame(unsigned long gfn)
-{
-	struct xen_remove_from_physmap xrp = {
-		.domid = DOMID_SELF,
-		.gpfn = gfn,
-	};
-
-	return HYPERVISOR_memory_op(XENMEM_remove_from_physmap, &xrp);
-}
-
 static int acquire(struct vsh_attachment *att, unsigned int nr)
 {
 	struct xen_mem_acquire_resource xar = {
@@ -86,7 +76,7 @@ static int acquire(struct vsh_attachment *att, unsigned int nr)
 
 	/* It may have mapped a part of them before it failed. */
 	for (i = 0; ret && i < nr; i++)
-		remove_frame(first + i);
+		vsh_remove_frame(first + i);
 	return ret;
 }
 
@@ -100,7 +90,8 @@ int vsh_window_map(struct vsh_attachment *att)
 	if (nr < 0)
 		return nr;
 
-	window = vsh_region_create(VSH_WINDOW_DAS, (u64)nr << VSH_FRAME_SHIFT);
+	/* Its info page says which addresses it has. */
+	window = vsh_region_create(0, (u64)nr << VSH_FRAME_SHIFT);
 	if (IS_ERR(window))
 		return PTR_ERR(window);
 	att->window = window;
@@ -122,7 +113,7 @@ int vsh_window_unmap(struct vsh_attachment *att)
 	int err = 0;
 
 	for (i = 0; i < att->nr_frames; i++) {
-		int ret = remove_frame(first + i);
+		int ret = vsh_remove_frame(first + i);
 
 		/* ENOENT: Xen has taken it away itself. */
 		if (ret && ret != -ENOENT)
@@ -135,53 +126,65 @@ int vsh_window_unmap(struct vsh_attachment *att)
 	return err;
 }
 
-/* A consistent copy of the info page. */
-int vsh_window_info(struct vsh_attachment *att, struct vsh_info *info)
+static u32 load(const u32 *word)
 {
-	const struct vsh_info *page = att->window->va;
+	/* Between two looks at seq, in the order in which they are read. */
+	return smp_load_acquire(word);
+}
+
+/* A consistent copy of the info page, checked. */
+int vsh_window_info(struct vsh_attachment *att, struct vsh_view *view)
+{
+	enum vsh_view_result result = VSH_VIEW_BUSY;
 	unsigned int i;
-	u32 seq;
 
 	for (i = 0; i < INFO_TRIES; i++) {
-		seq = READ_ONCE(page->seq);
-		smp_rmb();	/* the contents after the first look at seq */
-		memcpy(info, page, sizeof(*info));
-		smp_rmb();	/* and before the second */
-		if (!(seq & 1) && seq == READ_ONCE(page->seq))
-			goto found;
+		result = vsh_view_read(view, att->window->va, att->nr_frames,
+				       load);
+		if (result != VSH_VIEW_BUSY)
+			break;
 		cpu_relax();
 	}
-	return -EAGAIN;
 
-found:
-	if (info->magic != VSH_MAGIC || info->version != VSH_ABI_VERSION) {
+	switch (result) {
+	case VSH_VIEW_OK:
+		return 0;
+	case VSH_VIEW_BUSY:
+		return -EAGAIN;
+	case VSH_VIEW_GONE:
+		return -ENODEV;
+	case VSH_VIEW_VERSION:
 		pr_err("device %u of domain %u: Xen speaks version %u of the window, this module %u\n",
-		       att->device, att->frontend, info->version,
+		       att->device, att->frontend, view->info.version,
 		       VSH_ABI_VERSION);
 		return -EPROTO;
-	}
-	if (info->nr_queues > VSH_MAX_QUEUES ||
-	    info->nr_banks > VSH_MAX_BANKS)
+	default:
+		pr_err("device %u of domain %u: its info page has more queues or banks than this module knows (%u and %u of them), or makes no sense\n",
+		       att->device, att->frontend, view->info.nr_queues,
+		       view->info.nr_banks);
 		return -EPROTO;
-	return 0;
+	}
 }
 
 /*
  * Tells Xen that nothing of the frontend is to be shown here any more.  The
  * last thing done with a device: a daemon that was killed could not say it.
+ * False: Xen has closed the device, and hears nothing of it any more.
  */
-void vsh_window_request_detach(struct vsh_attachment *att)
+bool vsh_window_request_detach(struct vsh_attachment *att)
 {
 	struct vsh_mailbox *mb = att->window->va +
 				 VSH_FRAME_MAILBOX * VSH_FRAME_SIZE;
-	struct vsh_info info;
+	struct vsh_view view;
 
-	if (vsh_window_info(att, &info) || info.state == VSH_STATE_GONE)
-		return;
+	if (vsh_window_info(att, &view) ||
+	    view.info.state == VSH_STATE_GONE)
+		return false;
 
 	WRITE_ONCE(mb->version, VSH_ABI_VERSION);
 	WRITE_ONCE(mb->request, VSH_REQ_DETACH);
 	smp_wmb();	/* the request before the number that makes it valid */
-	WRITE_ONCE(mb->request_seq, info.reply_seq + 1);
+	WRITE_ONCE(mb->request_seq, view.info.reply_seq + 1);
 	vsh_channel_send(&att->control);
+	return true;
 }

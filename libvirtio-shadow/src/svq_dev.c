@@ -103,6 +103,11 @@ uint64_t svq_dev_shadow_features(const struct svq_dev *dev)
     return (dev->driver_features & ~RESERVED_FEATURES) | FEATURE(SVQ_F_VERSION_1) | use;
 }
 
+static uint64_t frame_das(uint32_t frame)
+{
+    return SVQ_WINDOW_DAS + ((uint64_t)frame << VSH_FRAME_SHIFT);
+}
+
 void svq_info_update(struct svq_dev *dev)
 {
     struct vsh_info *info = dev->info;
@@ -122,7 +127,7 @@ void svq_info_update(struct svq_dev *dev)
     for ( i = 0; i < dev->nr_queues; i++ )
     {
         const struct svq_queue *q = &dev->queue[i];
-        struct vsh_queue_info *qi = &info->queue[i];
+        struct vsh_queue_info *qi = svq_info_queue(dev, i);
 
         qi->max_size = q->max_size;
         qi->size = q->live && dev->state == VSH_STATE_RUNNING ? q->shadow_size : 0;
@@ -134,14 +139,19 @@ void svq_info_update(struct svq_dev *dev)
             continue;
         }
 
-        qi->desc = VSH_WINDOW_DAS + ((uint64_t)frame << VSH_FRAME_SHIFT);
+        qi->desc = frame_das(frame);
         frame += svq_part_frames(q->max_size, SVQ_PART_DESC);
-        qi->avail = VSH_WINDOW_DAS + ((uint64_t)frame << VSH_FRAME_SHIFT);
+        qi->avail = frame_das(frame);
         frame += svq_part_frames(q->max_size, SVQ_PART_AVAIL);
-        qi->used = VSH_WINDOW_DAS + ((uint64_t)frame << VSH_FRAME_SHIFT);
+        qi->used = frame_das(frame);
         frame += svq_part_frames(q->max_size, SVQ_PART_USED);
+        qi->table_frame = frame;
         frame += svq_part_frames(q->max_size, SVQ_PART_TABLES);
-        frame += 2 * q->bounce[0].frames;
+        qi->bounce_frames = q->bounce[0].frames;
+        qi->bounce_out_frame = qi->bounce_frames ? frame : 0;
+        frame += qi->bounce_frames;
+        qi->bounce_in_frame = qi->bounce_frames ? frame : 0;
+        frame += qi->bounce_frames;
     }
 
     svq_wmb();
@@ -169,7 +179,7 @@ static uint32_t map_tables(struct svq_tables *t, uint8_t *const frame[], uint32_
     for ( i = 0; i < nr; i++ )
         t->page[i] = frame[first + i];
 
-    t->das = VSH_WINDOW_DAS + ((uint64_t)first << VSH_FRAME_SHIFT);
+    t->das = frame_das(first);
 
     return first + nr;
 }
@@ -183,7 +193,7 @@ static uint32_t map_bounce(struct svq_bounce *b, uint8_t *const frame[], uint32_
         b->page[i] = frame[first + i];
 
     b->frames = nr;
-    b->das = VSH_WINDOW_DAS + ((uint64_t)first << VSH_FRAME_SHIFT);
+    b->das = frame_das(first);
     svq_bounce_init(b);
 
     return first + nr;
@@ -223,11 +233,16 @@ void svq_dev_init(struct svq_dev *dev, uint8_t *const frame[])
     dev->info->magic = VSH_MAGIC;
     dev->info->version = VSH_ABI_VERSION;
     dev->info->nr_frames = f;
-    dev->info->nr_queues = dev->nr_queues;
+    dev->info->window_base = SVQ_WINDOW_DAS;
     dev->info->policy = dev->policy;
+    dev->info->nr_queues = dev->nr_queues;
+    dev->info->queue_offset = SVQ_INFO_QUEUES;
+    dev->info->queue_stride = sizeof(struct vsh_queue_info);
     dev->info->nr_banks = dev->nr_banks;
+    dev->info->bank_offset = SVQ_INFO_BANKS;
+    dev->info->bank_stride = sizeof(struct vsh_bank);
     for ( i = 0; i < dev->nr_banks; i++ )
-        dev->info->bank[i] = dev->bank[i];
+        *svq_info_bank(dev, i) = dev->bank[i];
 
     svq_info_update(dev);
 }

@@ -35,6 +35,7 @@ const char *svq_error_text(enum svq_error err)
     case SVQ_ERR_BACKEND_MEM:   return "no page-table memory left for the aperture";
     case SVQ_ERR_BACKEND_GONE:  return "backend gone";
     case SVQ_ERR_REVOKED:       return "revoked on request";
+    case SVQ_ERR_DRIVER_END:
     case SVQ_ERR_COUNT:
     case SVQ_NOT_ALONE:         break;
     }

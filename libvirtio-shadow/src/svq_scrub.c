@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Between two backends of which one is not to know what the other was sent: bounce
- * pages keep what they held, as that is no news to who has seen it.
+ * Between two backends of which one is not to know what the other was sent, nor where it
+ * was: bounce pages, descriptors and tables keep what they held, as that is no news to who
+ * has seen it.
  */
 #include "svq_buffers.h"
 #include "svq_dev.h"
 #include "svq_runs.h"
+#include "svq_tables.h"
 
 /* Bounce pages in one step. */
 #define STEP    64u
@@ -36,6 +38,35 @@ static void scrub_ends(struct svq_queue *q)
             svq_buffers_scrub_ends(q, i);
 }
 
+static void scrub_desc(struct svq_queue *q, unsigned int slot)
+{
+    uint32_t size = (uint32_t)sizeof(struct svq_desc);
+
+    memset(svq_mem_at(&q->shadow_desc, slot * size), 0, size);
+}
+
+/* Descriptors and tables, but for those of chains that are offered again. */
+static void scrub_chains(struct svq_queue *q)
+{
+    const struct svq_tables *t = &q->tables;
+    unsigned int i, slot;
+
+    if ( q->live )
+        for ( i = 0, slot = q->free; i < q->free_slots; i++, slot = q->slot[slot].next )
+            scrub_desc(q, slot);
+    else
+        for ( i = 0; i < q->max_size; i++ )
+            scrub_desc(q, i);
+
+    for ( i = 0; i < SVQ_TABLE_ENTRIES(q->max_size); i++ )
+    {
+        unsigned int granule = i / SVQ_TABLE_GRANULE;
+
+        if ( !q->live || !(t->used[granule / SVQ_RUN_BITS] >> (granule % SVQ_RUN_BITS) & 1) )
+            memset(svq_tables_at(t, i), 0, sizeof(struct svq_desc));
+    }
+}
+
 bool svq_dev_scrub(struct svq_dev *dev)
 {
     struct svq_queue *q = &dev->queue[dev->scrub_queue];
@@ -54,6 +85,8 @@ bool svq_dev_scrub(struct svq_dev *dev)
 
     if ( frames && q->live )
         scrub_ends(q);
+
+    scrub_chains(q);
 
     dev->scrub_page = 0;
     dev->scrub_queue++;

@@ -80,6 +80,7 @@ void vsh_delay_update(struct vsh_queue *vq, unsigned int q)
             d->deadline = now + allowance(d);
 
         d->timing = true;
+        migrate_timer(&d->timer, smp_processor_id());
         set_timer(&d->timer, d->deadline);
     }
 
@@ -158,33 +159,31 @@ void vsh_delay_stop(struct vsh_device *s)
 }
 
 /*
- * The first device of the list with chains that are to be looked for, moved to
- * the list's end, with a reference on its frontend; *nr is how many there are.
+ * The next device with chains that are to be looked for, with a reference on
+ * its frontend.  The list is turned by what is passed: each device has one turn
+ * in this look, or in another one that has begun since, of another vCPU.
  */
-static struct vsh_device *next_delayed(struct virtio_shadow *vs,
-                                       unsigned int *nr)
+static struct vsh_device *next_delayed(struct virtio_shadow *vs, uint64_t look)
 {
     struct vsh_device *s, *found = NULL;
 
-    *nr = 0;
-
     spin_lock(&vs->lock);
 
-    list_for_each_entry ( s, &vs->served, served )
+    while ( !found )
     {
-        if ( !ACCESS_ONCE(s->waiting) )
-            continue;
+        s = list_first_entry_or_null(&vs->served, struct vsh_device, served);
+        if ( !s || s->looked >= look )
+            break;
 
-        if ( !found )
+        s->looked = look;
+        list_move_tail(&s->served, &vs->served);
+
+        if ( ACCESS_ONCE(s->waiting) )
             found = s;
-        ++*nr;
     }
 
     if ( found )
-    {
         get_knownalive_domain(found->frontend);
-        list_move_tail(&found->served, &vs->served);
-    }
 
     spin_unlock(&vs->lock);
 
@@ -242,24 +241,21 @@ static bool look_at_all(struct vsh_device *s, unsigned long *queues,
 static void look_as_backend(struct domain *d)
 {
     struct virtio_shadow *vs = d->virtio_shadow;
-    unsigned int done, nr, left = 1;
+    struct vsh_device *s;
     bool delayed = false;
+    uint64_t look;
 
     write_atomic(&vs->delayed, false);
     smp_mb();
 
-    for ( done = 0; done < left; done++ )
+    spin_lock(&vs->lock);
+    look = ++vs->looks;
+    spin_unlock(&vs->lock);
+
+    while ( (s = next_delayed(vs, look)) != NULL )
     {
-        struct vsh_device *s = next_delayed(vs, &nr);
-        struct domain *frontend;
+        struct domain *frontend = s->frontend;
 
-        if ( !s )
-            break;
-
-        if ( !done )
-            left = nr;
-
-        frontend = s->frontend;
         delayed |= look_at_all(s, &s->waiting, d);
         put_domain(frontend);
     }

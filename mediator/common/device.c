@@ -29,9 +29,9 @@ static bool overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
     return a < b + b_size && b < a + a_size;
 }
 
-static int check_banks(const struct xen_virtio_shadow_create *c)
+static int check_banks(const struct xen_domctl_virtio_shadow_create *c)
 {
-    uint64_t limit = min_t(uint64_t, arch_vsh_address_limit(), VSH_WINDOW_DAS);
+    uint64_t limit = min_t(uint64_t, arch_vsh_address_limit(), SVQ_WINDOW_DAS);
     unsigned int i, k;
 
     if ( !c->nr_banks || c->nr_banks > ARRAY_SIZE(c->bank) )
@@ -58,7 +58,7 @@ static int check_banks(const struct xen_virtio_shadow_create *c)
 }
 
 /* In a bank: after check_banks(). */
-static bool is_pool(const struct xen_virtio_shadow_create *c)
+static bool is_pool(const struct xen_domctl_virtio_shadow_create *c)
 {
     unsigned int i;
 
@@ -77,21 +77,21 @@ static bool is_pool(const struct xen_virtio_shadow_create *c)
     return false;
 }
 
-static int check_policy(const struct xen_virtio_shadow_create *c)
+static int check_policy(const struct xen_domctl_virtio_shadow_create *c)
 {
-    BUILD_BUG_ON(XEN_VIRTIO_SHADOW_POLICY_GRANT != VSH_POLICY_GRANT);
-    BUILD_BUG_ON(XEN_VIRTIO_SHADOW_POLICY_COPY != VSH_POLICY_COPY);
-    BUILD_BUG_ON(XEN_VIRTIO_SHADOW_POLICY_HYBRID != VSH_POLICY_HYBRID);
-    BUILD_BUG_ON(XEN_VIRTIO_SHADOW_POLICY_TRUSTED != VSH_POLICY_TRUSTED);
-    BUILD_BUG_ON(XEN_VIRTIO_SHADOW_POLICY_POOL != VSH_POLICY_POOL);
+    BUILD_BUG_ON(XEN_DOMCTL_VIRTIO_SHADOW_POLICY_GRANT != VSH_POLICY_GRANT);
+    BUILD_BUG_ON(XEN_DOMCTL_VIRTIO_SHADOW_POLICY_COPY != VSH_POLICY_COPY);
+    BUILD_BUG_ON(XEN_DOMCTL_VIRTIO_SHADOW_POLICY_HYBRID != VSH_POLICY_HYBRID);
+    BUILD_BUG_ON(XEN_DOMCTL_VIRTIO_SHADOW_POLICY_TRUSTED != VSH_POLICY_TRUSTED);
+    BUILD_BUG_ON(XEN_DOMCTL_VIRTIO_SHADOW_POLICY_POOL != VSH_POLICY_POOL);
 
     switch ( c->policy )
     {
-    case XEN_VIRTIO_SHADOW_POLICY_GRANT:
-    case XEN_VIRTIO_SHADOW_POLICY_COPY:
-    case XEN_VIRTIO_SHADOW_POLICY_HYBRID:
-    case XEN_VIRTIO_SHADOW_POLICY_TRUSTED:
-    case XEN_VIRTIO_SHADOW_POLICY_POOL:
+    case XEN_DOMCTL_VIRTIO_SHADOW_POLICY_GRANT:
+    case XEN_DOMCTL_VIRTIO_SHADOW_POLICY_COPY:
+    case XEN_DOMCTL_VIRTIO_SHADOW_POLICY_HYBRID:
+    case XEN_DOMCTL_VIRTIO_SHADOW_POLICY_TRUSTED:
+    case XEN_DOMCTL_VIRTIO_SHADOW_POLICY_POOL:
         break;
 
     default:
@@ -99,39 +99,45 @@ static int check_policy(const struct xen_virtio_shadow_create *c)
     }
 
     /* What the backend is told is not what is in the driver's tables. */
-    if ( c->indirect == XEN_VIRTIO_SHADOW_INDIRECT_REMAP &&
-         c->policy != XEN_VIRTIO_SHADOW_POLICY_GRANT )
+    if ( c->indirect == XEN_DOMCTL_VIRTIO_SHADOW_INDIRECT_REMAP &&
+         c->policy != XEN_DOMCTL_VIRTIO_SHADOW_POLICY_GRANT )
         return -EINVAL;
 
     if ( c->threshold &&
-         (c->policy != XEN_VIRTIO_SHADOW_POLICY_HYBRID ||
-          c->threshold > XEN_VIRTIO_SHADOW_MAX_THRESHOLD) )
+         (c->policy != XEN_DOMCTL_VIRTIO_SHADOW_POLICY_HYBRID ||
+          c->threshold > XEN_DOMCTL_VIRTIO_SHADOW_MAX_THRESHOLD) )
         return -EINVAL;
 
-    if ( c->policy == XEN_VIRTIO_SHADOW_POLICY_POOL )
+    if ( c->policy == XEN_DOMCTL_VIRTIO_SHADOW_POLICY_POOL )
         return is_pool(c) ? 0 : -EINVAL;
 
     return c->pool_base || c->pool_size ? -EINVAL : 0;
 }
 
 static int check(const struct domain *d,
-                 const struct xen_virtio_shadow_create *c)
+                 const struct xen_domctl_virtio_shadow_create *c)
 {
     int rc;
 
-    BUILD_BUG_ON(XEN_VIRTIO_SHADOW_MAX_QUEUES != VSH_MAX_QUEUES);
-    BUILD_BUG_ON(XEN_VIRTIO_SHADOW_MAX_BANKS != VSH_MAX_BANKS);
+    BUILD_BUG_ON(XEN_DOMCTL_VIRTIO_SHADOW_MAX_QUEUES != VSH_MAX_QUEUES);
+    BUILD_BUG_ON(XEN_DOMCTL_VIRTIO_SHADOW_MAX_BANKS != VSH_MAX_BANKS);
 
-    BUILD_BUG_ON(XEN_VIRTIO_SHADOW_INDIRECT_AUTO != SVQ_INDIRECT_AUTO);
-    BUILD_BUG_ON(XEN_VIRTIO_SHADOW_INDIRECT_COPY != SVQ_INDIRECT_COPY);
-    BUILD_BUG_ON(XEN_VIRTIO_SHADOW_INDIRECT_REMAP != SVQ_INDIRECT_REMAP);
-    BUILD_BUG_ON(XEN_VIRTIO_SHADOW_INDIRECT_OFF != SVQ_INDIRECT_OFF);
+    BUILD_BUG_ON(XEN_DOMCTL_VIRTIO_SHADOW_INDIRECT_AUTO != SVQ_INDIRECT_AUTO);
+    BUILD_BUG_ON(XEN_DOMCTL_VIRTIO_SHADOW_INDIRECT_COPY != SVQ_INDIRECT_COPY);
+    BUILD_BUG_ON(XEN_DOMCTL_VIRTIO_SHADOW_INDIRECT_REMAP != SVQ_INDIRECT_REMAP);
+    BUILD_BUG_ON(XEN_DOMCTL_VIRTIO_SHADOW_INDIRECT_OFF != SVQ_INDIRECT_OFF);
 
-    if ( c->indirect > XEN_VIRTIO_SHADOW_INDIRECT_OFF ||
+    if ( c->flags )
+        return -EOPNOTSUPP;
+
+    if ( c->pad )
+        return -EINVAL;
+
+    if ( c->indirect > XEN_DOMCTL_VIRTIO_SHADOW_INDIRECT_OFF ||
          (c->withhold & ~SVQ_WITHHOLDABLE) )
         return -EINVAL;
 
-    if ( c->restart_s > XEN_VIRTIO_SHADOW_MAX_RESTART_S )
+    if ( c->restart_s > XEN_DOMCTL_VIRTIO_SHADOW_MAX_RESTART_S )
         return -EINVAL;
 
     if ( !c->nr_queues || c->nr_queues > VSH_MAX_QUEUES || !c->queue_size ||
@@ -164,7 +170,7 @@ static struct vsh_device *make_place(struct domain *d, unsigned int id)
     struct vsh_device *s;
     unsigned int i;
 
-    if ( !vs )
+    if ( !vs || vsh_event_init(d) )
         return NULL;
 
     id = array_index_nospec(id, ARRAY_SIZE(vs->device));
@@ -194,7 +200,7 @@ static struct vsh_device *make_place(struct domain *d, unsigned int id)
 }
 
 static int set_up_core(struct vsh_device *s,
-                       const struct xen_virtio_shadow_create *c)
+                       const struct xen_domctl_virtio_shadow_create *c)
 {
     /* Too many for the stack. */
     uint8_t **frame = xvmalloc_array(uint8_t *, s->nr_frames);
@@ -253,7 +259,7 @@ static void release(struct vsh_device *s)
 }
 
 static int set_up(struct vsh_device *s, struct domain *be,
-                  const struct xen_virtio_shadow_create *c)
+                  const struct xen_domctl_virtio_shadow_create *c)
 {
     int rc;
 
@@ -299,13 +305,13 @@ static int set_up(struct vsh_device *s, struct domain *be,
 
 /* Not called twice at a time, nor together with other domctls (domctl lock). */
 int vsh_create(struct domain *d, unsigned int id,
-               const struct xen_virtio_shadow_create *c)
+               const struct xen_domctl_virtio_shadow_create *c)
 {
     struct vsh_device *s;
     struct domain *be;
     int rc;
 
-    if ( id >= XEN_VIRTIO_SHADOW_MAX_DEVICES )
+    if ( id >= XEN_DOMCTL_VIRTIO_SHADOW_MAX_DEVICES )
         return -EINVAL;
 
     rc = check(d, c);

@@ -48,19 +48,17 @@ struct virtio_shadow *vsh_domain(struct domain *d)
 int vsh_join_backend(struct vsh_device *s, struct domain *be)
 {
     struct virtio_shadow *vs = vsh_domain(be);
-    struct page_info *dummy = NULL;
+    struct page_info *dummy;
     unsigned int i;
     int rc = 0;
 
     if ( !vs )
         return be->is_dying ? -ESRCH : -ENOMEM;
 
-    if ( !vs->dummy )
-    {
-        dummy = vsh_alloc_page();
-        if ( !dummy )
-            return -ENOMEM;
-    }
+    /* One for each device: the backend writes what it likes into it. */
+    dummy = vsh_alloc_page();
+    if ( !dummy )
+        return -ENOMEM;
 
     spin_lock(&vs->lock);
 
@@ -68,13 +66,12 @@ int vsh_join_backend(struct vsh_device *s, struct domain *be)
         rc = -ESRCH;
     else
     {
-        if ( !vs->dummy )
-            SWAP(vs->dummy, dummy);
-
         s->backend = be;
-        s->dummy = vs->dummy;
+        SWAP(s->dummy, dummy);
+        s->taken = 0;
         for ( i = 0; i < ARRAY_SIZE(s->queue); i++ )
             memset(&s->queue[i].user, 0, sizeof(s->queue[i].user));
+        s->looked = 0;
         list_add_tail(&s->served, &vs->served);
     }
 
@@ -102,16 +99,27 @@ void vsh_leave_backend(struct vsh_device *s)
     memset(s->aperture, 0, sizeof(s->aperture));
     spin_unlock(&vs->lock);
 
-    s->backend = NULL;
+    /* Mappings of it in the p2m hold references of their own. */
+    vsh_free_page(s->dummy);
     s->dummy = NULL;
+    s->backend = NULL;
 
     put_domain(be);
+}
+
+/* What the backend sees of the driver's memory goes first, then the window. */
+static bool take_away(struct vsh_device *s)
+{
+    bool more = s->closing ? svq_dev_release(&s->dev) : svq_dev_run(&s->dev);
+
+    return more || vsh_window_take_away(s);
 }
 
 /*
  * The backend of s is dying.  Its vCPUs have stopped, but devices assigned to
  * it may not have, so the driver gets its buffers back only after they were
- * taken out of the backend's p2m.
+ * taken out of the backend's p2m, and the backend is let go of only when
+ * nothing is left there: another one may come at once.
  */
 static int backend_died(struct vsh_device *s, const struct domain *be)
 {
@@ -127,8 +135,7 @@ static int backend_died(struct vsh_device *s, const struct domain *be)
      * Looked at anew whenever the lock was dropped: another CPU may have closed
      * the device.  One that is just being created has nothing to take back.
      */
-    while ( s->backend == be && s->open &&
-            (s->closing ? svq_dev_release(&s->dev) : svq_dev_run(&s->dev)) )
+    while ( s->backend == be && s->open && take_away(s) )
     {
         vsh_unlock(s);
         if ( hypercall_preempt_check() )
@@ -143,8 +150,6 @@ static int backend_died(struct vsh_device *s, const struct domain *be)
         s->waiting = 0;
         s->quiet = 0;
 
-        /* The p2m is about to drop what it shows of the window. */
-        vsh_window_forget(s);
         vsh_leave_backend(s);
     }
 
@@ -196,12 +201,6 @@ int virtio_shadow_teardown(struct domain *d)
         if ( vs->device[i] )
             rc = vsh_close(vs->device[i]);
 
-    if ( !rc && vs->dummy )
-    {
-        /* Mappings of it in the p2m hold references of their own. */
-        vsh_free_page(vs->dummy);
-        vs->dummy = NULL;
-    }
 
     return rc;
 }
@@ -215,7 +214,6 @@ void virtio_shadow_free(struct domain *d)
         return;
 
     ASSERT(list_empty(&vs->served));
-    ASSERT(!vs->dummy);
 
     for ( i = 0; i < ARRAY_SIZE(vs->device); i++ )
     {
@@ -228,6 +226,7 @@ void virtio_shadow_free(struct domain *d)
         xvfree(vs->device[i]);
     }
 
+    vsh_event_exit(vs);
     xvfree(vs);
     d->virtio_shadow = NULL;
 }

@@ -14,7 +14,7 @@ static struct vsh_device *open_device(const struct domain *d, unsigned int id)
     return s && s->open ? s : NULL;
 }
 
-static void queue_stats(struct xen_virtio_shadow_queue_stats *to,
+static void queue_stats(struct xen_domctl_virtio_shadow_queue_stats *to,
                         const struct svq_queue *q)
 {
     to->size = q->ready ? q->size : 0;
@@ -37,11 +37,55 @@ static void queue_stats(struct xen_virtio_shadow_queue_stats *to,
     to->bytes_copied = q->stats.bytes_copied;
 }
 
-static void device_stats(struct xen_virtio_shadow_stats *to,
+/* The toolstack knows the core's errors by number. */
+static uint32_t error_number(enum svq_error err)
+{
+#define CHECK(e) \
+    BUILD_BUG_ON(XEN_DOMCTL_VIRTIO_SHADOW_ERR_##e != (int)SVQ_ERR_##e)
+
+    CHECK(NONE);
+    CHECK(AVAIL_IDX);
+    CHECK(HEAD);
+    CHECK(HEAD_BUSY);
+    CHECK(NEXT);
+    CHECK(CHAIN_LONG);
+    CHECK(CHAIN_BYTES);
+    CHECK(CHAIN_PAGES);
+    CHECK(ORDER);
+    CHECK(INDIRECT);
+    CHECK(TABLE);
+    CHECK(TABLE_LINK);
+    CHECK(TABLE_PAGE);
+    CHECK(TABLE_WRITE);
+    CHECK(CHAIN_PART);
+    CHECK(FLAGS);
+    CHECK(LEN);
+    CHECK(ADDR);
+    CHECK(OVERCOMMIT);
+    CHECK(PAGE);
+    CHECK(BOUNCE);
+    CHECK(RING);
+    CHECK(STATUS);
+    CHECK(USED_IDX);
+    CHECK(USED_ID);
+    CHECK(APERTURE);
+    CHECK(BACKEND_MEM);
+    CHECK(BACKEND_GONE);
+    CHECK(REVOKED);
+
+    /* Whoever adds one to the core comes by here. */
+    BUILD_BUG_ON(SVQ_ERR_DRIVER_END != SVQ_ERR_STATUS + 1);
+    BUILD_BUG_ON(SVQ_ERR_COUNT != SVQ_ERR_REVOKED + 1);
+
+#undef CHECK
+
+    return err;
+}
+
+static void device_stats(struct xen_domctl_virtio_shadow_stats *to,
                          struct vsh_device *s)
 {
     const struct svq_dev *dev = &s->dev;
-    unsigned int q;
 
     vsh_lock(s);
 
@@ -52,11 +96,10 @@ static void device_stats(struct xen_virtio_shadow_stats *to,
     to->state = dev->state;
     to->device_id = dev->device_id;
     to->device_status = dev->status;
-    to->nr_queues = dev->nr_queues;
     to->pages_mapped = svq_dev_mapped(dev);
     to->xen_kib = DIV_ROUND_UP(s->bytes, 1024);
     to->failures = dev->failures;
-    to->last_error = dev->last_error;
+    to->last_error = error_number(dev->last_error);
     to->indirect = dev->indirect;
     if ( dev->policy == VSH_POLICY_HYBRID )
         to->threshold = dev->threshold;
@@ -65,31 +108,67 @@ static void device_stats(struct xen_virtio_shadow_stats *to,
     to->restarts = dev->restarts;
     to->longest_ns = s->longest;
 
-    for ( q = 0; q < dev->nr_queues; q++ )
-        queue_stats(&to->queue[q], &dev->queue[q]);
-
     vsh_unlock(s);
+}
+
+/* The records that there is room for, each of them of one moment. */
+static int copy_queue_stats(struct vsh_device *s,
+                            const struct xen_domctl_virtio_shadow_get_stats *to)
+{
+    unsigned int q, nr = min(to->nr_queues, s->dev.nr_queues);
+
+    for ( q = 0; q < nr; q++ )
+    {
+        struct xen_domctl_virtio_shadow_queue_stats stats = {};
+
+        spin_lock(&s->queue[q].lock);
+        queue_stats(&stats, &s->dev.queue[q]);
+        spin_unlock(&s->queue[q].lock);
+
+        if ( copy_to_guest_offset(to->queues, q, &stats, 1) )
+            return -EFAULT;
+    }
+
+    return 0;
 }
 
 static int do_stats(const struct domain *d, struct xen_domctl_virtio_shadow *op)
 {
+    struct xen_domctl_virtio_shadow_get_stats *to = &op->u.stats;
     unsigned int id;
 
-    for ( id = op->id; id < XEN_VIRTIO_SHADOW_MAX_DEVICES; id++ )
+    if ( to->pad )
+        return -EINVAL;
+
+    for ( id = op->id; id < XEN_DOMCTL_VIRTIO_SHADOW_MAX_DEVICES; id++ )
     {
         struct vsh_device *s = open_device(d, id);
-        struct xen_virtio_shadow_stats stats = {};
+        struct xen_domctl_virtio_shadow_stats stats = {};
 
         if ( !s )
             continue;
 
         device_stats(&stats, s);
-        op->id = id;
 
-        return copy_to_guest(op->u.stats, &stats, 1) ? -EFAULT : 0;
+        if ( copy_to_guest(to->device, &stats, 1) || copy_queue_stats(s, to) )
+            return -EFAULT;
+
+        op->id = id;
+        to->nr_queues = s->dev.nr_queues;
+
+        return 0;
     }
 
     return -ENOENT;
+}
+
+static int do_reassign(struct vsh_device *s,
+                       const struct xen_domctl_virtio_shadow_reassign *r)
+{
+    if ( r->pad[0] || r->pad[1] || r->pad[2] )
+        return -EINVAL;
+
+    return vsh_reassign(s, r->backend);
 }
 
 static int do_revoke(struct vsh_device *s)
@@ -135,7 +214,7 @@ int virtio_shadow_domctl(struct domain *d, struct xen_domctl_virtio_shadow *op,
 
     case XEN_DOMCTL_VIRTIO_SHADOW_REASSIGN:
         s = open_device(d, op->id);
-        return s ? vsh_reassign(s, op->u.backend) : -ENOENT;
+        return s ? do_reassign(s, &op->u.reassign) : -ENOENT;
 
     case XEN_DOMCTL_VIRTIO_SHADOW_STATS:
         rc = do_stats(d, op);

@@ -423,12 +423,12 @@ void svq_env_report(struct svq_dev *dev, int q, enum svq_error err)
         snprintf(queue, sizeof(queue), " queue %d", q);
 
     if ( s->backend )
-        printk(XENLOG_WARNING
+        printk(XENLOG_G_WARNING
                "virtio-shadow: %pd device %u%s (backend %pd): %s; %s\n",
                s->frontend, s->id, queue, s->backend, svq_error_text(err),
                advice);
     else
-        printk(XENLOG_WARNING
+        printk(XENLOG_G_WARNING
                "virtio-shadow: %pd device %u%s (no backend): %s; %s\n",
                s->frontend, s->id, queue, svq_error_text(err), advice);
 }

@@ -3,25 +3,53 @@
  * Event channels between Xen and the backend.  They are ports of the frontend,
  * which Xen uses on its behalf: one for control and one per queue.
  */
+#include <xen/errno.h>
 #include <xen/event.h>
+#include <xen/nospec.h>
+#include <xen/xvmalloc.h>
 
 #include <vsh.h>
 
-enum { NOT_OURS = -2, CONTROL = -1 };
+/* Uses of a device's ports, counted over all devices from 1 on; 0: not ours. */
+#define CONTROL     VSH_MAX_QUEUES
+#define USES        (VSH_MAX_QUEUES + 1)
 
-/* What is port to this device: a queue, CONTROL or NOT_OURS? */
-static int port_use(const struct vsh_device *s, evtchn_port_t port)
+/* Room to note what each port of the domain is for: before its first device. */
+int vsh_event_init(const struct domain *d)
 {
-    unsigned int q;
+    struct virtio_shadow *vs = d->virtio_shadow;
+    unsigned int nr = min_t(unsigned int, d->max_evtchn_port,
+                            MAX_NR_EVTCHNS - 1) + 1;
 
-    if ( port == s->control_port )
-        return CONTROL;
+    BUILD_BUG_ON(XEN_DOMCTL_VIRTIO_SHADOW_MAX_DEVICES * USES + 1 > UINT16_MAX);
 
-    for ( q = 0; q < s->dev.nr_queues; q++ )
-        if ( port == s->queue[q].port )
-            return q;
+    if ( vs->port_use )
+        return 0;
 
-    return NOT_OURS;
+    vs->port_use = xvzalloc_array(uint16_t, nr);
+    if ( !vs->port_use )
+        return -ENOMEM;
+
+    vs->nr_ports = nr;
+
+    return 0;
+}
+
+/* Nobody can refer to the domain any more. */
+void vsh_event_exit(struct virtio_shadow *vs)
+{
+    XVFREE(vs->port_use);
+}
+
+static void note_use(const struct vsh_device *s, evtchn_port_t port,
+                     unsigned int use)
+{
+    const struct virtio_shadow *vs = s->frontend->virtio_shadow;
+
+    if ( port < vs->nr_ports )
+        write_atomic(&vs->port_use[port], use);
+    else
+        ASSERT_UNREACHABLE();
 }
 
 /* The backend says something of its device.  True if there is more to do. */
@@ -67,32 +95,31 @@ static bool called(struct vsh_device *s, unsigned int q, evtchn_port_t port)
  */
 static void cf_check notification(struct vcpu *v, unsigned int port)
 {
-    /* The sender has made sure that the frontend does not go away. */
+    /*
+     * The sender has made sure that the frontend does not go away.  It has had
+     * a device, or there would be no such port.
+     */
     const struct virtio_shadow *vs = v->domain->virtio_shadow;
     struct vsh_device *s;
-    unsigned int i;
-    int use;
+    unsigned int use;
 
-    for ( i = 0; vs && i < ARRAY_SIZE(vs->device); i++ )
-    {
-        s = ACCESS_ONCE(vs->device[i]);
-
-        if ( !s )
-            continue;
-
-        /* May change at any time, but not back and forth: looked at again. */
-        use = port_use(s, port);
-        if ( use == NOT_OURS )
-            continue;
-
-        if ( use == CONTROL ? control(s, port) : called(s, use, port) )
-            vsh_leave_to_current();
-
+    if ( !vs || port >= vs->nr_ports )
         return;
-    }
+
+    use = read_atomic(&vs->port_use[array_index_nospec(port, vs->nr_ports)]);
+    if ( !use-- )
+        return;
+
+    s = vsh_device_get(v->domain, use / USES);
+    use %= USES;
+
+    /* May change at any time: looked at again with a lock. */
+    if ( s && (use == CONTROL ? control(s, port) : called(s, use, port)) )
+        vsh_leave_to_current();
 }
 
-static int alloc(struct vsh_device *s, domid_t backend, evtchn_port_t *port)
+static int alloc(struct vsh_device *s, domid_t backend, unsigned int use,
+                 evtchn_port_t *port)
 {
     int rc = alloc_unbound_xen_event_channel(s->frontend, 0, backend,
                                              notification);
@@ -101,6 +128,7 @@ static int alloc(struct vsh_device *s, domid_t backend, evtchn_port_t *port)
         return rc;
 
     *port = rc;
+    note_use(s, *port, s->id * USES + use + 1);
 
     return 0;
 }
@@ -111,17 +139,16 @@ static int alloc(struct vsh_device *s, domid_t backend, evtchn_port_t *port)
  */
 int vsh_event_alloc(struct vsh_device *s, domid_t backend)
 {
-    struct vsh_info *info = s->dev.info;
     unsigned int q;
     int rc;
 
-    rc = alloc(s, backend, &s->control_port);
-    info->control_channel = s->control_port;
+    rc = alloc(s, backend, CONTROL, &s->control_port);
+    s->dev.info->control_channel = s->control_port;
 
     for ( q = 0; q < s->dev.nr_queues && !rc; q++ )
     {
-        rc = alloc(s, backend, &s->queue[q].port);
-        info->queue[q].event_channel = s->queue[q].port;
+        rc = alloc(s, backend, q, &s->queue[q].port);
+        svq_info_queue(&s->dev, q)->event_channel = s->queue[q].port;
     }
 
     return rc;
@@ -132,8 +159,12 @@ static void free_port(struct vsh_device *s, evtchn_port_t *port)
     evtchn_port_t p = *port;
 
     *port = 0;
-    if ( p )
-        free_xen_event_channel(s->frontend, p);
+    if ( !p )
+        return;
+
+    /* It may be another device's as soon as it is free. */
+    note_use(s, p, 0);
+    free_xen_event_channel(s->frontend, p);
 }
 
 /* The device is not open any more, or its backend has died. */

@@ -130,10 +130,10 @@ int vsh_memory_alloc(struct vsh_device *s, unsigned int nr_queues,
 
     BUILD_BUG_ON(VSH_FRAME_SIZE != PAGE_SIZE);
     BUILD_BUG_ON(SVQ_PAGE_SIZE != PAGE_SIZE);
-    BUILD_BUG_ON(sizeof(struct vsh_info) > PAGE_SIZE);
+    BUILD_BUG_ON(SVQ_INFO_BYTES > PAGE_SIZE);
     BUILD_BUG_ON(sizeof(struct vsh_mailbox) > PAGE_SIZE);
 
-    s->bytes = sizeof(*s);
+    s->bytes = sizeof(*s) + PAGE_SIZE; /* and the dummy */
 
     rc = alloc_window(s, svq_window_frames(nr_queues, queue_size,
                                            svq_bounce_frames(s->dev.policy,

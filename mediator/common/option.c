@@ -32,7 +32,7 @@ static int __init parse_one(const char *s, const char *end)
         return -EINVAL;
 
     size = parse_size_and_unit(s + 10, &rest);
-    if ( rest != end || !size || size > XEN_VIRTIO_SHADOW_MAX_THRESHOLD )
+    if ( rest != end || !size || size > XEN_DOMCTL_VIRTIO_SHADOW_MAX_THRESHOLD )
         return -EINVAL;
 
     vsh_default_threshold = size;

@@ -65,6 +65,7 @@ void vsh_wait_update(struct vsh_device *s)
 
     s->timing = true;
     s->deadline = NOW() + SECONDS(s->restart_s);
+    migrate_timer(&s->timer, smp_processor_id());
     set_timer(&s->timer, s->deadline);
 }
 

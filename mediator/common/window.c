@@ -190,14 +190,49 @@ bool vsh_window_remove(struct vsh_device *s)
     return s->removed < s->nr_frames;
 }
 
-/* The backend is dying: its p2m takes care of what it shows. */
-void vsh_window_forget(struct vsh_device *s)
+/*
+ * The backend is dying.  Another domain may have the device before the p2m of
+ * this one, and the devices that are assigned to it, are gone: so none of the
+ * window stays there.  A part of it; true while there is more.
+ */
+bool vsh_window_take_away(struct vsh_device *s)
 {
-    unsigned int i;
+    struct p2m_foreign e[SVQ_PAGE_BATCH];
+    struct vsh_frame *f[SVQ_PAGE_BATCH];
+    unsigned int i, n, nr = 0;
 
-    for ( i = 0; i < s->nr_frames; i++ )
-        if ( !gfn_eq(s->frame[i].gfn, INVALID_GFN) )
-            set_gfn(s, &s->frame[i], INVALID_GFN);
+    for ( n = 0; n < ARRAY_SIZE(e) && s->taken < s->nr_frames; n++ )
+    {
+        struct vsh_frame *frame = &s->frame[s->taken++];
+
+        if ( gfn_eq(frame->gfn, INVALID_GFN) )
+            continue;
+
+        f[nr] = frame;
+        e[nr].gfn = frame->gfn;
+        e[nr].mfn = page_to_mfn(frame->pg);
+        nr++;
+    }
+
+    if ( nr )
+    {
+        p2m_foreign_unmap(s->backend, &s->queue[0].user, e, nr);
+        p2m_foreign_flush(s->backend, &s->queue[0].user);
+    }
+
+    for ( i = 0; i < nr; i++ )
+    {
+        if ( e[i].done )
+            put_page(f[i]->pg);
+        set_gfn(s, f[i], INVALID_GFN);
+    }
+
+    if ( s->taken < s->nr_frames )
+        return true;
+
+    s->taken = 0;
+
+    return false;
 }
 
 /* The backend may have said (anew) where it shows the aperture. */

@@ -32,7 +32,7 @@ static void note_time(struct vsh_device *s, s_time_t begin)
 
     write_atomic(&s->longest, took);
     if ( took > VSH_RUN_MAX )
-        printk(XENLOG_DEBUG
+        printk(XENLOG_G_DEBUG
                "virtio-shadow: %pd device %u: %"PRI_stime" us at a time\n",
                s->frontend, s->id, took / MICROSECS(1));
 }
@@ -355,6 +355,14 @@ bool virtio_shadow_process_pending(struct vcpu *v)
 
     if ( more )
     {
+        /*
+         * In the middle of CPU_OFF it does not run on, and what is left would
+         * wait for CPU_ON.  Work that is handed over meanwhile is there before
+         * the bit is set, and found here, or goes elsewhere: vsh_hand_over().
+         */
+        if ( test_bit(_VPF_down, &v->pause_flags) && vsh_hand_over(v->domain) )
+            return false;
+
         write_atomic(&v->virtio_shadow_pending,
                      min(round, BACKEND_ROUNDS + 0U) + 1);
         /* It may have been about to go to sleep when this was handed to it. */

@@ -100,7 +100,7 @@ struct vsh_device {
 
     /* Reference held.  NULL: it has died. */
     struct domain *backend;
-    struct page_info *dummy;    /* the backend's, valid as long as backend */
+    struct page_info *dummy;    /* its own; NULL without backend */
 
     bool has_handler;       /* once true always true, at base */
     paddr_t base;
@@ -112,10 +112,12 @@ struct vsh_device {
     struct vsh_frame *frame;
     unsigned int nr_frames;
     unsigned int removed;   /* so many of them, while closing */
+    unsigned int taken;     /* ... were looked at since the backend is dying */
     unsigned long bytes;    /* of Xen's memory, all in all */
 
     /* Guarded by the backend's virtio_shadow.lock; written with all locks. */
     struct list_head served;    /* empty: not in the backend's list */
+    uint64_t looked;            /* virtio_shadow.looks: this one had its turn */
     struct vsh_range aperture[VSH_MAX_BANKS];
 
     struct svq_dev dev;
@@ -127,14 +129,17 @@ struct virtio_shadow {
     bool forget;            /* its memory has changed: see work.c */
 
     /* As frontend.  Entries appear, filled in, and stay. */
-    struct vsh_device *device[XEN_VIRTIO_SHADOW_MAX_DEVICES];
+    struct vsh_device *device[XEN_DOMCTL_VIRTIO_SHADOW_MAX_DEVICES];
     bool quiet;                 /* some have drivers to look after: delay.c */
     unsigned int next;          /* whose work is done first */
+
+    uint16_t *port_use;         /* what its ports are for: event.c */
+    unsigned int nr_ports;      /* ... so many: constant with a device */
 
     /* As backend. */
     struct list_head served;
     bool delayed;               /* some are to be looked after: delay.c */
-    struct page_info *dummy;    /* stands in for pages that are taken away */
+    uint64_t looks;             /* so many times that was done */
 };
 
 /* A bit of a queue, whose lock is held, in bits that others change as well. */
@@ -167,12 +172,14 @@ void vsh_free_page(struct page_info *pg);
 
 /* window.c.  The device is locked. */
 bool vsh_window_remove(struct vsh_device *s);
-void vsh_window_forget(struct vsh_device *s);
+bool vsh_window_take_away(struct vsh_device *s);
 void vsh_aperture_update(struct vsh_device *s);
 
 /* Event channels: event.c. */
 int vsh_event_alloc(struct vsh_device *s, domid_t backend);
 void vsh_event_free(struct vsh_device *s);
+int vsh_event_init(const struct domain *d);
+void vsh_event_exit(struct virtio_shadow *vs);
 
 /*
  * work.c.  For vsh_usable() one of the device's locks is held.  vsh_run(),
@@ -194,7 +201,7 @@ void vsh_delay_stop(struct vsh_device *s);
 
 /* device.c */
 int vsh_create(struct domain *d, unsigned int id,
-               const struct xen_virtio_shadow_create *c);
+               const struct xen_domctl_virtio_shadow_create *c);
 int vsh_close(struct vsh_device *s);
 struct vsh_device *vsh_device_get(const struct domain *d, unsigned int id);
 

@@ -4,10 +4,12 @@
 # out/bench/report.html: run.sh [PART...]
 # QUICK=1: a few cells, to see that everything works; BRIEF=1: all of them, once and shortly. Their
 # times mean nothing.
-# Parts are core, block, net, counts, scaling: those left out keep their results from before.
+# Parts are core, block, net, counts, scaling: those left out keep their results from before. counts
+# and scaling are about instructions, on the machine that repeats; block and net about time, on multi.
 # Ends with one line, "N passed, N failed", about what has to work, not about the targets.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/common.sh"
+source "$TESTBED/lib/scenario.sh"
 
 BENCHDIR=$TESTBED/bench
 ALL=(core block net counts scaling)
@@ -61,12 +63,12 @@ count() {
     failed=$((failed + bad))
 }
 
-# boots PART [OPTION...]: boots until the plan is done: a boot that dies, or a guest that does not
-# answer any more, leaves the rest to the next boot. Four at most, within the part's time.
+# boots PART TIMES [OPTION...]: boots until the plan is done: a boot that dies, or a guest that does
+# not answer any more, leaves the rest to the next boot. Four at most, within TIMES the part's time.
 boots() {
-    local part=$1 number begin=$SECONDS limit left plan=$out/plans/$1
-    shift
-    limit=$(<"$plan.limit")
+    local part=$1 times=$2 number begin=$SECONDS limit left plan=$out/plans/$1
+    shift 2
+    limit=$(($(<"$plan.limit") * times))
     rm -rf "${out:?}/$part"
     mkdir -p "$out/$part"
     cp "$plan" "$plan.left"
@@ -82,11 +84,14 @@ boots() {
     done
 }
 
-# counted_boots PART [OPTION...]: the same on an emulator that counts Xen's instructions.
+# counted_boots PART [OPTION...]: the same on an emulator that counts Xen's instructions. A busy host
+# changes nothing but how long it takes.
 counted_boots() {
+    local part=$1
+    shift
     make -s -C "$BENCHDIR/plugin" BUILD="$out/plugin"
     VIRTIO_SHADOW_QEMU_ARGS="-plugin file=$out/plugin/libxen-instructions.so,out=$out/marks" \
-        boots "$@"
+        boots "$part" "$PATIENCE" -M repeat "$@"
 }
 
 core() {
@@ -101,7 +106,7 @@ run_part() {
         core) core || fail "core: the host's benchmark of it" ;;
         counts) counted_boots counts ;;
         scaling) counted_boots scaling -m 8192 ;;
-        block | net) boots "$1" ;;
+        block | net) boots "$1" 1 -M multi ;;
     esac
 }
 

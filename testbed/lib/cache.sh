@@ -71,7 +71,8 @@ prune() {
             chmod -R u+w "$old" 2>/dev/null || true
             rm -rf "$old" || true
         done
-    find "$CACHE" -maxdepth 1 -name ".tmp-$name-*" -mmin +300 -exec rm -rf {} +
+    # Another run may take one away meanwhile.
+    find "$CACHE" -maxdepth 1 -name ".tmp-$name-*" -mmin +300 -exec rm -rf {} + 2>/dev/null || true
 }
 
 # Shows that a long step is alive: its last line of output every 20 seconds. Waits without a child

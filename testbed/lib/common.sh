@@ -4,6 +4,14 @@
 
 TESTBED=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 REPO=$(dirname "$TESTBED")
+# What is built must not depend on who builds: neither on the order that a language sorts in, nor on
+# the rights that new files get. A service may have no HOME.
+export LC_ALL=C.UTF-8
+umask 022
+if [[ -z ${HOME:-} ]]; then
+    unset HOME
+    export HOME=~
+fi
 CACHE=${VIRTIO_SHADOW_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/virtio-shadow}
 JOBS=${VIRTIO_SHADOW_JOBS:-$(nproc)}
 CROSS=aarch64-linux-gnu-

@@ -71,7 +71,7 @@ static void set_state(struct fake_xen *x, uint32_t state)
 
     info->state = state;
     for (int q = 0; q < FAKE_XEN_QUEUES; q++) {
-        info->queue[q].size = state == VSH_STATE_RUNNING ? QUEUE_SIZE : 0;
+        guest_queue_info(&x->guest, q)->size = state == VSH_STATE_RUNNING ? QUEUE_SIZE : 0;
     }
     end(x);
 }
@@ -140,8 +140,9 @@ void fake_xen_kick(struct fake_xen *x, unsigned int queue)
 
 void fake_xen_queue_reset(struct fake_xen *x, unsigned int queue)
 {
-    struct vsh_queue_info *q = &begin(x)->queue[queue];
+    struct vsh_queue_info *q = guest_queue_info(&x->guest, queue);
 
+    begin(x);
     q->size = 0;
     q->generation++;
     x->resetting[queue] = true;
@@ -152,7 +153,8 @@ void fake_xen_queue_enable(struct fake_xen *x, unsigned int queue)
 {
     assert_false(x->resetting[queue]);
     guest_reset_queue(&x->guest, queue);
-    begin(x)->queue[queue].size = QUEUE_SIZE;
+    begin(x);
+    guest_queue_info(&x->guest, queue)->size = QUEUE_SIZE;
     end(x);
 }
 
@@ -188,7 +190,7 @@ static int32_t handle_queue_ack(struct fake_xen *x, const struct vsh_mailbox *m)
         return VSH_ERR_QUEUES;
     }
     if (fake_xen_state(x) != VSH_STATE_RUNNING || !x->resetting[m->queue] ||
-        m->generation != guest_info(&x->guest)->queue[m->queue].generation) {
+        m->generation != guest_queue_info(&x->guest, m->queue)->generation) {
         return VSH_ERR_STATE;
     }
     x->queue_acks++;
@@ -303,7 +305,7 @@ int shadow_attach(struct shadow *sh, const char *path, uint32_t frontend, uint32
     sh->nr_regions = 2;
     sh->region[0] = (struct shadow_region){GUEST_RAM_BASE, GUEST_RAM_SIZE,
                                            fcntl(x->guest.ram_fd, F_DUPFD_CLOEXEC, 0)};
-    sh->region[1] = (struct shadow_region){VSH_WINDOW_DAS, GUEST_WINDOW_SIZE,
+    sh->region[1] = (struct shadow_region){GUEST_WINDOW_DAS, GUEST_WINDOW_SIZE,
                                            fcntl(x->guest.window_fd, F_DUPFD_CLOEXEC, 0)};
     sh->window = x;
     return 0;
@@ -332,12 +334,11 @@ void shadow_clear(struct shadow *sh)
     eventfd_read(sh->fd, &n);
 }
 
-int shadow_info(const struct shadow *sh, struct vsh_info *info)
+int shadow_info(const struct shadow *sh, struct shadow_info *info)
 {
     struct fake_xen *x = sh->window;
 
-    *info = *guest_info(&x->guest);
-    return 0;
+    return shadow_view(info, x->guest.window, GUEST_WINDOW_SIZE / VSH_FRAME_SIZE, sh->nr_queues);
 }
 
 bool shadow_queue_idle(const struct shadow *sh, const struct vhost_user_rings *rings)

@@ -50,6 +50,7 @@ static uint32_t frames(uint32_t bytes)
 
 void guest_create(struct guest *g, unsigned int nr_queues, uint32_t queue_size)
 {
+    const struct vsh_bank bank = {.base = GUEST_RAM_BASE, .size = GUEST_RAM_SIZE};
     uint32_t frame = VSH_FRAME_FIRST_QUEUE;
     struct vsh_info *info;
 
@@ -60,24 +61,30 @@ void guest_create(struct guest *g, unsigned int nr_queues, uint32_t queue_size)
     info = guest_info(g);
     info->magic = VSH_MAGIC;
     info->version = VSH_ABI_VERSION;
+    info->window_base = GUEST_WINDOW_DAS;
+    /* Xen may have more to say some day, and say it in another place. */
     info->nr_queues = nr_queues;
+    info->queue_offset = sizeof(*info) + 40;
+    info->queue_stride = sizeof(struct vsh_queue_info) + 16;
     info->nr_banks = 1;
-    info->bank[0] = (struct vsh_bank){.base = GUEST_RAM_BASE, .size = GUEST_RAM_SIZE};
+    info->bank_offset = VSH_FRAME_SIZE - sizeof(bank);
+    info->bank_stride = sizeof(bank);
+    memcpy(g->window + info->bank_offset, &bank, sizeof(bank));
     assert_true(nr_queues <= GUEST_MAX_QUEUES);
     for (unsigned int i = 0; i < nr_queues; i++) {
         struct guest_queue *q = &g->queue[i];
 
         q->size = queue_size;
-        q->desc = VSH_WINDOW_DAS + ((uint64_t)frame << VSH_FRAME_SHIFT);
+        q->desc = GUEST_WINDOW_DAS + ((uint64_t)frame << VSH_FRAME_SHIFT);
         frame += frames(16 * queue_size);
-        q->avail = VSH_WINDOW_DAS + ((uint64_t)frame << VSH_FRAME_SHIFT);
+        q->avail = GUEST_WINDOW_DAS + ((uint64_t)frame << VSH_FRAME_SHIFT);
         frame += frames(6 + 2 * queue_size);
-        q->used = VSH_WINDOW_DAS + ((uint64_t)frame << VSH_FRAME_SHIFT);
+        q->used = GUEST_WINDOW_DAS + ((uint64_t)frame << VSH_FRAME_SHIFT);
         frame += frames(6 + 8 * queue_size);
-        info->queue[i].max_size = queue_size;
-        info->queue[i].desc = q->desc;
-        info->queue[i].avail = q->avail;
-        info->queue[i].used = q->used;
+        guest_queue_info(g, i)->max_size = queue_size;
+        guest_queue_info(g, i)->desc = q->desc;
+        guest_queue_info(g, i)->avail = q->avail;
+        guest_queue_info(g, i)->used = q->used;
     }
     assert_true(frame * VSH_FRAME_SIZE <= GUEST_WINDOW_SIZE);
     info->nr_frames = frame;
@@ -108,6 +115,13 @@ struct vsh_info *guest_info(struct guest *g)
     return (struct vsh_info *)g->window;
 }
 
+struct vsh_queue_info *guest_queue_info(struct guest *g, unsigned int queue)
+{
+    const struct vsh_info *info = guest_info(g);
+
+    return (void *)(g->window + info->queue_offset + queue * info->queue_stride);
+}
+
 struct vsh_mailbox *guest_mailbox(struct guest *g)
 {
     return (struct vsh_mailbox *)(g->window + VSH_FRAME_MAILBOX * VSH_FRAME_SIZE);
@@ -115,7 +129,7 @@ struct vsh_mailbox *guest_mailbox(struct guest *g)
 
 static void *ring(struct guest *g, uint64_t das)
 {
-    return g->window + (das - VSH_WINDOW_DAS);
+    return g->window + (das - GUEST_WINDOW_DAS);
 }
 
 void guest_reset_queue(struct guest *g, unsigned int queue)

@@ -14,6 +14,8 @@
 
 #define GUEST_RAM_BASE 0x40000000ULL
 #define GUEST_RAM_SIZE (4ULL << 20)
+/* Not where Xen has it today: the page says where. */
+#define GUEST_WINDOW_DAS (1ULL << 44)
 #define GUEST_WINDOW_SIZE (64ULL * VSH_FRAME_SIZE)
 #define GUEST_MAX_QUEUES 4
 #define SECTOR 512
@@ -51,6 +53,7 @@ void guest_reset_queue(struct guest *g, unsigned int queue);
 bool guest_idle(struct guest *g, uint64_t avail, uint64_t used);
 
 struct vsh_info *guest_info(struct guest *g);
+struct vsh_queue_info *guest_queue_info(struct guest *g, unsigned int queue);
 struct vsh_mailbox *guest_mailbox(struct guest *g);
 
 /*

@@ -48,10 +48,12 @@ struct peer {
     int listener;
     int conn;
     int stop[2]; /* a pipe: closed to say so */
+    _Atomic bool held, released;
     enum peer_fault fault;
     int message;
     int replied;
-    uint64_t features, protocol_features; /* to offer */
+    uint64_t features, protocol_features, queues; /* to offer */
+    uint32_t config_len;
     _Atomic uint64_t given;
     _Atomic uint64_t sectors;
     _Atomic int backend; /* our end of the channel for our requests; -1 */
@@ -149,6 +151,39 @@ static void send_some(struct peer *p, const struct msg *m, size_t len, bool with
     sendmsg(p->conn, &h, MSG_NOSIGNAL);
 }
 
+static void send_slowly(struct peer *p, const struct msg *m, size_t len, useconds_t pause)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (send(p->conn, (const char *)m + i, 1, MSG_NOSIGNAL) != 1) {
+            return;
+        }
+        usleep(pause);
+    }
+}
+
+static void hold(struct peer *p)
+{
+    p->held = true;
+    while (!p->released) {
+        usleep(1000);
+    }
+}
+
+void peer_talk(struct peer *p)
+{
+    assert_int_equal(send(p->conn, "hello", 5, MSG_NOSIGNAL), 5);
+}
+
+bool peer_holds(struct peer *p)
+{
+    return p->held;
+}
+
+void peer_release(struct peer *p)
+{
+    p->released = true;
+}
+
 static void put_u64(struct msg *m, uint64_t v)
 {
     m->size = sizeof(v);
@@ -160,6 +195,7 @@ static bool answer(struct peer *p, struct msg *m, bool bad)
 {
     bool need_reply = m->flags & NEED_REPLY;
     uint64_t sectors = p->sectors, given;
+    uint32_t config_len;
 
     m->flags = REPLY_FLAGS;
     switch (m->request) {
@@ -175,9 +211,14 @@ static bool answer(struct peer *p, struct msg *m, bool bad)
         put_u64(m, p->protocol_features);
         return true;
     case GET_QUEUE_NUM:
-        put_u64(m, bad ? 0 : 2);
+        put_u64(m, bad ? 0 : p->queues);
         return true;
     case GET_CONFIG:
+        memcpy(&config_len, m->body + 4, sizeof(config_len));
+        if (config_len > p->config_len) {
+            memset(m->body + 4, 0, sizeof(config_len));
+            return true;
+        }
         memcpy(m->body + 12, &sectors, sizeof(sectors));
         m->body[12 + 34] = 2;
         m->body[0] = bad; /* offset */
@@ -245,8 +286,18 @@ static bool reply(struct peer *p, struct msg *m, enum peer_fault fault)
     case PEER_REFUSE:
         m->body[7] = 1;
         break;
+    case PEER_SLOWER:
+        send_slowly(p, m, HEADER + size, 30000);
+        return true;
+    case PEER_HOLD:
+        hold(p);
+        break;
     default:
         break;
+    }
+    if (p->fault == PEER_SLOW) {
+        send_slowly(p, m, HEADER + size, 100);
+        return true;
     }
     send_some(p, m, HEADER + m->size, fault == PEER_FDS);
     return true;
@@ -284,6 +335,9 @@ static void *thread(void *arg)
         p->conn = accept4(p->listener, NULL, NULL, SOCK_CLOEXEC);
         if (p->conn >= 0) {
             serve(p);
+            if (p->fault == PEER_TALKS_AT_THE_END) {
+                send(p->conn, "hello", 5, MSG_NOSIGNAL);
+            }
             if (p->fault == PEER_LINGER) {
                 wait_in(p, p->stop[0]);
             }
@@ -303,6 +357,8 @@ static struct peer *create(uint64_t features, uint64_t protocol_features)
     p->features = features;
     p->protocol_features = protocol_features;
     p->sectors = 1000;
+    p->queues = 2;
+    p->config_len = 256;
     p->backend = -1;
     return p;
 }
@@ -327,6 +383,18 @@ struct peer *peer_start(const char *path, enum peer_fault fault, int message)
 
     p->fault = fault;
     p->message = message;
+    run(p, path);
+    return p;
+}
+
+struct peer *peer_start_other(const char *path, uint64_t features, uint64_t queues,
+                              uint32_t config_len)
+{
+    struct peer *p = create(1ULL << 32 | 1ULL << 30 | features, PROTOCOL_FEATURES);
+
+    p->queues = queues;
+    p->config_len = config_len;
+    p->sectors = UINT64_MAX;
     run(p, path);
     return p;
 }

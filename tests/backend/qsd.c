@@ -49,7 +49,7 @@ void qsd_start(struct qsd *q, unsigned int nr_queues)
                              "addr.type=unix,addr.path=%S,writable=on,num-queues=%q",
                              vars, error);
     assert_non_null(argv);
-    q->pid = process_start(argv);
+    q->pid = process_start(argv, &(struct process_setup){0});
     assert_true(q->pid > 0);
     free(argv);
     for (int i = 0; stat(q->socket, &st) && i < 500; i++) {

@@ -3,12 +3,18 @@
 #include "test.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mount.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "device.h"
@@ -135,6 +141,16 @@ static bool has_process(struct fake_xen *x)
     return d && device_process(d);
 }
 
+static bool linked(struct fake_xen *x)
+{
+    return t.device[x - fake_xen]->phase == PHASE_LINKED;
+}
+
+static bool has_complained(struct fake_xen *x)
+{
+    return t.device[x - fake_xen]->complaint[0];
+}
+
 static bool never(struct fake_xen *x)
 {
     (void)x;
@@ -188,6 +204,7 @@ static int set_up(void **state)
     t.loop = loop_create();
     assert_non_null(t.loop);
     assert_int_equal(options_read(&t.options, 3, argv), OPTIONS_RUN);
+    t.options.uid_base = 0;
     raise_limits();
     t.env = (struct device_env){.loop = t.loop, .options = &t.options, .finished = finished};
     return 0;
@@ -308,6 +325,12 @@ static void check_io_on(struct fake_xen *x, unsigned int queue, uint64_t sector)
 static void check_io(struct fake_xen *x, uint64_t sector)
 {
     check_io_on(x, 0, sector);
+}
+
+static struct fake_xen *until_ready(struct fake_xen *x)
+{
+    until(ready, x);
+    return x;
 }
 
 static void leave_io_under_way(struct fake_xen *x)
@@ -671,7 +694,7 @@ static void process_that_is_lost_is_gone_before_the_next(void **state)
     (void)state;
     x->keep = true;
     leave_io_under_way(x);
-    device_session_lost(t.device[0]);
+    shutdown(t.device[0]->session.vu.fd, SHUT_RD);
     assert_int_equal(x->detaches, 0);
     until(detached, x);
     assert_int_equal(kill(pid, 0), -1);
@@ -847,6 +870,189 @@ static void xen_refuses_the_description(void **state)
     (void)state;
     x->refusal = VSH_ERR_QUEUES;
     expect_given_up(x, "number of queues");
+}
+
+static void write_header(const char *path, const char *magic, size_t len, off_t at)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+
+    assert_true(fd >= 0);
+    assert_int_equal(pwrite(fd, magic, len, at), len);
+    close(fd);
+}
+
+/* The default command shows what is in a file: of a qcow2 image that is its header and its tables.
+ */
+static void image_of_another_format_is_refused(void **state)
+{
+    static const struct {
+        const char *name, *magic;
+        size_t len;
+        off_t at;
+    } formats[] = {
+        {"qcow2", "QFI\xfb\0\0\0\3", 8, 0},
+        {"qed", "QED", 4, 0},
+        {"vmdk", "KDMV", 4, 0},
+        {"vmdk", "# Disk DescriptorFile\n", 22, 0},
+        {"vdi", "\x7f\x10\xda\xbe", 4, 64},
+        {"vhdx", "vhdxfile", 8, 0},
+        {"luks", "LUKS\xba\xbe", 6, 0},
+    };
+    struct store_device node;
+    char path[128];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+        qsd_make_image(path, sizeof(path));
+        write_header(path, formats[i].magic, formats[i].len, formats[i].at);
+        expect_given_up(create(0, path), formats[i].name);
+        assert_non_null(strstr(fake_xen[0].store_error, "image-format"));
+    }
+    /* Unless it is said that it is raw: by the toolstack, or here. */
+    node = disk_node(0, path);
+    strcpy(node.format, "raw");
+    closes(until_ready(create_node(&node)), DEVICE_CLOSE_TOOLSTACK);
+    t.options.raw_images = true;
+    closes(until_ready(create(0, path)), DEVICE_CLOSE_TOOLSTACK);
+    /* And what the toolstack calls something else is not looked at. */
+    strcpy(node.format, "qcow2");
+    expect_given_up(create_node(&node), "format is qcow2");
+}
+
+/* A line of the process's status. */
+static void check_status(pid_t pid, const char *wanted)
+{
+    char path[64], text[8192] = "";
+    FILE *f;
+
+    snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+    f = fopen(path, "re");
+    assert_non_null(f);
+    text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
+    fclose(f);
+    if (!strstr(text, wanted)) {
+        fail_msg("no %s in: %s", wanted, text);
+    }
+}
+
+static void copy_image(const char *from, const char *to)
+{
+    int in = open(from, O_RDONLY | O_CLOEXEC), out = open(to, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+    assert_true(in >= 0 && out >= 0);
+    assert_int_equal(sendfile(out, in, NULL, QSD_IMAGE_SIZE), QSD_IMAGE_SIZE);
+    close(in);
+    close(out);
+}
+
+#define UID_BASE 1879048192u
+
+static void with_users(void)
+{
+    if (geteuid() != 0) {
+        skip();
+    }
+    t.options.uid_base = UID_BASE;
+    chmod(scratch_dir(), 0711);
+}
+
+/* It reaches its image, with mode 0600, and nothing else of root's, and it can become nobody else.
+ */
+static void process_has_a_user_of_its_own(void **state)
+{
+    char path[128], line[128];
+    struct fake_xen *x;
+    struct stat st;
+
+    (void)state;
+    with_users();
+    qsd_make_image(path, sizeof(path));
+    x = create(0, path);
+    comes_up(x);
+    check_io(x, 30);
+    for (const char *const *who = (const char *const[]){"Uid", "Gid", NULL}; *who; who++) {
+        unsigned int user = UID_BASE + 7 * 256;
+
+        snprintf(line, sizeof(line), "\n%s:\t%u\t%u\t%u\t%u\n", *who, user, user, user, user);
+        check_status(device_process(t.device[0]), line);
+    }
+    check_status(device_process(t.device[0]), "\nGroups:\t \n");
+    check_status(device_process(t.device[0]), "\nCapPrm:\t0000000000000000\n");
+    check_status(device_process(t.device[0]), "\nCapEff:\t0000000000000000\n");
+    check_status(device_process(t.device[0]), "\nCapBnd:\t0000000000000000\n");
+    check_status(device_process(t.device[0]), "\nNoNewPrivs:\t1\n");
+    assert_true(getxattr(path, "system.posix_acl_access", NULL, 0) > 0);
+    closes(x, DEVICE_CLOSE_TOOLSTACK);
+    /* What it was given is taken back. */
+    assert_int_equal(getxattr(path, "system.posix_acl_access", NULL, 0), -1);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    snprintf(line, sizeof(line), "%s/7-0", t.options.run_dir);
+    assert_int_equal(stat(line, &st), -1);
+}
+
+/* Where there are no access control lists, as in a kernel's devtmpfs without them. */
+static void image_is_given_to_the_group_of_its_process(void **state)
+{
+    char dir[128], path[192], from[128];
+    struct fake_xen *x;
+    struct stat st;
+
+    (void)state;
+    with_users();
+    qsd_make_image(from, sizeof(from));
+    scratch_path(dir, sizeof(dir), "ramfs");
+    mkdir(dir, 0755);
+    if (mount("none", dir, "ramfs", 0, NULL)) {
+        rmdir(dir);
+        skip();
+    }
+    chmod(dir, 0755);
+    snprintf(path, sizeof(path), "%s/disk", dir);
+    copy_image(from, path);
+    x = create(0, path);
+    comes_up(x);
+    check_io(x, 30);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_gid, UID_BASE + 7 * 256);
+    assert_int_equal(st.st_mode & 0777, 0660);
+    closes(x, DEVICE_CLOSE_TOOLSTACK);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_gid, getegid());
+    assert_int_equal(st.st_mode & 0777, 0600);
+    assert_int_equal(umount(dir), 0);
+    rmdir(dir);
+}
+
+static void process_of_another_device_has_another_user(void **state)
+{
+    char line[128];
+
+    (void)state;
+    with_users();
+    create_running(0);
+    create_running(2);
+    snprintf(line, sizeof(line), "\nUid:\t%u\t", UID_BASE + 7 * 256 + 2);
+    check_status(device_process(t.device[2]), line);
+}
+
+/* Only its own process can serve a device, whatever is found where the socket should be. */
+static void socket_of_another_user_is_refused(void **state)
+{
+    char path[128];
+    struct peer *p;
+
+    (void)state;
+    with_users();
+    set_cmd(&t.options.device_cmd, "sleep 1000");
+    create_disk(0);
+    until(has_process, &fake_xen[0]);
+    snprintf(path, sizeof(path), "%s/7-0/sock", t.options.run_dir);
+    p = peer_start(path, PEER_OK, -1);
+    until(has_complained, &fake_xen[0]);
+    assert_non_null(strstr(t.device[0]->complaint, "the socket is user 0's"));
+    closes(&fake_xen[0], DEVICE_CLOSE_TOOLSTACK);
+    assert_int_equal(peer_stop(p), 0);
 }
 
 /* A socket that somebody else serves, and goes on serving. */
@@ -1081,28 +1287,119 @@ static void a_disk_grows_between_two_runs(void **state)
     peer_stop(p);
 }
 
-/* Whatever one device's process does at whatever message, the other device works. */
-static void a_bad_device_disturbs_no_other(void **state)
+/* A step of the other device; that it takes much longer than here is the fault of nobody. */
+#define SOON_MS 5000
+/* More than all of these tests together take. */
+#define SILENCE_MS 600000
+
+static void soon(bool (*wanted)(struct fake_xen *x), struct fake_xen *x)
+{
+    until_within(wanted, x, SOON_MS);
+    assert_true(wanted(x));
+}
+
+static void is_served(struct fake_xen *x, uint64_t sector)
+{
+    check_io(x, sector);
+    fake_xen_driver_reset(x);
+    soon(xen_ready, x);
+    fake_xen_driver_ok(x);
+    soon(connected, x);
+    check_io(x, sector + 1);
+    leave_io_under_way(x);
+    fake_xen_queue_reset(x, 0);
+    soon(queue_stopped, x);
+    fake_xen_queue_enable(x, 0);
+    check_io(x, sector + 2);
+}
+
+static void bad_device(struct fake_xen *good, enum peer_fault fault, int message)
+{
+    struct fake_xen *bad = &fake_xen[1];
+    struct peer *p = peer_start(peer_socket(), fault, message);
+
+    create(1, peer_socket());
+    until_within(ready, bad, 100);
+    fake_xen_driver_ok(bad);
+    until_within(never, bad, 20);
+    is_served(good, 5 + (uint64_t)message);
+    device_close(t.device[1], DEVICE_CLOSE_TOOLSTACK);
+    t.options.drain_ms = 50;
+    is_served(good, 50 + (uint64_t)message);
+    soon(closed, bad);
+    t.options.drain_ms = 20000;
+    peer_stop(p);
+    fake_xen_driver_reset(bad);
+    assert_int_equal(fake_xen_state(bad), VSH_STATE_IDLE);
+}
+
+/*
+ * A device process that has fallen silent, at every message, keeps no other guest waiting: its time
+ * limit is one that this test does not live to see.
+ */
+static void a_silent_device_disturbs_no_other(void **state)
 {
     struct fake_xen *good = create_running(0);
-    struct fake_xen *bad = &fake_xen[1];
 
     (void)state;
-    lower_limits();
-    for (int message = 0; message < 19; message += 3) {
-        struct peer *p = peer_start(peer_socket(), PEER_NEVER, message);
-
-        create(1, peer_socket());
-        until_within(ready, bad, 500);
-        fake_xen_driver_ok(bad);
-        check_io(good, 5 + (uint64_t)message);
-        until_within(never, bad, 500);
-        check_io(good, 50 + (uint64_t)message);
-        closes(bad, DEVICE_CLOSE_TOOLSTACK);
-        peer_stop(p);
-        fake_xen_driver_reset(bad);
-        assert_int_equal(fake_xen_state(bad), VSH_STATE_IDLE);
+    t.options.limit_ms = SILENCE_MS;
+    for (int message = 0; message < PEER_MESSAGES; message++) {
+        bad_device(good, PEER_NEVER, message);
     }
+    assert_int_equal(good->bad_requests, 0);
+    assert_int_equal(good->detaches, 0);
+}
+
+static void a_device_that_stalls_in_its_answer_disturbs_no_other(void **state)
+{
+    struct fake_xen *good = create_running(0);
+
+    (void)state;
+    t.options.limit_ms = SILENCE_MS;
+    for (int message = 0; message < PEER_MESSAGES; message += 4) {
+        bad_device(good, PEER_STALLED_BODY, message);
+        bad_device(good, PEER_SLOWER, message);
+    }
+    assert_int_equal(good->detaches, 0);
+}
+
+/* The one that is silent is given up when its time is over, and not before. */
+static void a_silent_device_is_given_up(void **state)
+{
+    struct peer *p = peer_start(peer_socket(), PEER_NEVER, 2);
+    int64_t start = loop_now();
+    struct fake_xen *x;
+
+    (void)state;
+    t.options.limit_ms = 300;
+    x = create(0, peer_socket());
+    until(has_complained, x);
+    assert_true(loop_now() - start >= 300);
+    assert_non_null(strstr(t.device[0]->complaint, "SET_OWNER: no answer within 300 ms"));
+    closes(x, DEVICE_CLOSE_TOOLSTACK);
+    peer_stop(p);
+}
+
+/* A process of ours that has stopped: the next takes its place, and the driver's requests. */
+static void a_process_that_falls_silent_is_replaced(void **state)
+{
+    struct fake_xen *x = create_running(0);
+    pid_t pid = device_process(t.device[0]);
+
+    (void)state;
+    x->keep = true;
+    t.options.limit_ms = 2000;
+    fake_xen_driver_reset(x);
+    until(xen_ready, x);
+    until(linked, x);
+    kill(pid, SIGSTOP);
+    fake_xen_driver_ok(x);
+    until(detached, x);
+    assert_int_equal(kill(pid, 0), -1);
+    raise_limits();
+    until(connected, x);
+    assert_true(device_process(t.device[0]) != pid);
+    check_io(x, 70);
 }
 
 static void several_devices(void **state)
@@ -1153,6 +1450,11 @@ static const struct CMUnitTest tests[] = {
     TEST(attached_at_the_second_try),
     TEST(may_not_attach),
     TEST(xen_refuses_the_description),
+    TEST(image_of_another_format_is_refused),
+    TEST(process_has_a_user_of_its_own),
+    TEST(image_is_given_to_the_group_of_its_process),
+    TEST(process_of_another_device_has_another_user),
+    TEST(socket_of_another_user_is_refused),
     TEST(serves_a_socket),
     TEST(process_hangs_at_reset),
     TEST(process_hangs_at_the_end),
@@ -1162,7 +1464,10 @@ static const struct CMUnitTest tests[] = {
     TEST(starts_the_process_of_a_network_device),
     TEST(a_disk_grows_in_use),
     TEST(a_disk_grows_between_two_runs),
-    TEST(a_bad_device_disturbs_no_other),
+    TEST(a_silent_device_disturbs_no_other),
+    TEST(a_device_that_stalls_in_its_answer_disturbs_no_other),
+    TEST(a_silent_device_is_given_up),
+    TEST(a_process_that_falls_silent_is_replaced),
     TEST(several_devices),
 };
 

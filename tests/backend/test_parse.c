@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "options.h"
 #include "process.h"
@@ -42,7 +44,7 @@ static const struct node disk_nodes[] = {
 static const struct node virtio_nodes[] = {
     {"shadow", "1"},
     {"shadow-id", "0"},
-    {"shadow-queues", "1"},
+    {"shadow-queues", "2"},
     {"shadow-queue-size", "64"},
     {"type", "virtio,device1a"},
     {"state", "1"},
@@ -147,6 +149,37 @@ static void a_network_device(void **state)
     }
     d = parse("virtio", net_nodes, "shadow-queues", "1", NULL);
     assert_non_null(strstr(d.error, "shadow-queues"));
+}
+
+static void types_with_addresses_in_their_requests_are_refused(void **state)
+{
+    static const char *const types[][2] = {
+        {"virtio,device5", "balloon"}, {"virtio,device10", "gpu"},
+        {"virtio,device17", "iommu"},  {"virtio,device18", "mem"},
+        {"virtio,device1b", "pmem"},   {"virtio,device1f", "video decoder"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        struct store_device d = parse("virtio", virtio_nodes, "type", types[i][0], NULL);
+
+        if (!strstr(d.error, types[i][1]) || !strstr(d.error, "cannot be mediated: i")) {
+            fail_msg("%s: \"%s\"", types[i][0], d.error);
+        }
+        assert_true(strlen(d.error) < sizeof(d.error) - 1);
+    }
+}
+
+static void queues_that_a_type_needs(void **state)
+{
+    (void)state;
+    assert_non_null(strstr(parse("virtio", virtio_nodes, "shadow-queues", "1", NULL).error,
+                           "fs device has at least 2 queues: shadow-queues is 1"));
+    assert_string_equal(parse("virtio", virtio_nodes, "type", "virtio,device4", NULL).error, "");
+    assert_non_null(
+        strstr(parse("virtio", virtio_nodes, "type", "virtio,device8", NULL).error, "at least 3"));
+    assert_non_null(strstr(parse("virtio", virtio_nodes, "type", "virtio,device13", NULL).error,
+                           "vsock device has at least 3"));
 }
 
 static void not_mediated(void **state)
@@ -267,6 +300,27 @@ static void bad_templates(void **state)
     }
 }
 
+/* Not even those that were not marked. */
+static void a_process_gets_no_descriptors_of_ours(void **state)
+{
+    int fd = dup(STDERR_FILENO), status;
+    char command[64], error[128];
+    char **argv;
+    pid_t pid;
+
+    (void)state;
+    assert_true(fd > STDERR_FILENO);
+    snprintf(command, sizeof(command), "test -e /proc/self/fd/%d", fd);
+    argv = process_arguments(command, vars, error);
+    assert_non_null(argv);
+    pid = process_start(argv, &(struct process_setup){0});
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 1);
+    free(argv);
+    close(fd);
+}
+
 static enum options_result read_options(struct options *o, const char *arg1, const char *arg2)
 {
     char *argv[] = {(char *)"virtio-shadowd", (char *)arg1, (char *)arg2, NULL};
@@ -319,6 +373,16 @@ static void command_line(void **state)
     assert_int_equal(o.writethrough, WRITETHROUGH_ON);
     options_free(&o);
     assert_int_equal(read_options(&o, "--writethrough", "yes"), OPTIONS_BAD);
+    options_free(&o);
+    assert_int_equal(read_options(&o, "--image-format", "raw"), OPTIONS_RUN);
+    assert_true(o.raw_images);
+    options_free(&o);
+    assert_int_equal(read_options(&o, "--image-format", "qcow2"), OPTIONS_BAD);
+    options_free(&o);
+    assert_int_equal(read_options(&o, "--uid-base", "200000"), OPTIONS_RUN);
+    assert_int_equal(o.uid_base, 200000);
+    options_free(&o);
+    assert_int_equal(read_options(&o, "--uid-base", "1000"), OPTIONS_BAD);
     options_free(&o);
     assert_int_equal(read_options(&o, "word", NULL), OPTIONS_BAD);
     options_free(&o);
@@ -396,12 +460,15 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_disk),
     cmocka_unit_test(another_virtio_device),
     cmocka_unit_test(a_network_device),
+    cmocka_unit_test(types_with_addresses_in_their_requests_are_refused),
+    cmocka_unit_test(queues_that_a_type_needs),
     cmocka_unit_test(not_mediated),
     cmocka_unit_test(going_away),
     cmocka_unit_test(malformed_nodes_are_named),
     cmocka_unit_test(a_path_that_is_too_long),
     cmocka_unit_test(templates),
     cmocka_unit_test(bad_templates),
+    cmocka_unit_test(a_process_gets_no_descriptors_of_ours),
     cmocka_unit_test(command_line),
     cmocka_unit_test(config_file),
     cmocka_unit_test(only_features_that_can_be_carried),

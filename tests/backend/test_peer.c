@@ -6,8 +6,10 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "drive.h"
 #include "guest.h"
 #include "loop.h"
 #include "peer.h"
@@ -42,14 +44,14 @@ static int run_session(struct session *s)
 {
     const struct vhost_user_region regions[] = {
         {GUEST_RAM_BASE, GUEST_RAM_SIZE, GUEST_RAM_BASE, guest.ram_fd},
-        {VSH_WINDOW_DAS, GUEST_WINDOW_SIZE, VSH_WINDOW_DAS, guest.window_fd},
+        {GUEST_WINDOW_DAS, GUEST_WINDOW_SIZE, GUEST_WINDOW_DAS, guest.window_fd},
     };
     struct session_queue queue[QUEUES];
-    int err = session_open(s, path, &disk);
+    int err = drive_open(s, path, &disk);
 
     if (err) {
         /* After an error nothing of it is left. */
-        assert_false(session_is_open(s));
+        assert_int_equal(s->vu.fd, -1);
         return err;
     }
     assert_int_equal(s->nr_queues, QUEUES);
@@ -63,9 +65,9 @@ static int run_session(struct session *s)
             .call = eventfd(0, EFD_CLOEXEC),
         };
     }
-    err = session_start(s, s->features, regions, 2, queue, QUEUES);
+    err = drive_start(s, s->features, regions, 2, queue, QUEUES);
     if (!err) {
-        err = session_stop(s);
+        err = drive_stop(s);
     }
     for (int i = 0; i < QUEUES; i++) {
         close(queue[i].kick);
@@ -82,7 +84,7 @@ static struct outcome meet_within(enum peer_fault fault, int message, int limit_
     struct outcome o = {0};
     struct session s;
 
-    session_init(&s, limit_ms);
+    drive_init(&s, limit_ms);
     o.err = run_session(&s);
     strcpy(o.error, session_error(&s));
     o.messages = peer_stop(p);
@@ -116,12 +118,14 @@ static int set_up(void **state)
     (void)state;
     scratch_path(path, sizeof(path), "peer.sock");
     guest_create(&guest, QUEUES, 64);
+    drive_begin();
     return 0;
 }
 
 static int tear_down(void **state)
 {
     (void)state;
+    drive_end();
     guest_destroy(&guest);
     return 0;
 }
@@ -271,12 +275,11 @@ static void opens_a_network_device(void **state)
     struct session s;
 
     (void)state;
-    session_init(&s, LONG_LIMIT_MS);
-    assert_int_equal(session_open(&s, path, &net), 0);
+    drive_init(&s, LONG_LIMIT_MS);
+    assert_int_equal(drive_open(&s, path, &net), 0);
     assert_int_equal(s.nr_queues, 2);
     assert_int_equal(s.config_len, sizeof(config));
     assert_memory_equal(s.config, config, sizeof(config));
-    assert_int_equal(session_read_config(&s), 0); /* it is not asked for it */
     /* As it is, but for what takes a control queue, and with what is in the config space. */
     assert_int_equal(s.features, VIRTIO_F_VERSION_1 | 1 << 15 | 1 << 16 | 1 << 5);
     session_close(&s);
@@ -291,8 +294,8 @@ static void opens_a_network_device_with_an_mtu(void **state)
 
     (void)state;
     big.net.mtu = 9000;
-    session_init(&s, LONG_LIMIT_MS);
-    assert_int_equal(session_open(&s, path, &big), 0);
+    drive_init(&s, LONG_LIMIT_MS);
+    assert_int_equal(drive_open(&s, path, &big), 0);
     assert_true(s.features & 1 << 3);
     assert_int_equal(s.config[10] | s.config[11] << 8, 9000);
     session_close(&s);
@@ -307,49 +310,227 @@ static void a_network_device_needs_two_queues(void **state)
 
     (void)state;
     narrow.max_queues = 1;
-    session_init(&s, LONG_LIMIT_MS);
-    assert_int_equal(session_open(&s, path, &narrow), -EPROTO);
-    assert_false(session_is_open(&s));
+    drive_init(&s, LONG_LIMIT_MS);
+    assert_int_equal(drive_open(&s, path, &narrow), -EPROTO);
+    assert_int_equal(s.state, SESSION_FAILED);
     peer_stop(p);
 }
 
-/* Unasked messages while it runs. */
-static void talks_unasked(void **state)
+/* Types whose length is known: just that, whatever else the device would take for good. */
+static void config_spaces_have_the_length_of_their_type(void **state)
 {
-    struct session s;
-    int fd[2];
+    static const struct {
+        uint32_t type;
+        uint64_t features;
+        uint32_t len, queues;
+    } known[] = {
+        {2, 0, 60, 1},  {2, 1 << 12, 60, 2}, {8, 0, 36, 4},  {18, 0, 136, 4},
+        {19, 0, 8, 4},  {26, 0, 40, 4},      {26, 1, 44, 4}, {41, 0, 8, 4},
+        {99, 0, 84, 4}, {3, 0, 12, 4},       {4, 0, 0, 4},
+    };
 
     (void)state;
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd), 0);
-    session_init(&s, LIMIT_MS);
-    vhost_user_adopt(&s.vu, fd[0]);
-    assert_int_equal(session_ended(&s), 0);
-    assert_int_equal(write(fd[1], "hello", 5), 5);
-    assert_int_equal(session_ended(&s), -EPROTO);
-    close(fd[1]);
-    assert_int_equal(session_ended(&s), 1);
-    session_close(&s);
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        const struct session_device device = {.type = known[i].type, .max_queues = 4};
+        uint32_t exact = known[i].len ? known[i].len : 256;
+
+        for (int less = 0; less <= (known[i].type == 99 || known[i].type == 3 ? 0 : 1); less++) {
+            struct peer *p = peer_start_other(path, known[i].features, 8, exact - (uint32_t)less);
+            struct session s;
+            int err;
+
+            drive_init(&s, LONG_LIMIT_MS);
+            err = drive_open(&s, path, &device);
+            if (less && known[i].len) {
+                assert_int_equal(err, -EPROTO);
+                assert_non_null(strstr(session_error(&s), "needs one"));
+            } else {
+                assert_int_equal(err, 0);
+                assert_int_equal(s.config_len, known[i].len);
+                assert_int_equal(s.nr_queues, known[i].queues);
+                /* Beyond it there is nothing of what was in memory. */
+                for (uint32_t at = s.config_len; at < sizeof(s.config); at++) {
+                    assert_int_equal(s.config[at], 0);
+                }
+            }
+            session_close(&s);
+            peer_stop(p);
+        }
+    }
 }
 
-/* It does not read what it is sent: sending must not wait for ever either. */
+/* fs needs 2 queues, scsi and vsock 3: what the device has and what the toolstack gave both count.
+ */
+static void fewer_queues_than_a_type_needs_are_refused(void **state)
+{
+    static const struct {
+        uint32_t type, min;
+    } types[] = {{26, 2}, {8, 3}, {19, 3}, {1, 2}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        for (uint32_t queues = types[i].min - 1; queues <= types[i].min; queues++) {
+            const struct session_device device = {.type = types[i].type, .max_queues = 8};
+            struct peer *p = peer_start_other(path, 0, queues, 256);
+            struct session s;
+
+            drive_init(&s, LONG_LIMIT_MS);
+            assert_int_equal(drive_open(&s, path, &device), queues < types[i].min ? -EPROTO : 0);
+            if (queues < types[i].min) {
+                assert_non_null(strstr(session_error(&s), "queue(s)"));
+            } else {
+                assert_int_equal(s.nr_queues, queues);
+            }
+            session_close(&s);
+            peer_stop(p);
+        }
+    }
+}
+
+/* The driver would look for as many as the device says. */
+static void config_space_speaks_of_the_queues_that_there_are(void **state)
+{
+    const struct session_device scsi = {.type = 8, .max_queues = 4};
+    struct peer *p = peer_start_other(path, 0, 8, 36);
+    struct session s;
+
+    (void)state;
+    drive_init(&s, LONG_LIMIT_MS);
+    assert_int_equal(drive_open(&s, path, &scsi), 0);
+    assert_int_equal(s.config[0], 2); /* of 2^32 - 1 */
+    assert_int_equal(s.config[1] | s.config[2] | s.config[3], 0);
+    session_close(&s);
+    peer_stop(p);
+}
+
+/* A session with this end of a pair of sockets, and its device is the other. */
+static int adopt(struct session *s, int limit_ms)
+{
+    int fd[2];
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd), 0);
+    drive_init(s, limit_ms);
+    session_adopt(s, fd[0], &disk);
+    return fd[1];
+}
+
+/* More than was asked for, in one go with a good answer. */
+static void talks_unasked(void **state)
+{
+    static const struct {
+        uint32_t head[3];
+        uint64_t features;
+        char more[5];
+    } __attribute__((packed))
+    answer = {{1, 5, 8}, 1ULL << 32 | 1ULL << 30, {'h', 'e', 'l', 'l', 'o'}};
+    struct session s;
+    int fd = adopt(&s, LONG_LIMIT_MS);
+
+    (void)state;
+    assert_int_equal(write(fd, &answer, sizeof(answer)), sizeof(answer));
+    assert_int_equal(drive_while(&s, SESSION_OPENING), SESSION_FAILED);
+    assert_int_equal(s.err, -EPROTO);
+    assert_non_null(strstr(session_error(&s), "nobody asked"));
+    close(fd);
+}
+
+/* It talks when the session has nothing to ask it, and then when it was told to stop. */
+static void talks_while_it_runs(void **state)
+{
+    (void)state;
+    for (int stopped = 0; stopped < 2; stopped++) {
+        struct peer *p = peer_start(path, PEER_TALKS_AT_THE_END, -1);
+        struct session s;
+
+        drive_init(&s, LONG_LIMIT_MS);
+        assert_int_equal(drive_open(&s, path, &disk), 0);
+        if (stopped) {
+            session_stop(&s);
+            drive_while(&s, SESSION_ENDING);
+        } else {
+            peer_talk(p);
+            drive_while(&s, SESSION_OPEN);
+        }
+        assert_int_equal(s.state, SESSION_FAILED);
+        assert_int_equal(s.err, -EPROTO);
+        session_close(&s);
+        peer_stop(p);
+    }
+}
+
+/* All of it is good, but it comes byte by byte. */
+static void one_byte_at_a_time(void **state)
+{
+    struct outcome o = meet(PEER_SLOW, -1);
+
+    (void)state;
+    assert_string_equal(o.error, "");
+    assert_int_equal(o.err, 0);
+    assert_int_equal(o.messages, MESSAGES);
+}
+
+/* However often something comes: the limit is for the whole message. */
+static void one_byte_at_a_time_for_too_long(void **state)
+{
+    struct peer *p = peer_start(path, PEER_SLOWER, 0);
+    int64_t start = loop_now();
+    struct session s;
+
+    (void)state;
+    drive_init(&s, LIMIT_MS);
+    assert_int_equal(drive_open(&s, path, &disk), -ETIMEDOUT);
+    assert_true(loop_now() - start < 10 * LIMIT_MS);
+    peer_stop(p);
+}
+
+/* It does not read what it is sent: sending must not wait, nor keep the processor busy. */
 static void never_reads(void **state)
 {
-    static const struct vhost_user_rings rings;
-    struct vhost_user vu;
-    int64_t start = loop_now();
-    int fd[2], err = 0;
+    struct session s;
+    struct timespec before, after;
+    int small = 1, fd[2];
+    char junk[4096] = {0};
 
     (void)state;
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd), 0);
-    vhost_user_init(&vu, LIMIT_MS);
-    vhost_user_adopt(&vu, fd[0]);
-    for (int i = 0; !err && i < 100000; i++) {
-        err = vhost_user_set_vring_addr(&vu, 0, &rings);
+    assert_int_equal(setsockopt(fd[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)), 0);
+    while (send(fd[0], junk, sizeof(junk), MSG_DONTWAIT) > 0) {
     }
-    assert_int_equal(err, -ETIMEDOUT);
-    assert_true(loop_now() - start < 5000);
-    vhost_user_close(&vu);
+    while (send(fd[0], junk, 1, MSG_DONTWAIT) > 0) {
+    }
+    drive_init(&s, LIMIT_MS);
+    session_adopt(&s, fd[0], &disk);
+    assert_true(vhost_user_sending(&s.vu));
+    assert_int_equal(write(fd[1], junk, 1), 1);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
+    assert_int_equal(drive_while(&s, SESSION_OPENING), SESSION_FAILED);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
+    assert_int_equal(s.err, -ETIMEDOUT);
+    assert_true((after.tv_sec - before.tv_sec) * 1000 + (after.tv_nsec - before.tv_nsec) / 1000000 <
+                LIMIT_MS / 2);
     close(fd[1]);
+}
+
+/* Told to stop while it is still being asked, or given queues: it hears of it after one answer. */
+static void is_stopped_at_every_message(void **state)
+{
+    (void)state;
+    for (int message = 0; message < OPEN_MESSAGES; message++) {
+        struct peer *p = peer_start(path, PEER_HOLD, message);
+        struct session s;
+
+        drive_init(&s, LONG_LIMIT_MS);
+        assert_int_equal(session_open(&s, path, &disk), 0);
+        while (!peer_holds(p)) {
+            drive_for(1);
+        }
+        session_stop(&s);
+        assert_int_equal(s.state, SESSION_ENDING);
+        peer_release(p);
+        assert_int_equal(drive_while(&s, SESSION_ENDING), SESSION_ENDED);
+        session_close(&s);
+        assert_int_equal(peer_stop(p), message + 1);
+    }
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -375,7 +556,14 @@ static const struct CMUnitTest tests[] = {
     TEST(opens_a_network_device),
     TEST(opens_a_network_device_with_an_mtu),
     TEST(a_network_device_needs_two_queues),
+    TEST(config_spaces_have_the_length_of_their_type),
+    TEST(fewer_queues_than_a_type_needs_are_refused),
+    TEST(config_space_speaks_of_the_queues_that_there_are),
     TEST(talks_unasked),
+    TEST(talks_while_it_runs),
+    TEST(one_byte_at_a_time),
+    TEST(one_byte_at_a_time_for_too_long),
+    TEST(is_stopped_at_every_message),
     TEST(never_reads),
 };
 

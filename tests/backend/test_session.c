@@ -9,10 +9,11 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "virtio_features.h"
+#include "drive.h"
 #include "guest.h"
 #include "qsd.h"
 #include "session.h"
+#include "virtio_features.h"
 
 #define QUEUES 2
 #define QUEUE_SIZE 64
@@ -37,7 +38,8 @@ static int set_up(void **state)
     f.fds = count_fds();
     qsd_start(&f.qsd, QUEUES);
     guest_create(&f.guest, QUEUES, QUEUE_SIZE);
-    session_init(&f.session, 2000);
+    drive_begin();
+    drive_init(&f.session, 20000);
     for (int i = 0; i < QUEUES; i++) {
         f.queue[i].kick = -1;
         f.queue[i].call = -1;
@@ -62,6 +64,7 @@ static int tear_down(void **state)
     struct fixture *f = *state;
 
     session_close(&f->session);
+    drive_end();
     close_eventfds(f);
     guest_destroy(&f->guest);
     qsd_stop(&f->qsd);
@@ -71,10 +74,10 @@ static int tear_down(void **state)
 
 static void open_session(struct fixture *f)
 {
-    int err = session_open(&f->session, f->qsd.socket, &disk);
+    int err = drive_open(&f->session, f->qsd.socket, &disk);
 
     if (err) {
-        fail_msg("session_open: %d, %s", err, session_error(&f->session));
+        fail_msg("drive_open: %d, %s", err, session_error(&f->session));
     }
 }
 
@@ -82,7 +85,7 @@ static void start(struct fixture *f)
 {
     const struct vhost_user_region regions[] = {
         {GUEST_RAM_BASE, GUEST_RAM_SIZE, GUEST_RAM_BASE, f->guest.ram_fd},
-        {VSH_WINDOW_DAS, GUEST_WINDOW_SIZE, VSH_WINDOW_DAS, f->guest.window_fd},
+        {GUEST_WINDOW_DAS, GUEST_WINDOW_SIZE, GUEST_WINDOW_DAS, f->guest.window_fd},
     };
     int err;
 
@@ -98,10 +101,10 @@ static void start(struct fixture *f)
         };
     }
     /* Without EVENT_IDX: the test's rings ask for every notification. */
-    err = session_start(&f->session, f->session.features & ~VIRTIO_F_EVENT_IDX, regions, 2,
-                        f->queue, QUEUES);
+    err = drive_start(&f->session, f->session.features & ~VIRTIO_F_EVENT_IDX, regions, 2, f->queue,
+                      QUEUES);
     if (err) {
-        fail_msg("session_start: %d, %s", err, session_error(&f->session));
+        fail_msg("drive_start: %d, %s", err, session_error(&f->session));
     }
 }
 
@@ -123,16 +126,7 @@ static void run(struct fixture *f, unsigned int queue, unsigned int n)
 
 static void wait_for_end(struct fixture *f)
 {
-    struct pollfd pfd = {.fd = session_fd(&f->session), .events = POLLIN};
-    int ended = 0;
-
-    assert_int_equal(session_stop(&f->session), 0);
-    while (!ended) {
-        assert_int_equal(poll(&pfd, 1, 5000), 1);
-        ended = session_ended(&f->session);
-    }
-    assert_int_equal(ended, 1);
-    session_close(&f->session);
+    assert_int_equal(drive_stop(&f->session), 0);
 }
 
 static void learns_what_the_device_is(void **state)
@@ -157,7 +151,7 @@ static void driver_is_told_of_no_more_queues_than_there_are(void **state)
 {
     struct fixture *f = *state;
 
-    assert_int_equal(session_open(&f->session, f->qsd.socket, &one_queue), 0);
+    assert_int_equal(drive_open(&f->session, f->qsd.socket, &one_queue), 0);
     assert_int_equal(f->session.nr_queues, 1);
     assert_int_equal(f->session.config[34] | f->session.config[35] << 8, 1);
 }
@@ -309,7 +303,7 @@ static void nobody_listens(void **state)
 
     scratch_path(path, sizeof(path), "nobody.sock");
     assert_int_equal(session_open(&f->session, path, &one_queue), -ENOENT);
-    assert_false(session_is_open(&f->session));
+    assert_int_equal(f->session.state, SESSION_CLOSED);
 }
 
 static void path_too_long(void **state)

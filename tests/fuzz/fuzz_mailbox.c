@@ -135,7 +135,7 @@ static void describe(struct input *in)
     m->generation = be_info()->generation;
     m->request = what % 8;
     if (m->request == VSH_REQ_QUEUE_ACK)
-        m->generation = be_info()->queue[m->queue].generation;
+        m->generation = be_queue_info(m->queue)->generation;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

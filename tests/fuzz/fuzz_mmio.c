@@ -18,7 +18,7 @@ static void backend(struct input *in)
     m->queue = what >> 3 & 1;
     m->generation = be_info()->generation;
     if (what % 8 == VSH_REQ_QUEUE_ACK)
-        m->generation = be_info()->queue[m->queue % be_info()->nr_queues].generation;
+        m->generation = be_queue_info(m->queue % be_info()->nr_queues)->generation;
     m->request = what % 8;
     m->request_seq++;
     rd_request();

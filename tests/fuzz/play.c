@@ -366,7 +366,7 @@ static void queue_again(struct input *in, unsigned int q)
     if (queue->reset != SVQ_RESET_NONE) {
         be_mailbox()->version = VSH_ABI_VERSION;
         be_mailbox()->queue = q;
-        be_mailbox()->generation = be_info()->queue[q].generation;
+        be_mailbox()->generation = be_queue_info(q)->generation;
         be_request_only(VSH_REQ_QUEUE_ACK);
     } else if (!queue->ready) {
         rig.sizes[q] = rig_size(in_u8(in));
@@ -480,7 +480,7 @@ static void request(struct input *in, unsigned int q)
     m->queue = q + (what >> 7);
     m->generation = be_info()->generation + (what >> 6 & 1);
     if (what & 0x20)
-        m->generation = be_info()->queue[q].generation;
+        m->generation = be_queue_info(q)->generation;
     rig.troubled = true;
     be_request_only(what % 7);
 }

@@ -30,7 +30,7 @@ void ref_start(unsigned int q)
         .wrap = true,
         .used_wrap = true,
         .free = d->size,
-        .dev_ring = be_info()->queue[q].used,
+        .dev_ring = be_queue_info(q)->used,
         .before = env->dev.queue[q].stats.returned,
     };
 
@@ -212,7 +212,7 @@ enum ref_verdict ref_look(unsigned int q, struct ref_chain *c)
 /* What the device finds at das, in bounce pages. */
 static uint8_t bounced(uint64_t das)
 {
-    uint64_t off = das - VSH_WINDOW_DAS;
+    uint64_t off = das - SVQ_WINDOW_DAS;
 
     return env->window[off / PAGE][off % PAGE];
 }
@@ -238,7 +238,7 @@ static void compare(const struct ref_chain *c, const struct env_flight *f)
             assert_int_equal(!!(d->flags & SVQ_DESC_F_WRITE), c->buf[n].write);
             if (len > c->buf[n].len - done)
                 len = c->buf[n].len - done;
-            if (d->addr < VSH_WINDOW_DAS)
+            if (d->addr < SVQ_WINDOW_DAS)
                 assert_int_equal(d->addr + k, c->buf[n].addr + done);
             else if (!c->buf[n].write) { /* its first and its last byte */
                 env_read(c->buf[n].addr + done, &byte, 1);
@@ -321,14 +321,14 @@ void ref_restart(unsigned int q)
 
 static void element(const struct ref_queue *r, uint16_t at, uint32_t e[2])
 {
-    uint64_t off = r->dev_ring - VSH_WINDOW_DAS + 4 + 8 * (at % r->dev_size);
+    uint64_t off = r->dev_ring - SVQ_WINDOW_DAS + 4 + 8 * (at % r->dev_size);
 
     (memcpy)(e, env->window[off / PAGE] + off % PAGE, 8);
 }
 
 static uint16_t used_idx(const struct ref_queue *r)
 {
-    return *(uint16_t *)(env->window[(r->dev_ring - VSH_WINDOW_DAS) / PAGE] + 2);
+    return *(uint16_t *)(env->window[(r->dev_ring - SVQ_WINDOW_DAS) / PAGE] + 2);
 }
 
 bool ref_device_lies(unsigned int q)

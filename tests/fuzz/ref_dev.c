@@ -541,8 +541,8 @@ void rd_compare(void)
 
         while (size && size < rd.queue[i].size)
             size *= 2;
-        assert_int_equal(info->queue[i].size, size);
-        assert_int_equal(info->queue[i].generation, rd.queue[i].generation);
+        assert_int_equal(svq_info_queue(&env->dev, i)->size, size);
+        assert_int_equal(svq_info_queue(&env->dev, i)->generation, rd.queue[i].generation);
     }
 }
 

@@ -55,7 +55,7 @@ static void on_published(unsigned int queue, unsigned int slot)
 
     /* Whatever it is, it lies in RAM; env_page() fails if not.  Or it is a copy. */
     for (i = 0; i < f->nr; i++)
-        if (f->desc[i].addr < VSH_WINDOW_DAS)
+        if (f->desc[i].addr < SVQ_WINDOW_DAS)
             env_page(f->desc[i].addr + f->desc[i].len - 1);
 }
 

@@ -92,7 +92,8 @@ static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
         void *data = NULL;
         uint32_t insn;
 
-        memcpy(&insn, qemu_plugin_insn_data(in), sizeof(insn));
+        if (qemu_plugin_insn_data(in, &insn, sizeof(insn)) != sizeof(insn))
+            continue;
         if (insn == BEGIN || insn == END) {
             cb = at_hint;
             data = insn == BEGIN ? left : NULL;

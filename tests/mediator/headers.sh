@@ -9,6 +9,7 @@ set -euo pipefail
 patches=$(cd "$(dirname "$0")/../../xen-patches" && pwd)
 out=$1
 mkdir -p "$out/generated"
+mapfile -t series < <("$patches/apply.sh" --list auto)
 
 # The part of patch $1 that is about file $2.
 part()
@@ -24,7 +25,7 @@ added()
 
 patch_with()
 {
-    grep -lF "+++ b/$1" "$patches"/[0-9]*.patch | sed 's,.*/,,'
+    (cd "$patches" && grep -lF "+++ b/$1" "${series[@]}")
 }
 
 emit()

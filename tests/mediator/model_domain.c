@@ -10,6 +10,7 @@
 struct model model;
 struct domain *dom_xen;
 struct vcpu *current;
+unsigned int model_list_steps;
 
 static struct domain *domains[8];
 
@@ -90,6 +91,7 @@ struct domain *model_domain(domid_t id, unsigned int nr_vcpus)
         d->vcpu[i]->vcpu_id = i;
     }
     d->model->nr_ports = MODEL_PORTS;
+    d->max_evtchn_port = MODEL_PORTS - 1;
     d->model->max_handlers = virtio_shadow_mmio_handlers() + 4;
     spin_lock_init(&d->domain_lock);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The p2m of each domain, with the operations of xen-patches/0002 and 0014.  An entry
+ * The p2m of each domain, with the operations of xen-patches/0012 and 0020.  An entry
  * that is changed stays in the TLB as it was until the next flush.
  */
 #include <xen/domain_page.h>

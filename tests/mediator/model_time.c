@@ -4,6 +4,7 @@
 
 static struct timer *timers;
 static s_time_t now;
+unsigned int model_cpu;
 
 s_time_t NOW(void)
 {
@@ -21,9 +22,9 @@ static struct timer **find(struct timer *timer)
 
 void init_timer(struct timer *timer, void (*function)(void *data), void *data, unsigned int cpu)
 {
-    assert_int_equal(cpu, 0);
+    assert_int_equal(cpu, model_cpu);
     assert_null(*find(timer));
-    *timer = (struct timer){.function = function, .data = data, .next = timers};
+    *timer = (struct timer){.function = function, .data = data, .cpu = cpu, .next = timers};
     timers = timer;
 }
 
@@ -33,6 +34,14 @@ void set_timer(struct timer *timer, s_time_t expires)
     assert_non_null(*find(timer));
     timer->expires = expires;
     timer->active = true;
+    model_unlock("timer");
+}
+
+void migrate_timer(struct timer *timer, unsigned int cpu)
+{
+    model_lock("timer", RANK_LEAF);
+    assert_non_null(*find(timer));
+    timer->cpu = cpu;
     model_unlock("timer");
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "rig.h"
 
+#include <virtio-shadow/view.h>
+
 int rig_setup(void **state)
 {
     (void)state;
@@ -23,16 +25,16 @@ void rig_domains(struct rig *r)
     r->be = model_domain(RIG_BE, 2);
     r->nr_queues = 1;
     r->queue_size = 16;
-    r->policy = XEN_VIRTIO_SHADOW_POLICY_GRANT;
+    r->policy = XEN_DOMCTL_VIRTIO_SHADOW_POLICY_GRANT;
     r->aperture = RIG_APERTURE;
     for (i = 0; i < RIG_RAM_PAGES; i++) {
         model_populate(r->fe, PFN_DOWN(RIG_RAM) + i);
     }
 }
 
-struct xen_virtio_shadow_create rig_params(const struct rig *r)
+struct xen_domctl_virtio_shadow_create rig_params(const struct rig *r)
 {
-    return (struct xen_virtio_shadow_create){
+    return (struct xen_domctl_virtio_shadow_create){
         .base = RIG_BASE + r->id * 0x200ULL,
         .irq = RIG_IRQ + r->id,
         .backend = r->be->domain_id,
@@ -49,7 +51,7 @@ struct xen_virtio_shadow_create rig_params(const struct rig *r)
     };
 }
 
-int rig_create(struct rig *r, const struct xen_virtio_shadow_create *c)
+int rig_create(struct rig *r, const struct xen_domctl_virtio_shadow_create *c)
 {
     struct xen_domctl_virtio_shadow op = {
         .op = XEN_DOMCTL_VIRTIO_SHADOW_CREATE, .id = r->id, .u.create = *c};
@@ -65,7 +67,7 @@ int rig_create(struct rig *r, const struct xen_virtio_shadow_create *c)
 
 void rig_device(struct rig *r, unsigned int id, unsigned int nr_queues, unsigned int queue_size)
 {
-    struct xen_virtio_shadow_create c;
+    struct xen_domctl_virtio_shadow_create c;
 
     r->id = id;
     r->nr_queues = nr_queues;
@@ -102,18 +104,37 @@ int rig_op(struct domain *fe, unsigned int op, unsigned int id)
     return rc;
 }
 
-struct xen_virtio_shadow_stats rig_stats(const struct rig *r)
+static void get_stats(const struct rig *r, struct xen_domctl_virtio_shadow_stats *stats,
+                      struct xen_domctl_virtio_shadow_queue_stats *queues, unsigned int nr)
 {
-    struct xen_virtio_shadow_stats stats;
     struct xen_domctl_virtio_shadow op = {
-        .op = XEN_DOMCTL_VIRTIO_SHADOW_STATS, .id = r->id, .u.stats.p = &stats};
+        .op = XEN_DOMCTL_VIRTIO_SHADOW_STATS,
+        .id = r->id,
+        .u.stats = {.device.p = stats, .queues.p = queues, .nr_queues = nr},
+    };
     bool copyback = false;
 
     assert_int_equal(virtio_shadow_domctl(r->fe, &op, &copyback), 0);
     assert_true(copyback);
     assert_int_equal(op.id, r->id);
+    assert_int_equal(op.u.stats.nr_queues, r->nr_queues);
+}
 
+struct xen_domctl_virtio_shadow_stats rig_stats(const struct rig *r)
+{
+    struct xen_domctl_virtio_shadow_stats stats;
+
+    get_stats(r, &stats, NULL, 0);
     return stats;
+}
+
+struct xen_domctl_virtio_shadow_queue_stats rig_queue_stats(const struct rig *r, unsigned int q)
+{
+    struct xen_domctl_virtio_shadow_queue_stats queues[VSH_MAX_QUEUES];
+    struct xen_domctl_virtio_shadow_stats stats;
+
+    get_stats(r, &stats, queues, q + 1);
+    return queues[q];
 }
 
 struct vsh_device *rig_vsh(const struct rig *r)
@@ -136,6 +157,15 @@ void rig_map_window(struct rig *r)
     }
 }
 
+void rig_unmap_window(struct rig *r)
+{
+    for (unsigned long gfn = RIG_WINDOW(r->id); gfn < RIG_WINDOW(r->id + 1); gfn++) {
+        if (p2m_is_foreign(model_at(r->be, gfn)->type)) {
+            model_remove(r->be, gfn);
+        }
+    }
+}
+
 void *rig_window(struct rig *r, unsigned int frame, bool write)
 {
     return model_access(r->be, (RIG_WINDOW(r->id) + frame) << PAGE_SHIFT, write);
@@ -147,6 +177,16 @@ struct vsh_info *rig_info(struct rig *r)
 
     assert_non_null(info);
     return info;
+}
+
+struct vsh_queue_info *rig_queue_info(struct rig *r, unsigned int q)
+{
+    struct vsh_info *info = rig_info(r);
+
+    assert_true(q < info->nr_queues);
+    assert_true(vsh_view_has_records(info->nr_queues, VSH_MAX_QUEUES, info->queue_offset,
+                                     info->queue_stride, sizeof(struct vsh_queue_info)));
+    return (struct vsh_queue_info *)((uint8_t *)info + info->queue_offset + q * info->queue_stride);
 }
 
 int rig_request(struct rig *r, uint32_t request)
@@ -295,7 +335,7 @@ unsigned int rig_used(struct rig *r, unsigned int q)
 /* Where the device finds a part of its rings. */
 static uint8_t *shadow(struct rig *r, uint64_t das, uint32_t off, bool write)
 {
-    uint64_t at = das - VSH_WINDOW_DAS + off;
+    uint64_t at = das - SVQ_WINDOW_DAS + off;
     uint8_t *p = rig_window(r, (unsigned int)PFN_DOWN(at), write);
 
     assert_non_null(p);
@@ -304,14 +344,14 @@ static uint8_t *shadow(struct rig *r, uint64_t das, uint32_t off, bool write)
 
 unsigned int rig_available(struct rig *r, unsigned int q)
 {
-    uint64_t at = rig_info(r)->queue[q].avail;
+    uint64_t at = rig_queue_info(r, q)->avail;
 
     return (uint16_t)(*(uint16_t *)shadow(r, at, SVQ_AVAIL_IDX, false) - r->queue[q].taken);
 }
 
 void rig_return(struct rig *r, unsigned int q, unsigned int nr, uint32_t len)
 {
-    const struct vsh_queue_info *qi = &rig_info(r)->queue[q];
+    const struct vsh_queue_info *qi = rig_queue_info(r, q);
     struct rig_queue *k = &r->queue[q];
     uint16_t mask = (uint16_t)(r->queue_size - 1);
 
@@ -328,7 +368,7 @@ void rig_return(struct rig *r, unsigned int q, unsigned int nr, uint32_t len)
 
 void rig_call(struct rig *r, unsigned int q)
 {
-    model_send(r->be->vcpu[r->cpu], r->fe, rig_info(r)->queue[q].event_channel);
+    model_send(r->be->vcpu[r->cpu], r->fe, rig_queue_info(r, q)->event_channel);
     rig_settle(r->be->vcpu[r->cpu]);
 }
 

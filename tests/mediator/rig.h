@@ -35,7 +35,7 @@ struct rig {
     uint64_t features; /* of device and driver, besides VERSION_1 */
     uint16_t policy;
     uint32_t threshold;
-    uint32_t indirect; /* XEN_VIRTIO_SHADOW_INDIRECT_* */
+    uint32_t indirect; /* XEN_DOMCTL_VIRTIO_SHADOW_INDIRECT_* */
     struct vsh_bank pool;
     uint32_t restart_s; /* how long the driver waits for another backend */
 };
@@ -50,16 +50,20 @@ void rig_up(struct rig *r);
 void rig_running(struct rig *r, unsigned int nr_queues, unsigned int queue_size);
 
 /* The toolstack. */
-struct xen_virtio_shadow_create rig_params(const struct rig *r);
-int rig_create(struct rig *r, const struct xen_virtio_shadow_create *c);
+struct xen_domctl_virtio_shadow_create rig_params(const struct rig *r);
+int rig_create(struct rig *r, const struct xen_domctl_virtio_shadow_create *c);
 int rig_op(struct domain *fe, unsigned int op, unsigned int id);
-struct xen_virtio_shadow_stats rig_stats(const struct rig *r);
+struct xen_domctl_virtio_shadow_stats rig_stats(const struct rig *r);
+struct xen_domctl_virtio_shadow_queue_stats rig_queue_stats(const struct rig *r, unsigned int q);
 struct vsh_device *rig_vsh(const struct rig *r);
 
 /* The backend: map the window, describe the device, ask for something. */
 void rig_map_window(struct rig *r);
+/* What is left there, whatever it shows. */
+void rig_unmap_window(struct rig *r);
 void *rig_window(struct rig *r, unsigned int frame, bool write);
 struct vsh_info *rig_info(struct rig *r);
+struct vsh_queue_info *rig_queue_info(struct rig *r, unsigned int q); /* where that says */
 int rig_request(struct rig *r, uint32_t request);
 void rig_attach(struct rig *r);
 /* Another one, which knows nothing of what was before. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * XEN_VIRTIO_SHADOW_POLICY_COPY and _HYBRID: between the frontend's pages and the
+ * XEN_DOMCTL_VIRTIO_SHADOW_POLICY_COPY and _HYBRID: between the frontend's pages and the
  * bounce pages that the backend has mapped.
  */
 #include "rig.h"
@@ -31,12 +31,12 @@ static void guest_expect(struct rig *r, paddr_t addr, uint32_t len, uint8_t val)
 
 static uint8_t *device_at(struct rig *r, uint64_t das, bool write)
 {
-    uint64_t off = das - VSH_WINDOW_DAS;
-    uint8_t *page = das < VSH_WINDOW_DAS
+    uint64_t off = das - SVQ_WINDOW_DAS;
+    uint8_t *page = das < SVQ_WINDOW_DAS
                         ? model_access(r->be, (r->aperture << PAGE_SHIFT) + (das - RIG_RAM), write)
                         : rig_window(r, (unsigned int)PFN_DOWN(off), write);
 
-    if (page && das >= VSH_WINDOW_DAS) {
+    if (page && das >= SVQ_WINDOW_DAS) {
         page += off & ~PAGE_MASK;
     }
     return page;
@@ -45,7 +45,7 @@ static uint8_t *device_at(struct rig *r, uint64_t das, bool write)
 /* The descriptor of the next request, which has one buffer, or its i-th. */
 static struct svq_desc desc(struct rig *r, unsigned int i)
 {
-    const struct vsh_queue_info *qi = &rig_info(r)->queue[0];
+    const struct vsh_queue_info *qi = rig_queue_info(r, 0);
     uint16_t slot = *(uint16_t *)device_at(
         r, qi->avail + SVQ_AVAIL_RING(r->queue[0].taken & (r->queue_size - 1)), false);
     struct svq_desc d;
@@ -74,7 +74,7 @@ static void outgoing(void **state)
     uint32_t i;
 
     (void)state;
-    up(&r, XEN_VIRTIO_SHADOW_POLICY_COPY, 0);
+    up(&r, XEN_DOMCTL_VIRTIO_SHADOW_POLICY_COPY, 0);
     guest_fill(&r, RIG_BUFFER(10) + 1000, 20000, 3);
     rig_submit(&r, 0, RIG_BUFFER(10) + 1000, 20000, false);
     assert_int_equal(rig_available(&r, 0), 1);
@@ -93,9 +93,9 @@ static void outgoing(void **state)
 
     rig_serve(&r, 0, 1, 0);
     assert_int_equal(rig_used(&r, 0), 1);
-    assert_int_equal(rig_stats(&r).queue[0].bytes_copied, 20000);
-    assert_int_equal(rig_stats(&r).queue[0].grants, 0);
-    assert_int_equal(rig_stats(&r).queue[0].flushes, 0);
+    assert_int_equal(rig_queue_stats(&r, 0).bytes_copied, 20000);
+    assert_int_equal(rig_queue_stats(&r, 0).grants, 0);
+    assert_int_equal(rig_queue_stats(&r, 0).flushes, 0);
     model_end();
 }
 
@@ -106,7 +106,7 @@ static void incoming(void **state)
     uint32_t i;
 
     (void)state;
-    up(&r, XEN_VIRTIO_SHADOW_POLICY_COPY, 0);
+    up(&r, XEN_DOMCTL_VIRTIO_SHADOW_POLICY_COPY, 0);
     guest_fill(&r, RIG_BUFFER(10), 40000, 0);
     rig_submit(&r, 0, RIG_BUFFER(10) + 1001, 30000, true);
     d = desc(&r, 0);
@@ -121,8 +121,8 @@ static void incoming(void **state)
     guest_expect(&r, RIG_BUFFER(10) + 1001, 29000, 7);
     guest_expect(&r, RIG_BUFFER(10) + 30001, 9999, (uint8_t)30001);
     expect_refs(&r);
-    assert_int_equal(rig_stats(&r).queue[0].bytes_copied, 29000);
-    assert_int_equal(rig_stats(&r).queue[0].bytes_exposed, 30000);
+    assert_int_equal(rig_queue_stats(&r, 0).bytes_copied, 29000);
+    assert_int_equal(rig_queue_stats(&r, 0).bytes_exposed, 30000);
     model_end();
 }
 
@@ -133,7 +133,7 @@ static void hybrid(void **state)
     unsigned int flushes;
 
     (void)state;
-    up(&r, XEN_VIRTIO_SHADOW_POLICY_HYBRID, 4096);
+    up(&r, XEN_DOMCTL_VIRTIO_SHADOW_POLICY_HYBRID, 4096);
     assert_int_equal(rig_stats(&r).threshold, 4096);
     flushes = r.be->model->flushes;
 
@@ -158,7 +158,7 @@ static void hybrid(void **state)
     assert_int_equal(*(uint8_t *)rig_ram(&r, RIG_BUFFER(13) + 10), (4 * 4096 + 10) & 0xff);
     expect_refs(&r);
     assert_int_equal(r.be->model->flushes, flushes + 1);
-    assert_int_equal(rig_stats(&r).queue[0].bytes_exposed, rig_stats(&r).queue[0].bytes_requested);
+    assert_int_equal(rig_queue_stats(&r, 0).bytes_exposed, rig_queue_stats(&r, 0).bytes_requested);
     model_end();
 }
 
@@ -167,7 +167,7 @@ static void default_threshold(void **state)
     struct rig r;
 
     (void)state;
-    up(&r, XEN_VIRTIO_SHADOW_POLICY_HYBRID, 0);
+    up(&r, XEN_DOMCTL_VIRTIO_SHADOW_POLICY_HYBRID, 0);
     assert_int_equal(rig_stats(&r).threshold, SVQ_THRESHOLD);
     model_end();
 }
@@ -180,7 +180,7 @@ static void long_buffers(void **state)
     uint32_t i;
 
     (void)state;
-    up(&r, XEN_VIRTIO_SHADOW_POLICY_COPY, 0);
+    up(&r, XEN_DOMCTL_VIRTIO_SHADOW_POLICY_COPY, 0);
     guest_fill(&r, RIG_BUFFER(10) + 123, 700000, 1);
     rig_submit(&r, 0, RIG_BUFFER(10) + 123, 700000, false);
     d = desc(&r, 0);
@@ -196,7 +196,7 @@ static void pages_that_are_refused(void **state)
     struct rig r;
 
     (void)state;
-    up(&r, XEN_VIRTIO_SHADOW_POLICY_COPY, 0);
+    up(&r, XEN_DOMCTL_VIRTIO_SHADOW_POLICY_COPY, 0);
 
     /* In the middle; gone, at first or in the meantime. */
     model_remove(r.fe, PFN_DOWN(RIG_BUFFER(12)));
@@ -225,7 +225,7 @@ static void bounce_pages_are_accounted(void **state)
     struct rig r;
 
     (void)state;
-    up(&r, XEN_VIRTIO_SHADOW_POLICY_COPY, 0);
+    up(&r, XEN_DOMCTL_VIRTIO_SHADOW_POLICY_COPY, 0);
     frames = svq_window_frames(1, 16, svq_bounce_frames(VSH_POLICY_COPY, 16));
     kib = rig_stats(&r).xen_kib;
     assert_true(kib > frames * 4);
@@ -243,7 +243,7 @@ static void either_dies_first(void **state)
     (void)state;
     for (be_first = 0; be_first < 2; be_first++) {
         model_start();
-        up(&r, XEN_VIRTIO_SHADOW_POLICY_HYBRID, 4096);
+        up(&r, XEN_DOMCTL_VIRTIO_SHADOW_POLICY_HYBRID, 4096);
         rig_add(&r, 0, RIG_BUFFER(10) + 8, 5 * PAGE_SIZE, true);
         rig_submit(&r, 0, RIG_BUFFER(20) + 8, 100, false);
         model_kill_wholly(be_first ? r.be : r.fe);

@@ -6,13 +6,13 @@ static void expect_nothing(const struct rig *r)
 {
     assert_int_equal(model_ports(r->fe), 0);
     assert_int_equal(model_irqs(r->fe), 0);
-    assert_int_equal(model.xen_pages, r->be->virtio_shadow && r->be->virtio_shadow->dummy ? 1 : 0);
+    assert_int_equal(model.xen_pages, 0);
     assert_int_equal(r->be->refcnt, 1);
     assert_int_equal(r->fe->refcnt, 2); /* itself, and its pages */
     assert_true(!r->be->virtio_shadow || list_empty(&r->be->virtio_shadow->served));
 }
 
-static void refuse(struct rig *r, const struct xen_virtio_shadow_create *c, int rc)
+static void refuse(struct rig *r, const struct xen_domctl_virtio_shadow_create *c, int rc)
 {
     assert_int_equal(rig_create(r, c), rc);
     expect_nothing(r);
@@ -21,7 +21,7 @@ static void refuse(struct rig *r, const struct xen_virtio_shadow_create *c, int 
 
 #define REFUSE(rc, change)                                                                         \
     do {                                                                                           \
-        struct xen_virtio_shadow_create c = rig_params(&r);                                        \
+        struct xen_domctl_virtio_shadow_create c = rig_params(&r);                                 \
         change;                                                                                    \
         refuse(&r, &c, rc);                                                                        \
     } while (0)
@@ -50,16 +50,20 @@ static void bad_numbers(void **state)
 
     (void)state;
     rig_domains(&r);
-    REFUSE(-EINVAL, c.indirect = XEN_VIRTIO_SHADOW_INDIRECT_OFF + 1);
+    REFUSE(-EINVAL, c.indirect = XEN_DOMCTL_VIRTIO_SHADOW_INDIRECT_OFF + 1);
     REFUSE(-EINVAL, c.indirect = ~0U);
     REFUSE(-EINVAL, c.policy = 0);
-    REFUSE(-EINVAL, c.policy = XEN_VIRTIO_SHADOW_POLICY_POOL + 1);
-    REFUSE(-EINVAL, c.restart_s = XEN_VIRTIO_SHADOW_MAX_RESTART_S + 1);
+    REFUSE(-EINVAL, c.policy = XEN_DOMCTL_VIRTIO_SHADOW_POLICY_POOL + 1);
+    REFUSE(-EINVAL, c.restart_s = XEN_DOMCTL_VIRTIO_SHADOW_MAX_RESTART_S + 1);
     REFUSE(-EINVAL, c.withhold = 1);
     REFUSE(-EINVAL, c.withhold = 1ULL << SVQ_F_VERSION_1);
     REFUSE(-EINVAL, c.withhold = ~0ULL);
+    for (unsigned int bit = 0; bit < 32; bit++) {
+        REFUSE(-EOPNOTSUPP, c.flags = 1U << bit);
+        REFUSE(-EINVAL, c.pad = 1U << bit);
+    }
     REFUSE(-EINVAL, c.nr_queues = 0);
-    REFUSE(-EINVAL, c.nr_queues = XEN_VIRTIO_SHADOW_MAX_QUEUES + 1);
+    REFUSE(-EINVAL, c.nr_queues = XEN_DOMCTL_VIRTIO_SHADOW_MAX_QUEUES + 1);
     REFUSE(-EINVAL, c.nr_queues = ~0U);
     REFUSE(-EINVAL, c.queue_size = 0);
     REFUSE(-EINVAL, c.queue_size = 48);
@@ -69,7 +73,7 @@ static void bad_numbers(void **state)
     REFUSE(-EINVAL, c.irq = 31);
     REFUSE(-EINVAL, c.irq = 96);
     REFUSE(-EINVAL, c.irq = ~0U);
-    r.id = XEN_VIRTIO_SHADOW_MAX_DEVICES;
+    r.id = XEN_DOMCTL_VIRTIO_SHADOW_MAX_DEVICES;
     REFUSE(-EINVAL, (void)c);
     r.id = ~0U;
     REFUSE(-EINVAL, (void)c);
@@ -79,8 +83,8 @@ static void bad_numbers(void **state)
 /* Policies, and what goes with one of them only. */
 static void bad_policies(void **state)
 {
-    static const uint16_t others[] = {XEN_VIRTIO_SHADOW_POLICY_TRUSTED,
-                                      XEN_VIRTIO_SHADOW_POLICY_POOL};
+    static const uint16_t others[] = {XEN_DOMCTL_VIRTIO_SHADOW_POLICY_TRUSTED,
+                                      XEN_DOMCTL_VIRTIO_SHADOW_POLICY_POOL};
     struct rig r;
     unsigned int i;
 
@@ -88,17 +92,17 @@ static void bad_policies(void **state)
     rig_domains(&r);
     for (i = 0; i < ARRAY_SIZE(others); i++) {
         REFUSE(-EINVAL, c.policy = others[i]; c.pool_base = RIG_RAM; c.pool_size = PAGE_SIZE;
-               c.indirect = XEN_VIRTIO_SHADOW_INDIRECT_REMAP);
+               c.indirect = XEN_DOMCTL_VIRTIO_SHADOW_INDIRECT_REMAP);
         REFUSE(-EINVAL, c.policy = others[i]; c.pool_base = RIG_RAM; c.pool_size = PAGE_SIZE;
                c.threshold = 4096);
     }
     REFUSE(-EINVAL, c.threshold = 1);
     REFUSE(-EINVAL, c.pool_base = RIG_RAM);
     REFUSE(-EINVAL, c.pool_size = PAGE_SIZE);
-    REFUSE(-EINVAL, c.policy = XEN_VIRTIO_SHADOW_POLICY_TRUSTED; c.pool_size = PAGE_SIZE);
+    REFUSE(-EINVAL, c.policy = XEN_DOMCTL_VIRTIO_SHADOW_POLICY_TRUSTED; c.pool_size = PAGE_SIZE);
 
 #define REFUSE_POOL(base, size)                                                                    \
-    REFUSE(-EINVAL, c.policy = XEN_VIRTIO_SHADOW_POLICY_POOL; c.pool_base = (base);                \
+    REFUSE(-EINVAL, c.policy = XEN_DOMCTL_VIRTIO_SHADOW_POLICY_POOL; c.pool_base = (base);         \
            c.pool_size = (size))
     REFUSE_POOL(0, 0);
     REFUSE_POOL(RIG_RAM, 0);
@@ -120,7 +124,7 @@ static void bad_places(void **state)
     (void)state;
     rig_domains(&r);
     REFUSE(-EINVAL, c.nr_banks = 0);
-    REFUSE(-EINVAL, c.nr_banks = XEN_VIRTIO_SHADOW_MAX_BANKS + 1);
+    REFUSE(-EINVAL, c.nr_banks = XEN_DOMCTL_VIRTIO_SHADOW_MAX_BANKS + 1);
     REFUSE(-EINVAL, c.base += 0x100);
     REFUSE(-EINVAL, c.base = limit);
     REFUSE(-EINVAL, c.base = ~0x1ffULL);
@@ -141,14 +145,14 @@ static void bad_places(void **state)
 
     /* Whatever the address size, never where the window is. */
     p2m_ipa_bits = 48;
-    REFUSE(-EINVAL, c.bank[0].size = VSH_WINDOW_DAS);
+    REFUSE(-EINVAL, c.bank[0].size = SVQ_WINDOW_DAS);
     p2m_ipa_bits = 40;
     model_end();
 }
 
 static void places_at_their_limits(void **state)
 {
-    struct xen_virtio_shadow_create c;
+    struct xen_domctl_virtio_shadow_create c;
     struct rig r;
 
     (void)state;
@@ -200,7 +204,7 @@ static void bad_domains(void **state)
 /* One that serves a device already, which could take another one. */
 static void dying_backend(void **state)
 {
-    struct xen_virtio_shadow_create c;
+    struct xen_domctl_virtio_shadow_create c;
     struct rig r;
 
     (void)state;
@@ -231,7 +235,7 @@ static void dying_frontend(void **state)
 
 static void twice(void **state)
 {
-    struct xen_virtio_shadow_create c;
+    struct xen_domctl_virtio_shadow_create c;
     unsigned int pages, ports, xv;
     struct rig r;
 
@@ -269,7 +273,7 @@ static void twice(void **state)
 /* A device that was destroyed can be made again where it was, not elsewhere. */
 static void again(void **state)
 {
-    struct xen_virtio_shadow_create c;
+    struct xen_domctl_virtio_shadow_create c;
     unsigned int xv, i;
     struct rig r;
 
@@ -290,6 +294,7 @@ static void again(void **state)
         rig_device(&r, 0, 2, 32);
         rig_up(&r);
         assert_int_equal(rig_op(r.fe, XEN_DOMCTL_VIRTIO_SHADOW_DESTROY, 0), 0);
+        rig_unmap_window(&r);
         assert_int_equal(r.fe->model->nr_handlers, 1);
         assert_int_equal(model.xv_nr, xv);
     }
@@ -309,7 +314,7 @@ static void unwound_at_every_step(void **state)
 
     (void)state;
     for (step = 1;; step++) {
-        struct xen_virtio_shadow_create c;
+        struct xen_domctl_virtio_shadow_create c;
         struct rig r;
         int rc;
 
@@ -347,7 +352,7 @@ static void unwound_at_every_step(void **state)
 
 static void no_ports_left(void **state)
 {
-    struct xen_virtio_shadow_create c;
+    struct xen_domctl_virtio_shadow_create c;
     unsigned int nr;
 
     (void)state;
@@ -373,15 +378,15 @@ static void all_devices(void **state)
 
     (void)state;
     rig_domains(&r);
-    for (id = 0; id < XEN_VIRTIO_SHADOW_MAX_DEVICES; id++) {
+    for (id = 0; id < XEN_DOMCTL_VIRTIO_SHADOW_MAX_DEVICES; id++) {
         r.aperture = RIG_APERTURE;
         rig_device(&r, id, 1, 16);
         rig_map_window(&r);
         assert_int_equal(rig_info(&r)->device, id);
         assert_int_equal(rig_info(&r)->frontend, RIG_FE);
     }
-    assert_int_equal(model_ports(r.fe), 2 * XEN_VIRTIO_SHADOW_MAX_DEVICES);
-    assert_int_equal(r.be->refcnt, 1 + XEN_VIRTIO_SHADOW_MAX_DEVICES);
+    assert_int_equal(model_ports(r.fe), 2 * XEN_DOMCTL_VIRTIO_SHADOW_MAX_DEVICES);
+    assert_int_equal(r.be->refcnt, 1 + XEN_DOMCTL_VIRTIO_SHADOW_MAX_DEVICES);
     model_end();
 }
 
@@ -394,7 +399,7 @@ static void memory(void **state)
     for (nr_queues = 1; nr_queues <= 8; nr_queues++) {
         for (size = 1; size <= 1024; size *= 2) {
             unsigned int per_256 = size > 256 ? size / 256 : 1;
-            struct xen_virtio_shadow_stats s;
+            struct xen_domctl_virtio_shadow_stats s;
             size_t bytes;
             struct rig r;
 
@@ -402,16 +407,17 @@ static void memory(void **state)
             rig_domains(&r);
             rig_device(&r, 0, nr_queues, size);
             s = rig_stats(&r);
-            assert_true(s.xen_kib <= 64 + 1024 * per_256 * nr_queues);
+            assert_true(s.xen_kib <= 72 + 1152 * per_256 * nr_queues);
 
-            /* The domains' own: a struct for each and the dummy. */
+            /* The domains' own: a struct for each, and the frontend's ports. */
             bytes = model.xv_bytes + model.xen_pages * PAGE_SIZE;
-            bytes -= 2 * sizeof(struct virtio_shadow) + PAGE_SIZE;
+            bytes -= 2 * sizeof(struct virtio_shadow);
+            bytes -= r.fe->virtio_shadow->nr_ports * sizeof(uint16_t);
             assert_int_equal(s.xen_kib, DIV_ROUND_UP(bytes, 1024));
 
             assert_int_equal(rig_op(r.fe, XEN_DOMCTL_VIRTIO_SHADOW_DESTROY, 0), 0);
-            assert_int_equal(model.xen_pages, 1);
-            assert_int_equal(model.xv_nr, 3);
+            assert_int_equal(model.xen_pages, 0);
+            assert_int_equal(model.xv_nr, 4);
             model_end();
         }
     }
@@ -445,7 +451,7 @@ static void nothing_is_allocated_later(void **state)
 
 static uint64_t offered_without(uint64_t withhold)
 {
-    struct xen_virtio_shadow_create c;
+    struct xen_domctl_virtio_shadow_create c;
     uint64_t high;
     struct rig r;
 

@@ -329,6 +329,35 @@ static void several_devices(void **state)
     model_end();
 }
 
+/* However many there are, each has its turn once a look, and is passed once for that. */
+static void looked_for_once_each(void **state)
+{
+    enum { DEVICES = 16 };
+    static struct rig r[DEVICES];
+    unsigned int i, k, steps;
+
+    (void)state;
+    running(&r[0]);
+    for (k = 1; k < DEVICES; k++) {
+        r[k] = r[0];
+        rig_device(&r[k], k, 1, 64);
+    }
+    for (k = 0; k < DEVICES; k++) {
+        /* As if each of them had returned some. */
+        set_bit(0, &rig_vsh(&r[k])->waiting);
+    }
+    for (i = 0; i < 3; i++) {
+        rig_return(&r[0], 0, 2, PAGE_SIZE);
+        rig_vsh(&r[0])->backend->virtio_shadow->delayed = true;
+        steps = model_list_steps;
+        current = r[0].be->vcpu[0];
+        virtio_shadow_idle(current);
+        assert_true(model_list_steps - steps <= 2 * DEVICES + 2);
+        assert_int_equal(rig_used(&r[0], 0), 2);
+    }
+    model_end();
+}
+
 /* Nothing is left running for devices that are gone. */
 static void deaths(void **state)
 {
@@ -388,12 +417,31 @@ static void nobody_is_late_while_the_driver_waits(void **state)
     model_end();
 }
 
+/* Not all of them on the CPU that has made the device, whoever that was. */
+static void timers_are_where_the_work_is(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_domains(&r);
+    r.features = 1ULL << SVQ_F_EVENT_IDX;
+    rig_device(&r, 0, 1, 64);
+    rig_up(&r);
+    model_cpu = 2;
+    work(&r, 200, 0);
+    assert_true(rig_vsh(&r)->queue[0].delay.timing);
+    assert_int_equal(rig_vsh(&r)->queue[0].delay.timer.cpu, 2);
+    model_cpu = 0;
+    model_end();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         rig_test(found_when_the_backend_is_idle),
         rig_test(softirqs_come_first),
         rig_test(timers_do_no_work),
+        rig_test(timers_are_where_the_work_is),
         rig_test(found_in_time),
         rig_test(late_with_nothing),
         rig_test(nobody_is_late_while_the_driver_waits),
@@ -404,6 +452,7 @@ int main(void)
         rig_test(timer_follows),
         rig_test(only_devices_of_that_backend),
         rig_test(several_devices),
+        rig_test(looked_for_once_each),
         rig_test(deaths),
     };
 

@@ -24,7 +24,7 @@ static void expect_refs(const struct rig *r, unsigned int first, unsigned int nr
 
 static void by_direction(void **state)
 {
-    struct xen_virtio_shadow_stats s;
+    struct xen_domctl_virtio_shadow_queue_stats s;
     unsigned int flushes, i;
     struct rig r;
 
@@ -50,10 +50,10 @@ static void by_direction(void **state)
         assert_false(rig_sees(&r, RIG_BUFFER(i), false));
         assert_true(rig_is_back(r.fe, buffer_gfn(i)));
     }
-    s = rig_stats(&r);
-    assert_int_equal(s.queue[0].grants, 4);
-    assert_int_equal(s.queue[0].revokes, 4);
-    assert_int_equal(s.queue[0].flushes, 1);
+    s = rig_queue_stats(&r, 0);
+    assert_int_equal(s.grants, 4);
+    assert_int_equal(s.revokes, 4);
+    assert_int_equal(s.flushes, 1);
     model_end();
 }
 
@@ -85,7 +85,7 @@ static void upgraded_and_back(void **state)
 
 static void expect_failed(struct rig *r, enum svq_error err)
 {
-    struct xen_virtio_shadow_stats s = rig_stats(r);
+    struct xen_domctl_virtio_shadow_stats s = rig_stats(r);
 
     assert_int_equal(s.last_error, err);
     assert_int_equal(s.pages_mapped, 0);
@@ -280,17 +280,17 @@ static void taken_out_and_revoked(void **state)
     assert_int_equal(model_at(r.be, aperture_gfn(&r, 0))->type, p2m_invalid);
     assert_int_equal(model_at(r.be, aperture_gfn(&r, 1))->type, p2m_ram_rw);
     for (i = 2; i < 4; i++) {
-        assert_ptr_equal(rig_page(r.be, aperture_gfn(&r, i)), r.be->virtio_shadow->dummy);
+        assert_ptr_equal(rig_page(r.be, aperture_gfn(&r, i)), rig_vsh(&r)->dummy);
     }
     expect_refs(&r, 0, 4, 1);
-    assert_int_equal(r.be->virtio_shadow->dummy->refs, 4);
+    assert_int_equal(rig_vsh(&r)->dummy->refs, 4);
 
     /* A dummy goes, another stays, by the backend's choice: then all of them. */
     model_remove(r.be, aperture_gfn(&r, 2));
-    assert_int_equal(r.be->virtio_shadow->dummy->refs, 3);
+    assert_int_equal(rig_vsh(&r)->dummy->refs, 3);
     rig_write(&r, SVQ_MMIO_STATUS, 0);
     assert_int_equal(rig_request(&r, VSH_REQ_RESET_ACK), 0);
-    assert_int_equal(r.be->virtio_shadow->dummy->refs, 2);
+    assert_int_equal(rig_vsh(&r)->dummy->refs, 2);
     model_remove(r.be, aperture_gfn(&r, 1));
     model_end();
 }
@@ -326,7 +326,7 @@ static void upgrade_of_a_page_that_moved(void **state)
 
     rig_submit(&r, 0, RIG_BUFFER(0), 512, true);
     assert_int_equal(pg->refs, 1); /* not shown any more, and the other domain's still */
-    assert_ptr_equal(rig_page(r.be, aperture_gfn(&r, 0)), r.be->virtio_shadow->dummy);
+    assert_ptr_equal(rig_page(r.be, aperture_gfn(&r, 0)), rig_vsh(&r)->dummy);
     assert_int_equal(rig_stats(&r).last_error, SVQ_ERR_APERTURE);
     assert_int_equal(rig_page(r.fe, buffer_gfn(0))->refs, 1);
     model_end();
@@ -381,7 +381,7 @@ static void reports(void **state)
     rig_running(&r, 1, 16);
     rig_submit(&r, 0, 0x1000, 16, true);
     assert_string_equal(model.log,
-                        "virtio-shadow: d1 device 0 queue 0 (backend d2): buffer outside "
+                        "<g>virtio-shadow: d1 device 0 queue 0 (backend d2): buffer outside "
                         "guest RAM; have the driver reset it\n");
     recover(&r);
     model.log_limited = true;

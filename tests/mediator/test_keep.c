@@ -150,7 +150,7 @@ static void second_device(struct rig *r2, const struct rig *r)
 {
     *r2 = *r;
     r2->features = 1ULL << SVQ_F_INDIRECT_DESC | 1ULL << SVQ_F_INDIRECT_PAGES;
-    r2->indirect = XEN_VIRTIO_SHADOW_INDIRECT_REMAP;
+    r2->indirect = XEN_DOMCTL_VIRTIO_SHADOW_INDIRECT_REMAP;
     rig_device(r2, 1, r->nr_queues, r->queue_size);
     rig_up(r2);
 }
@@ -184,13 +184,13 @@ static void no_obstacle_for_tables_of_others(void **state)
     /* While the other device is busy it cannot be asked: the table is copied. */
     model.trylock_fails = true;
     request_by_table(&r2);
-    assert_int_equal(rig_stats(&r2).queue[0].tables_remapped, 0);
-    assert_int_equal(rig_stats(&r2).queue[0].tables_copied, 1);
+    assert_int_equal(rig_queue_stats(&r2, 0).tables_remapped, 0);
+    assert_int_equal(rig_queue_stats(&r2, 0).tables_copied, 1);
     assert_int_equal(kept(&r), 8);
 
     model.trylock_fails = false;
     request_by_table(&r2);
-    assert_int_equal(rig_stats(&r2).queue[0].tables_remapped, 1);
+    assert_int_equal(rig_queue_stats(&r2, 0).tables_remapped, 1);
     assert_int_equal(kept(&r), 7);
     assert_int_equal(rig_page_at(r.fe, RIG_BUFFER(0))->refs, 1);
     model_end();

@@ -61,7 +61,7 @@ static void both(void **state)
     assert_int_equal(vsh_default_threshold, 5000);
     assert_int_equal(model_option("threshold=1M,off"), 0);
     assert_false(opt_virtio_shadow);
-    assert_int_equal(vsh_default_threshold, XEN_VIRTIO_SHADOW_MAX_THRESHOLD);
+    assert_int_equal(vsh_default_threshold, XEN_DOMCTL_VIRTIO_SHADOW_MAX_THRESHOLD);
 }
 
 static void what_is_wrong_has_no_effect(void **state)
@@ -93,15 +93,17 @@ static void what_is_wrong_has_no_effect(void **state)
 static void devices_have_it(void **state)
 {
     (void)state;
-    assert_int_equal(threshold_of("on", XEN_VIRTIO_SHADOW_POLICY_HYBRID, 0), SVQ_THRESHOLD);
-    assert_int_equal(threshold_of("threshold=16K", XEN_VIRTIO_SHADOW_POLICY_HYBRID, 0), 16384);
+    assert_int_equal(threshold_of("on", XEN_DOMCTL_VIRTIO_SHADOW_POLICY_HYBRID, 0), SVQ_THRESHOLD);
+    assert_int_equal(threshold_of("threshold=16K", XEN_DOMCTL_VIRTIO_SHADOW_POLICY_HYBRID, 0),
+                     16384);
 }
 
 static void unless_they_have_their_own(void **state)
 {
     (void)state;
-    assert_int_equal(threshold_of("threshold=16K", XEN_VIRTIO_SHADOW_POLICY_HYBRID, 2000), 2000);
-    assert_int_equal(threshold_of("threshold=16K", XEN_VIRTIO_SHADOW_POLICY_COPY, 0), 0);
+    assert_int_equal(threshold_of("threshold=16K", XEN_DOMCTL_VIRTIO_SHADOW_POLICY_HYBRID, 2000),
+                     2000);
+    assert_int_equal(threshold_of("threshold=16K", XEN_DOMCTL_VIRTIO_SHADOW_POLICY_COPY, 0), 0);
 }
 
 int main(void)

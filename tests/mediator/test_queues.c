@@ -40,7 +40,7 @@ static void kick_and_call_take_their_own(void **state)
     assert_int_equal(rig_used(&r, 1), 1);
     assert_false(rig_sees(&r, RIG_BUFFER(1), false));
     all_are_free(&r);
-    assert_int_equal(rig_stats(&r).queue[1].returned, 1);
+    assert_int_equal(rig_queue_stats(&r, 1).returned, 1);
     assert_int_equal(rig_stats(&r).failures, 0);
     model_end();
 }
@@ -176,7 +176,7 @@ static void page_that_was_taken_from_another_queue(void **state)
     assert_false(rig_sees(&r, RIG_BUFFER(0), false));
     /* As the device may still be at work for the queue that is being reset. */
     e = model_at(r.be, r.aperture + PFN_DOWN(RIG_BUFFER(0) - RIG_RAM));
-    assert_true(mfn_eq(e->mfn, page_to_mfn(r.be->virtio_shadow->dummy)));
+    assert_true(mfn_eq(e->mfn, page_to_mfn(rig_vsh(&r)->dummy)));
     assert_true(p2m_is_foreign(e->type));
     assert_int_equal(rig_stats(&r).failures, 0);
     model_end();
@@ -193,7 +193,7 @@ static void error_of_a_queue(void **state)
     rig_submit(&r, 1, 0x1000, PAGE_SIZE, true);
     assert_int_equal(rig_stats(&r).state, VSH_STATE_FAILED);
     assert_int_equal(rig_stats(&r).failures, 1);
-    assert_int_equal(rig_stats(&r).queue[1].rejected, 1);
+    assert_int_equal(rig_queue_stats(&r, 1).rejected, 1);
     assert_false(rig_sees(&r, RIG_BUFFER(0), false));
     model_end();
 }

@@ -62,15 +62,15 @@ static void serve(struct rig *r, unsigned int nr)
     rig_serve(r, 0, nr, PAGE_SIZE);
     assert_int_equal(rig_used(r, 0), nr);
     assert_int_equal(rig_stats(r).pages_mapped, 0);
-    assert_int_equal(rig_stats(r).queue[0].requests, rig_stats(r).queue[0].returned);
-    assert_int_equal(rig_stats(r).queue[0].grants, rig_stats(r).queue[0].revokes);
+    assert_int_equal(rig_queue_stats(r, 0).requests, rig_queue_stats(r, 0).returned);
+    assert_int_equal(rig_queue_stats(r, 0).grants, rig_queue_stats(r, 0).revokes);
     assert_int_equal(rig_stats(r).failures, 0);
 }
 
 static int reassign(struct rig *r, domid_t be)
 {
     struct xen_domctl_virtio_shadow op = {
-        .op = XEN_DOMCTL_VIRTIO_SHADOW_REASSIGN, .id = r->id, .u.backend = be};
+        .op = XEN_DOMCTL_VIRTIO_SHADOW_REASSIGN, .id = r->id, .u.reassign.backend = be};
     bool copyback = false;
     int rc;
 
@@ -81,6 +81,19 @@ static int reassign(struct rig *r, domid_t be)
     } while (rc == -ERESTART);
 
     return rc;
+}
+
+static void padding_is_refused(struct rig *r, domid_t be)
+{
+    for (unsigned int i = 0; i < 3; i++) {
+        struct xen_domctl_virtio_shadow op = {
+            .op = XEN_DOMCTL_VIRTIO_SHADOW_REASSIGN, .id = r->id, .u.reassign.backend = be};
+        bool copyback = false;
+
+        op.u.reassign.pad[i] = 0x100;
+        assert_int_equal(virtio_shadow_domctl(r->fe, &op, &copyback), -EINVAL);
+        assert_int_equal(rig_stats(r).backend, DOMID_INVALID);
+    }
 }
 
 static void new_backend(struct rig *r, domid_t id)
@@ -105,6 +118,38 @@ static void process_comes_back(void **state)
     rig_backend_comes(&r);
     serve(&r, REQUESTS - 1);
     assert_int_equal(rig_stats(&r).restarts, 1);
+    model_end();
+}
+
+/*
+ * Another domain may come as soon as the backend is let go of, which still has its p2m then, and
+ * may have devices that use it: nothing of the window is there any more, nor in a TLB.
+ */
+static void window_is_gone_before_another_comes(void **state)
+{
+    struct domain *old;
+    unsigned int i, nr, tries = 0;
+    struct rig r;
+
+    (void)state;
+    set_up(&r);
+    old = r.be;
+    nr = rig_vsh(&r)->nr_frames;
+    model_kill_begin(old);
+    while (virtio_shadow_teardown(old)) {
+        assert_true(++tries < 1000);
+    }
+    assert_null(rig_vsh(&r)->backend);
+
+    for (i = 0; i < nr; i++) {
+        struct model_entry *e = model_at(old, RIG_WINDOW(0) + i);
+
+        assert_int_equal(e->type, p2m_invalid);
+        assert_false(e->tlb_valid);
+    }
+
+    new_backend(&r, 7);
+    model_kill_rest(old);
     model_end();
 }
 
@@ -206,7 +251,7 @@ static void domain_dies_and_another_comes(void **state)
         assert_int_equal(r.fe->model->port[rig_vsh(&r)->control_port].remote, 7);
         assert_int_equal(r.fe->model->port[rig_vsh(&r)->queue[0].port].remote, 7);
         assert_int_equal(rig_info(&r)->control_channel, rig_vsh(&r)->control_port);
-        assert_int_equal(rig_info(&r)->queue[0].event_channel, rig_vsh(&r)->queue[0].port);
+        assert_int_equal(rig_queue_info(&r, 0)->event_channel, rig_vsh(&r)->queue[0].port);
         /* Two ports, as before. */
         assert_int_equal(model_ports(r.fe), 2);
         assert_true(port < MODEL_PORTS);
@@ -251,7 +296,7 @@ static void another_does_not_see_what_one_was_sent(void **state)
 
     (void)state;
     rig_domains(&r);
-    r.policy = XEN_VIRTIO_SHADOW_POLICY_COPY;
+    r.policy = XEN_DOMCTL_VIRTIO_SHADOW_POLICY_COPY;
     r.restart_s = RESTART_S;
     rig_device(&r, 0, 2, 16);
     rig_up(&r);
@@ -339,6 +384,7 @@ static void who_may_take_over(void **state)
 
     /* Whatever is missing, it can be tried again. */
     be = model_domain(8, 1);
+    padding_is_refused(&r, 8);
     for (i = 1;; i++) {
         model.failed = false;
         model.fail_at = i;
@@ -563,6 +609,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         rig_test(process_comes_back),
+        rig_test(window_is_gone_before_another_comes),
         rig_test(waiting_takes_no_longer_than_was_asked_for),
         rig_test(zero_is_not_at_all),
         rig_test(each_wait_has_its_own_time),

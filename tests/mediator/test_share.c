@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* XEN_VIRTIO_SHADOW_POLICY_TRUSTED and _POOL: the frontend's memory in the backend's p2m. */
+/* XEN_DOMCTL_VIRTIO_SHADOW_POLICY_TRUSTED and _POOL: the frontend's memory in the backend's p2m. */
 #include "rig.h"
 
 static void up(struct rig *r, uint16_t policy)
 {
     rig_domains(r);
     r->policy = policy;
-    if (policy == XEN_VIRTIO_SHADOW_POLICY_POOL) {
+    if (policy == XEN_DOMCTL_VIRTIO_SHADOW_POLICY_POOL) {
         r->pool = (struct vsh_bank){RIG_RAM, 16 * PAGE_SIZE};
         r->features = 1ULL << SVQ_F_ACCESS_PLATFORM;
     }
@@ -36,11 +36,11 @@ static void all_of_it_while_the_device_runs(void **state)
     struct rig r;
 
     (void)state;
-    up(&r, XEN_VIRTIO_SHADOW_POLICY_TRUSTED);
+    up(&r, XEN_DOMCTL_VIRTIO_SHADOW_POLICY_TRUSTED);
     assert_int_equal(rig_info(&r)->state, VSH_STATE_RUNNING);
-    assert_int_equal(rig_info(&r)->queue[1].desc, RIG_RINGS(1));
+    assert_int_equal(rig_queue_info(&r, 1)->desc, RIG_RINGS(1));
     assert_int_equal(rig_stats(&r).pages_mapped, RIG_RAM_PAGES);
-    assert_int_equal(rig_stats(&r).policy, XEN_VIRTIO_SHADOW_POLICY_TRUSTED);
+    assert_int_equal(rig_stats(&r).policy, XEN_DOMCTL_VIRTIO_SHADOW_POLICY_TRUSTED);
     assert_int_equal(seen(&r), RIG_RAM_PAGES);
 
     rig_write(&r, SVQ_MMIO_STATUS, 0);
@@ -61,7 +61,7 @@ static void only_the_pool(void **state)
     struct rig r;
 
     (void)state;
-    up(&r, XEN_VIRTIO_SHADOW_POLICY_POOL);
+    up(&r, XEN_DOMCTL_VIRTIO_SHADOW_POLICY_POOL);
     assert_int_equal(rig_info(&r)->state, VSH_STATE_RUNNING);
     assert_int_equal(seen(&r), 16);
     assert_true(rig_sees(&r, RIG_RAM + 15 * PAGE_SIZE, true));
@@ -77,11 +77,11 @@ static void notifications(void **state)
     unsigned int irqs, sent;
 
     (void)state;
-    up(&r, XEN_VIRTIO_SHADOW_POLICY_TRUSTED);
+    up(&r, XEN_DOMCTL_VIRTIO_SHADOW_POLICY_TRUSTED);
     irqs = r.fe->model->irq_raised[RIG_IRQ];
-    sent = r.fe->model->port[rig_info(&r)->queue[1].event_channel].sent;
+    sent = r.fe->model->port[rig_queue_info(&r, 1)->event_channel].sent;
     rig_kick(&r, 1);
-    assert_int_equal(r.fe->model->port[rig_info(&r)->queue[1].event_channel].sent, sent + 1);
+    assert_int_equal(r.fe->model->port[rig_queue_info(&r, 1)->event_channel].sent, sent + 1);
     rig_call(&r, 1);
     assert_int_equal(r.fe->model->irq_raised[RIG_IRQ], irqs + 1);
     assert_int_equal(rig_read(&r, SVQ_MMIO_INT_STATUS), SVQ_INT_USED);
@@ -94,7 +94,7 @@ static void backend_that_moves_things_about(void **state)
     struct rig r;
 
     (void)state;
-    up(&r, XEN_VIRTIO_SHADOW_POLICY_TRUSTED);
+    up(&r, XEN_DOMCTL_VIRTIO_SHADOW_POLICY_TRUSTED);
     model_remove(r.be, r.aperture + 20);
     model_remove(r.be, r.aperture + 21);
     model_populate(r.be, r.aperture + 21);
@@ -102,7 +102,7 @@ static void backend_that_moves_things_about(void **state)
     rig_write(&r, SVQ_MMIO_STATUS, 0);
     assert_int_equal(seen(&r), 0);
     assert_int_equal(model_at(r.be, r.aperture + 21)->type, p2m_ram_rw);
-    assert_int_equal(rig_stats(&r).queue[0].grants, rig_stats(&r).queue[0].revokes);
+    assert_int_equal(rig_queue_stats(&r, 0).grants, rig_queue_stats(&r, 0).revokes);
     model_end();
 }
 
@@ -112,7 +112,7 @@ static void frontend_that_balloons(void **state)
     struct rig r;
 
     (void)state;
-    up(&r, XEN_VIRTIO_SHADOW_POLICY_TRUSTED);
+    up(&r, XEN_DOMCTL_VIRTIO_SHADOW_POLICY_TRUSTED);
     model_remove(r.fe, PFN_DOWN(RIG_RAM) + 100);
     rig_write(&r, SVQ_MMIO_STATUS, 0);
     assert_int_equal(rig_request(&r, VSH_REQ_RESET_ACK), VSH_ERR_NONE);
@@ -130,7 +130,7 @@ static void either_dies_first(void **state)
     (void)state;
     for (be_first = 0; be_first < 2; be_first++) {
         model_start();
-        up(&r, XEN_VIRTIO_SHADOW_POLICY_TRUSTED);
+        up(&r, XEN_DOMCTL_VIRTIO_SHADOW_POLICY_TRUSTED);
         model_kill_wholly(be_first ? r.be : r.fe);
         if (be_first)
             assert_int_equal(rig_stats(&r).pages_mapped, 0);
@@ -158,7 +158,7 @@ static void teardown_is_preemptible(void **state)
     unsigned int rounds = 0;
 
     (void)state;
-    up(&r, XEN_VIRTIO_SHADOW_POLICY_TRUSTED);
+    up(&r, XEN_DOMCTL_VIRTIO_SHADOW_POLICY_TRUSTED);
     model.preempt = always;
     while (rig_op(r.fe, XEN_DOMCTL_VIRTIO_SHADOW_DESTROY, 0) == -ERESTART)
         rounds++;

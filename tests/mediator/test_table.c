@@ -8,7 +8,7 @@ static void running(struct rig *r)
 {
     rig_domains(r);
     r->features = 1ULL << SVQ_F_INDIRECT_DESC | 1ULL << SVQ_F_INDIRECT_PAGES;
-    r->indirect = XEN_VIRTIO_SHADOW_INDIRECT_REMAP;
+    r->indirect = XEN_DOMCTL_VIRTIO_SHADOW_INDIRECT_REMAP;
     rig_device(r, 0, 1, 16);
     rig_up(r);
 }
@@ -36,7 +36,7 @@ static void request(struct rig *r)
 
 static void there_and_back(void **state)
 {
-    struct xen_virtio_shadow_stats s;
+    struct xen_domctl_virtio_shadow_queue_stats s;
     unsigned int i, flushes;
     struct rig r;
 
@@ -59,11 +59,11 @@ static void there_and_back(void **state)
         assert_int_equal(rig_page_at(r.fe, TABLE)->refs, 1);
         assert_int_equal(r.fe->model->flushes, flushes + 1);
     }
-    s = rig_stats(&r);
-    assert_int_equal(s.indirect, XEN_VIRTIO_SHADOW_INDIRECT_REMAP);
-    assert_int_equal(s.queue[0].tables_copied, 0);
-    assert_int_equal(s.queue[0].tables_remapped, 40);
-    assert_int_equal(s.queue[0].tables_restored, 40);
+    s = rig_queue_stats(&r, 0);
+    assert_int_equal(rig_stats(&r).indirect, XEN_DOMCTL_VIRTIO_SHADOW_INDIRECT_REMAP);
+    assert_int_equal(s.tables_copied, 0);
+    assert_int_equal(s.tables_remapped, 40);
+    assert_int_equal(s.tables_restored, 40);
     model_end();
 }
 
@@ -80,7 +80,7 @@ static void copied_if_anybody_refers_to_it(void **state)
     assert_false(rig_sees(&r, TABLE, false));
     /* The guest's own, the one from above, and the one that is kept of what was copied. */
     assert_int_equal(rig_page_at(r.fe, TABLE)->refs, 3);
-    assert_int_equal(rig_stats(&r).queue[0].tables_copied, 1);
+    assert_int_equal(rig_queue_stats(&r, 0).tables_copied, 1);
     put_page(rig_page_at(r.fe, TABLE));
     model_end();
 }
@@ -94,7 +94,7 @@ static void copied_for_direct_mapped_domains(void **state)
     r.fe->direct_mapped = true;
     request(&r);
     assert_true(writable(&r, TABLE));
-    assert_int_equal(rig_stats(&r).queue[0].tables_copied, 1);
+    assert_int_equal(rig_queue_stats(&r, 0).tables_copied, 1);
     model_end();
 }
 
@@ -115,7 +115,7 @@ static void write_fails_the_device(void **state)
     assert_true(writable(&r, TABLE));
     assert_int_equal(rig_page_at(r.fe, TABLE)->refs, 1);
     assert_int_equal(rig_stats(&r).last_error, SVQ_ERR_TABLE_WRITE);
-    assert_int_equal(rig_stats(&r).queue[0].tables_restored, 1);
+    assert_int_equal(rig_queue_stats(&r, 0).tables_restored, 1);
     assert_false(virtio_shadow_write_fault(r.fe, _gfn(PFN_DOWN(TABLE))));
     model_end();
 }
@@ -136,7 +136,7 @@ static void removed_by_the_guest(void **state)
     assert_int_equal(pg->refs, 2);
     assert_true(rig_sees(&r, RIG_BUFFER(0), true));
     rig_serve(&r, 0, 1, 512);
-    assert_int_equal(rig_stats(&r).queue[0].tables_restored, 1);
+    assert_int_equal(rig_queue_stats(&r, 0).tables_restored, 1);
     assert_true(writable(&r, TABLE));
     model_end();
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the backend maps: the window's frames, and which addresses are the device's. */
+#include <xen/domain_page.h>
+
 #include "rig.h"
 
 static int map(struct rig *r, struct domain *who, unsigned int frame, unsigned long gfn)
@@ -74,11 +76,11 @@ static void writable_frames(void **state)
         rig_device(&r, 0, 2, sizes[i]);
         rig_map_window(&r);
         for (f = 0; f < svq_window_frames(2, sizes[i], 0); f++) {
-            uint64_t das = VSH_WINDOW_DAS + f * PAGE_SIZE;
+            uint64_t das = SVQ_WINDOW_DAS + f * PAGE_SIZE;
             bool is_used = false;
 
             for (q = 0; q < 2; q++) {
-                uint64_t used = rig_info(&r)->queue[q].used;
+                uint64_t used = rig_queue_info(&r, q)->used;
 
                 is_used |= das >= used && das < used + SVQ_USED_BYTES(sizes[i]);
             }
@@ -131,6 +133,7 @@ static void mapped_twice_and_moved(void **state)
 /* The backend does with its p2m what it likes. */
 static void removed_by_the_backend(void **state)
 {
+    struct page_info *dummy;
     struct rig r;
 
     (void)state;
@@ -154,35 +157,67 @@ static void removed_by_the_backend(void **state)
     model_remove(r.be, 0xa001);
     assert_int_equal(map(&r, r.be, 0, 0xa001), 0);
     assert_int_equal(refs(&r, 1), 2);
+    dummy = rig_vsh(&r)->dummy;
     assert_int_equal(rig_op(r.fe, XEN_DOMCTL_VIRTIO_SHADOW_DESTROY, 0), 0);
     assert_int_equal(model.xen_pages, 1);
     assert_int_equal(model_at(r.be, 0xa001)->type, p2m_map_foreign_rw);
-    assert_true(mfn_eq(model_at(r.be, 0xa001)->mfn, page_to_mfn(r.be->virtio_shadow->dummy)));
+    assert_true(mfn_eq(model_at(r.be, 0xa001)->mfn, page_to_mfn(dummy)));
     model_end();
 }
 
-/* A closed device leaves the dummy behind, and a new one takes its place. */
+/* A closed device leaves its dummy behind, for as long as the backend has it mapped. */
 static void dummies_where_the_window_was(void **state)
 {
-    unsigned int i;
+    unsigned int i, frames = svq_window_frames(VSH_MAX_QUEUES, VSH_MAX_QUEUE_SIZE, 0);
+    struct page_info *dummy;
     struct rig r;
 
     (void)state;
     rig_domains(&r);
     rig_device(&r, 0, 8, 1024);
     rig_map_window(&r);
+    dummy = rig_vsh(&r)->dummy;
     assert_int_equal(rig_op(r.fe, XEN_DOMCTL_VIRTIO_SHADOW_DESTROY, 0), 0);
     assert_int_equal(model.xen_pages, 1);
-    assert_int_equal(r.be->virtio_shadow->dummy->refs,
-                     2 + svq_window_frames(VSH_MAX_QUEUES, VSH_MAX_QUEUE_SIZE, 0));
-    for (i = 0; i < svq_window_frames(VSH_MAX_QUEUES, VSH_MAX_QUEUE_SIZE, 0); i++) {
+    assert_int_equal(dummy->refs, frames);
+    for (i = 0; i < frames; i++) {
         assert_non_null(rig_window(&r, i, true));
+        model_remove(r.be, RIG_WINDOW(r.id) + i);
     }
+    assert_int_equal(model.xen_pages, 0);
 
     rig_device(&r, 0, 8, 1024);
     rig_map_window(&r);
-    assert_int_equal(r.be->virtio_shadow->dummy->refs, 2);
+    assert_int_equal(rig_vsh(&r)->dummy->refs, 2);
     assert_null(rig_window(&r, 0, true));
+    model_end();
+}
+
+/* What a device process writes after its queues were taken away, another device's does not see. */
+static void each_device_has_a_dummy_of_its_own(void **state)
+{
+    struct rig r, other;
+    uint8_t *page;
+
+    (void)state;
+    rig_domains(&r);
+    rig_device(&r, 0, 1, 16);
+    rig_up(&r);
+    rig_submit(&r, 0, RIG_BUFFER(0), PAGE_SIZE, true);
+    other = r;
+    other.aperture = r.aperture + 0x1000;
+    rig_device(&other, 1, 1, 16);
+    assert_ptr_not_equal(rig_vsh(&r)->dummy, rig_vsh(&other)->dummy);
+
+    rig_write(&r, SVQ_MMIO_STATUS, 0);
+    page = model_access(r.be, (r.aperture << PAGE_SHIFT) + RIG_BUFFER(0) - RIG_RAM, true);
+    assert_non_null(page);
+    memset(page, 0x5a, PAGE_SIZE);
+    page = __map_domain_page_global(rig_vsh(&other)->dummy);
+    for (unsigned int i = 0; i < PAGE_SIZE; i++) {
+        assert_int_equal(page[i], 0);
+    }
+    unmap_domain_page_global(page);
     model_end();
 }
 
@@ -196,13 +231,15 @@ static void large_window_goes_in_steps(void **state)
 {
     unsigned int frames = svq_window_frames(2, 256, svq_bounce_frames(VSH_POLICY_COPY, 256));
     unsigned int rounds = 0, xen_pages;
+    struct page_info *dummy;
     struct rig r;
 
     (void)state;
     rig_domains(&r);
-    r.policy = XEN_VIRTIO_SHADOW_POLICY_COPY;
+    r.policy = XEN_DOMCTL_VIRTIO_SHADOW_POLICY_COPY;
     rig_device(&r, 0, 2, 256);
     rig_map_window(&r);
+    dummy = rig_vsh(&r)->dummy;
     xen_pages = model.xen_pages;
     assert_int_equal(xen_pages, frames + 1);
 
@@ -218,7 +255,7 @@ static void large_window_goes_in_steps(void **state)
     model.preempt = NULL;
     assert_true(rounds >= frames / SVQ_PAGE_BATCH);
     assert_int_equal(model.xen_pages, 1);
-    assert_int_equal(r.be->virtio_shadow->dummy->refs, 2 + frames);
+    assert_int_equal(dummy->refs, frames);
     model_end();
 }
 
@@ -290,8 +327,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         rig_test(only_for_the_backend),         rig_test(writable_frames),
         rig_test(mapped_twice_and_moved),       rig_test(removed_by_the_backend),
-        rig_test(dummies_where_the_window_was), rig_test(large_window_goes_in_steps),
-        rig_test(addresses_of_devices),
+        rig_test(dummies_where_the_window_was), rig_test(each_device_has_a_dummy_of_its_own),
+        rig_test(large_window_goes_in_steps),   rig_test(addresses_of_devices),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

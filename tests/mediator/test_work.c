@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Notifications, and work that is left to the vCPU that caused it. */
+#include <sanitizer/asan_interface.h>
+
 #include "rig.h"
 
 static void routed_by_port(void **state)
@@ -18,7 +20,7 @@ static void routed_by_port(void **state)
     /* A request on each queue; each is returned by its own channel only. */
     for (dev = 0; dev < 2; dev++) {
         for (q = 0; q < 2; q++) {
-            unsigned int port = rig_info(&r[dev])->queue[q].event_channel;
+            unsigned int port = rig_queue_info(&r[dev], q)->event_channel;
             unsigned int sent = r[0].fe->model->port[port].sent;
 
             rig_add(&r[dev], q, RIG_BUFFER(dev * 2 + q), 512, true);
@@ -41,6 +43,42 @@ static void routed_by_port(void **state)
     model_end();
 }
 
+/*
+ * Which queue an event is for is known by its port: no other device is looked at for that, nor
+ * another queue, however many there are.
+ */
+static void no_other_is_looked_at(void **state)
+{
+    enum { NR = XEN_DOMCTL_VIRTIO_SHADOW_MAX_DEVICES, LAST = VSH_MAX_QUEUES - 1 };
+    static struct rig r[NR];
+    unsigned int i, port, control;
+    struct vsh_device *s;
+
+    (void)state;
+    rig_domains(&r[0]);
+    r[0].fe->model->nr_ports = MODEL_PORTS;
+    for (i = 0; i < NR; i++) {
+        r[i] = r[0];
+        rig_device(&r[i], i, VSH_MAX_QUEUES, 16);
+    }
+    rig_map_window(&r[NR - 1]);
+    s = rig_vsh(&r[NR - 1]);
+    port = rig_queue_info(&r[NR - 1], LAST)->event_channel;
+    control = rig_info(&r[NR - 1])->control_channel;
+
+    for (i = 0; i < NR - 1; i++) {
+        ASAN_POISON_MEMORY_REGION(rig_vsh(&r[i]), sizeof(*s));
+    }
+    model_send(r[0].be->vcpu[0], r[0].fe, control);
+    ASAN_POISON_MEMORY_REGION(s->queue, LAST * sizeof(s->queue[0]));
+    model_send(r[0].be->vcpu[0], r[0].fe, port);
+    ASAN_UNPOISON_MEMORY_REGION(s->queue, sizeof(s->queue));
+    for (i = 0; i < NR - 1; i++) {
+        ASAN_UNPOISON_MEMORY_REGION(vsh_device_get(r[0].fe, i), sizeof(*s));
+    }
+    model_end();
+}
+
 /* Xen may have read the port's function before the port was closed. */
 static void after_the_port_is_gone(void **state)
 {
@@ -51,7 +89,7 @@ static void after_the_port_is_gone(void **state)
     (void)state;
     rig_running(&r, 1, 16);
     control = rig_info(&r)->control_channel;
-    queue = rig_info(&r)->queue[0].event_channel;
+    queue = rig_queue_info(&r, 0)->event_channel;
     notification = r.fe->model->port[control].to_xen;
     assert_ptr_equal(notification, r.fe->model->port[queue].to_xen);
     current = r.be->vcpu[0];
@@ -187,7 +225,7 @@ static void a_full_ring_in_steps(void **state)
 
     /* The way back is the backend's. */
     rig_return(&r, 0, 1024, PAGE_SIZE);
-    model_send(be, r.fe, rig_info(&r)->queue[0].event_channel);
+    model_send(be, r.fe, rig_queue_info(&r, 0)->event_channel);
     assert_true(be->virtio_shadow_pending);
     assert_false(fe->virtio_shadow_pending);
     for (i = rig_used(&r, 0), rounds = 0; be->virtio_shadow_pending; rounds++) {
@@ -241,7 +279,7 @@ static void handed_over_to_the_frontend(void **state)
     }
     rig_kick(&r, 0);
     rig_return(&r, 0, 1024, 0);
-    model_send(be, r.fe, rig_info(&r)->queue[0].event_channel);
+    model_send(be, r.fe, rig_queue_info(&r, 0)->event_channel);
     assert_true(be->virtio_shadow_pending);
     r.fe->vcpu[0]->pause_flags = 1UL << _VPF_down;
 
@@ -271,6 +309,48 @@ static void handed_over_to_the_frontend(void **state)
     model_end();
 }
 
+/* It has work left when it goes down: another one of its domain's goes on. */
+static void vcpu_that_goes_down(void **state)
+{
+    struct vcpu *fe;
+    unsigned int i;
+    struct rig r;
+
+    (void)state;
+    rig_running(&r, 1, 1024);
+    fe = r.fe->vcpu[0];
+    for (i = 0; i < 1024; i++) {
+        rig_add(&r, 0, RIG_BUFFER(i), PAGE_SIZE, true);
+    }
+    model_write(fe, RIG_BASE + SVQ_MMIO_QUEUE_NOTIFY, 4, 0);
+    fe->pause_flags = 1UL << _VPF_down;
+    current = fe;
+    assert_false(virtio_shadow_process_pending(fe));
+    assert_false(fe->virtio_shadow_pending);
+    assert_int_equal(fe->kicked, 0);
+    assert_int_equal(r.fe->vcpu[1]->kicked, 1);
+    rig_settle(r.fe->vcpu[1]);
+    assert_int_equal(rig_available(&r, 0), 1024);
+
+    /* It was the last one: the work waits for it. */
+    for (i = 0; i < r.fe->max_vcpus; i++) {
+        r.fe->vcpu[i]->pause_flags = 1UL << _VPF_down;
+    }
+    rig_return(&r, 0, 1024, 0);
+    rig_vsh(&r)->dev.queue[0].collect = true;
+    rig_vsh(&r)->more = true;
+    fe->virtio_shadow_pending = 1;
+    current = fe;
+    assert_true(virtio_shadow_process_pending(fe));
+    assert_true(fe->virtio_shadow_pending);
+    for (i = 0; i < r.fe->max_vcpus; i++) {
+        r.fe->vcpu[i]->pause_flags = 0;
+    }
+    rig_settle(fe);
+    assert_int_equal(rig_used(&r, 0), 1024);
+    model_end();
+}
+
 /* Two devices of a backend take turns. */
 static void devices_take_turns(void **state)
 {
@@ -292,7 +372,7 @@ static void devices_take_turns(void **state)
         rig_return(&r[dev], 0, 1024, 0);
     }
     for (dev = 0; dev < 2; dev++) {
-        model_send(be, r[0].fe, rig_info(&r[dev])->queue[0].event_channel);
+        model_send(be, r[0].fe, rig_queue_info(&r[dev], 0)->event_channel);
     }
     rig_used(&r[0], 0);
     rig_used(&r[1], 0);
@@ -318,7 +398,7 @@ static void while_it_is_being_closed(void **state)
 
     (void)state;
     rig_running(&r, 1, 16);
-    queue = rig_info(&r)->queue[0].event_channel;
+    queue = rig_queue_info(&r, 0)->event_channel;
     control = rig_info(&r)->control_channel;
     rig_submit(&r, 0, RIG_BUFFER(0), 300 * PAGE_SIZE, true);
     rig_return(&r, 0, 1, 0);
@@ -369,9 +449,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         rig_test(routed_by_port),
+        rig_test(no_other_is_looked_at),
         rig_test(after_the_port_is_gone),
         rig_test(vcpu_does_not_sleep_on_work),
         rig_test(softirqs_come_between_devices),
+        rig_test(vcpu_that_goes_down),
         rig_test(a_full_ring_in_steps),
         rig_test(nothing_to_do),
         rig_test(handed_over_to_the_frontend),

@@ -284,7 +284,7 @@ static void reset_queue(unsigned int q)
     set(SVQ_MMIO_QUEUE_RESET, 1);
     queue_is_empty(q);
     unlock_for_others();
-    request(VSH_REQ_QUEUE_ACK, world.dev.info->queue[q].generation, q);
+    request(VSH_REQ_QUEUE_ACK, svq_info_queue(&world.dev, q)->generation, q);
     begin_queue(q);
 }
 

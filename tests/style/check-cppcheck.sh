@@ -3,14 +3,9 @@
 # cppcheck, over the core and the backend VM's daemon.
 set -euo pipefail
 source "$(dirname "$0")/lib.sh"
-need cppcheck
-
-# What newer versions call bad style was not looked at.
-enable=warning,performance,portability
-[[ $(cppcheck --version) != "Cppcheck 2.10"* ]] || enable+=,style
 
 mapfile -t sources < <(files 'libvirtio-shadow/*.c' 'backend-vm/daemon/*.c')
-found=$(cppcheck -q --std=c11 --enable="$enable" --template=gcc \
+found=$(checker cppcheck -q --std=c11 --enable=warning,performance,portability,style --template=gcc \
     --suppressions-list=tests/style/cppcheck-suppressions \
     -Ilibvirtio-shadow/host -Ilibvirtio-shadow/include -Ibackend-vm/module \
     "${sources[@]}" 2>&1) || true

@@ -3,17 +3,10 @@
 # C that is in neither Xen's nor the kernel's style: clang-format.
 set -euo pipefail
 source "$(dirname "$0")/lib.sh"
-need clang-format
-
-# Other versions format differently in places.
-[[ $(clang-format --version) == *"version 14."* ]] || {
-    echo "only clang-format 14 (Debian 12) is meant"
-    exit 77
-}
 
 mapfile -t sources < <(files '*.c' '*.h' ':!mediator' ':!libvirtio-shadow' ':!xen-patches' \
     ':!backend-vm/module' ':!guest-feature')
-found=$(clang-format --dry-run "${sources[@]}" 2>&1 |
+found=$(checker clang-format-14 --dry-run "${sources[@]}" 2>&1 |
     sed -n 's/^\([^ :]*\):\([0-9]*\):.*-Wclang-format-violations.*/\1 \2/p' |
-    awk '!seen[$1]++ { printf "%s:%d: not formatted: clang-format -i does it\n", $1, $2 }')
+    awk '!seen[$1]++ { printf "%s:%d: not formatted: $(tests/style/checkers.sh)/clang-format-14 -i does it\n", $1, $2 }')
 verdict "$found"

@@ -18,7 +18,7 @@ is_source()
 licence_of()
 {
     case $1 in
-    mediator/* | guest-feature/*) echo 'GPL-2.0-only' ;;
+    mediator/* | guest-feature/* | xen-patches/*) echo 'GPL-2.0-only' ;;
     backend-vm/module/*_uapi.h) echo '.*' ;;
     backend-vm/module/*) echo 'GPL-2.0-only' ;;
     *) echo 'MIT' ;;

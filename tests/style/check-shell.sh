@@ -3,7 +3,6 @@
 # Shell scripts: shellcheck, and strict mode where it is bash that runs them.
 set -euo pipefail
 source "$(dirname "$0")/lib.sh"
-need shellcheck
 
 scripts=()
 found=""
@@ -30,6 +29,6 @@ for file in "${scripts[@]}"; do
     esac
 done
 
-found+=$(shellcheck -x -P SCRIPTDIR -f gcc "${rest[@]}") || true
-[ ${#system[@]} -eq 0 ] || found+=$(shellcheck -x -f gcc -e SC2016,SC2317,SC2329 "${system[@]}") || true
+found+=$(checker shellcheck -x -P SCRIPTDIR -f gcc "${rest[@]}") || true
+[ ${#system[@]} -eq 0 ] || found+=$(checker shellcheck -x -f gcc -e SC2016,SC2317,SC2329 "${system[@]}") || true
 verdict "$found"

@@ -1,18 +1,19 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# What docs/threat-model.md names in its tables of the invariants is there: in the column "what stops
-# them" functions, constants and files; in the column "tests" test cases, attacks, files, scenarios.
+# What docs/threat-model.md names in its tables of the invariants, and of what a review has found,
+# is there: in the column "what stops them", or "where mended", functions, constants and files; in the
+# column "tests" test cases, attacks, files, scenarios.
 set -euo pipefail
 source "$(dirname "$0")/lib.sh"
 
 doc=docs/threat-model.md
 
-# column NR: that column of the invariants' tables, line by line.
+# column NR: that column of these tables, line by line; a number comes before what was found.
 column()
 {
     awk -F ' [|] ' -v nr="$1" '
-        /^## / { inside = $0 == "## The invariants" }
-        inside && /^[|] / && NF >= 3 && !/^[|] who could/ { print $nr }' "$doc"
+        /^## / { inside = $0 == "## The invariants" ? 1 : $0 == "## Found by review" ? 2 : 0 }
+        inside && /^[|] / && NF >= 3 && !/^[|] (who could|number )/ { print $(nr + inside - 1) }' "$doc"
 }
 
 # names QUOTE: what is between two of them.
@@ -52,16 +53,16 @@ done < <(column 3 | names '"')
 # `file`: `case`, `case`; or files alone.  A case has to be in the file's list, not only written.
 while IFS= read -r part; do
     file=""
-    if [[ $part =~ (^|mediator )\`(test_[a-z]+)\`: ]]; then
-        file=tests/unit/${BASH_REMATCH[2]}.c
-        [ -z "${BASH_REMATCH[1]}" ] || file=tests/mediator/${BASH_REMATCH[2]}.c
+    if [[ $part =~ (^|mediator |backend |p2m )\`(test_[a-z]+)\`: ]]; then
+        file=${BASH_REMATCH[1]:-unit}
+        file=tests/${file% }/${BASH_REMATCH[2]}.c
         part=${part#*:}
     fi
     while IFS= read -r name; do
         if [ -z "$file" ]; then
             is_file "$name" || report "nothing is called $name"
         else
-            grep -qE "(TEST|rig_test)\($name\)" "$file" || report "no case of $file is called $name"
+            grep -qE "(TEST|rig_test|cmocka_unit_test)\($name\)" "$file" || report "no case of $file is called $name"
         fi
     done < <(names "\`" <<< "$part" || true)
 done < <(column 3 | tr ';' '\n' | sed 's/^ *//; s/ *|$//')

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
 # seconds: 300
+# machine: both
 # Guest and backend are destroyed under I/O, in either order. Nothing stays behind: no domain, no
 # page, no event channel, and Xen is alive.
 . /testbed/dom0/lib.sh

@@ -58,6 +58,11 @@ let_go() {
     guest_run backend 10 "kill -CONT $DEVICES"
 }
 
+# asleep DOMAIN: it has suspended itself.
+asleep() {
+    xl list "$1" | awk 'NR == 2 { exit $5 !~ /s/ }'
+}
+
 # one NUMBER AROUND: what is seen on the way.
 one() {
     case $2 in
@@ -89,6 +94,20 @@ one() {
             let_go >&2
             echo "$_run, $_map, then $(hand "after $1")"
             ;;
+        asleep)
+            hand "ready $1" >&2
+            hold >&2
+            _run=$(hand "run $1")
+            guest_start hand sleep
+            _sleep=$GUEST_SEQ
+            wait_until 20 asleep hand && _run="$_run, asleep"
+            let_go >&2
+            # The backend VM is done with all of it, and Xen with what it has returned.
+            wait_until 20 shadow_idle hand && _run="$_run, idle"
+            xl resume hand
+            _run="$_run, $(guest_finish hand 60 "$_sleep" | grep -v '^#' | tail -n 1)"
+            echo "$_run, then $(hand "after $1")"
+            ;;
         keyed)
             hand "ready $1" >&2
             hold >&2
@@ -105,7 +124,7 @@ one() {
 expected() {
     case $1 in
         alone) echo "$2" ;;
-        held) echo "$2, then $3" ;;
+        held | asleep) echo "$2, then $3" ;;
         shared) echo "mapped, $2, then $3" ;;
         tried) echo "$2, refused, then $3" ;;
         keyed) echo "$2, table pages 1, written to 0, then $3" ;;
@@ -133,12 +152,19 @@ guest_run hand 10 "backend $(domid backend)"
 guest_run hand 20 list >/run/testbed/cases
 check "it has cases" [ "$(wc -l </run/testbed/cases)" -gt 80 ] || exit 1
 
+sleeps=$(hand sleeps)
+case $(xl info xen_version) in
+    4.20.*) check "this Xen does not suspend guests" [ "$sleeps" = no ] ;;
+    *) check "this Xen suspends guests" [ "$sleeps" = yes ] ;;
+esac
+
 while IFS='|' read -r number around expect after stated name <&5; do
     # hardening.sh is after one of them.
     case $name in
         *"${ONLY:-}"*) ;;
         *) continue ;;
     esac
+    [ "$around" != asleep ] || [ "$sleeps" = yes ] || continue
     before=$(counters)
     observed=$(one "$number" "$around")
     outcome "$name" "$(expected "$around" "$expect" "$after")$stated" \

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
 # seconds: 200
+# machine: both
 # Queues as long as they may be, and several of them: what the driver takes, what goes through each,
 # and that it is what was written, for each way in which tables are handled.
 . /testbed/dom0/lib.sh

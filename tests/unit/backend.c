@@ -3,6 +3,8 @@
 #include "backend.h"
 #include "driver.h"
 
+#include <virtio-shadow/view.h>
+
 uint64_t be_features = BE_FEATURES;
 
 static struct {
@@ -14,6 +16,17 @@ const struct vsh_info *be_info(void)
     return (const struct vsh_info *)env->window[VSH_FRAME_INFO];
 }
 
+const struct vsh_queue_info *be_queue_info(unsigned int q)
+{
+    const struct vsh_info *info = be_info();
+
+    assert_true(q < VSH_MAX_QUEUES);
+    assert_true(vsh_view_has_records(info->nr_queues, VSH_MAX_QUEUES, info->queue_offset,
+                                     info->queue_stride, sizeof(struct vsh_queue_info)));
+    return (const struct vsh_queue_info *)(env->window[VSH_FRAME_INFO] + info->queue_offset +
+                                           q * info->queue_stride);
+}
+
 struct vsh_mailbox *be_mailbox(void)
 {
     return (struct vsh_mailbox *)env->window[VSH_FRAME_MAILBOX];
@@ -22,13 +35,13 @@ struct vsh_mailbox *be_mailbox(void)
 /* Window frames are not neighbours in memory: byte by byte. */
 static uint8_t *byte(uint64_t das, bool write)
 {
-    uint64_t frame = (das - VSH_WINDOW_DAS) / PAGE;
+    uint64_t frame = (das - SVQ_WINDOW_DAS) / PAGE;
 
-    assert_true(das >= VSH_WINDOW_DAS && frame < be_info()->nr_frames);
+    assert_true(das >= SVQ_WINDOW_DAS && frame < be_info()->nr_frames);
     if (write)
         assert_true(svq_window_writable(
-            be_info()->queue[0].max_size,
-            svq_bounce_frames(be_info()->policy, be_info()->queue[0].max_size), (uint32_t)frame));
+            be_queue_info(0)->max_size,
+            svq_bounce_frames(be_info()->policy, be_queue_info(0)->max_size), (uint32_t)frame));
     return &env->window[frame][das % PAGE];
 }
 
@@ -37,7 +50,7 @@ static void get(uint64_t das, void *dst, size_t bytes)
     size_t i;
 
     /* A table in place: through the aperture. */
-    if (das < VSH_WINDOW_DAS) {
+    if (das < SVQ_WINDOW_DAS) {
         assert_int_equal(env_entry(das), SVQ_RO);
         env_read(das, dst, bytes);
         return;
@@ -51,9 +64,9 @@ void be_read(uint64_t das, void *dst, size_t bytes)
 {
     size_t i;
 
-    for (i = 0; das < VSH_WINDOW_DAS && i < bytes + das % PAGE; i += PAGE)
+    for (i = 0; das < SVQ_WINDOW_DAS && i < bytes + das % PAGE; i += PAGE)
         assert_in_range(env_entry(das + i), SVQ_RO, SVQ_RW);
-    if (das < VSH_WINDOW_DAS)
+    if (das < SVQ_WINDOW_DAS)
         env_read(das, dst, bytes);
     else
         get(das, dst, bytes);
@@ -63,9 +76,9 @@ static void put(uint64_t das, const void *src, size_t bytes)
 {
     size_t i;
 
-    for (i = 0; das < VSH_WINDOW_DAS && i < bytes + das % PAGE; i += PAGE)
+    for (i = 0; das < SVQ_WINDOW_DAS && i < bytes + das % PAGE; i += PAGE)
         assert_int_equal(env_entry(das + i), SVQ_RW);
-    if (das < VSH_WINDOW_DAS) {
+    if (das < SVQ_WINDOW_DAS) {
         env_write(das, src, bytes);
         return;
     }
@@ -89,7 +102,7 @@ void be_describe(void)
     m->vendor_id = 0x4b4d4551;
     m->device_features = be_features;
     m->nr_queues = be_info()->nr_queues;
-    m->queue_size = be_info()->queue[0].max_size;
+    m->queue_size = be_queue_info(0)->max_size;
     m->config_len = BE_CONFIG_LEN;
     for (i = 0; i < VSH_CONFIG_SIZE; i++)
         m->config[i] = (uint8_t)(i + 1);
@@ -164,7 +177,7 @@ int be_queue_ack_only(unsigned int q)
 {
     be_mailbox()->version = VSH_ABI_VERSION;
     be_mailbox()->queue = q;
-    be_mailbox()->generation = be_info()->queue[q].generation;
+    be_mailbox()->generation = be_queue_info(q)->generation;
     return be_request_only(VSH_REQ_QUEUE_ACK);
 }
 
@@ -191,7 +204,7 @@ void be_begin(void)
 
 bool be_next(unsigned int q, unsigned int *head)
 {
-    const struct vsh_queue_info *qi = &be_info()->queue[q];
+    const struct vsh_queue_info *qi = be_queue_info(q);
     uint16_t idx, entry;
 
     assert_true(qi->size);
@@ -209,13 +222,13 @@ struct svq_desc be_desc(unsigned int q, unsigned int i)
 {
     struct svq_desc d;
 
-    get(be_info()->queue[q].desc + i * sizeof(d), &d, sizeof(d));
+    get(be_queue_info(q)->desc + i * sizeof(d), &d, sizeof(d));
     return d;
 }
 
 void be_used_elem(unsigned int q, unsigned int at, uint32_t id, uint32_t len)
 {
-    const struct vsh_queue_info *qi = &be_info()->queue[q];
+    const struct vsh_queue_info *qi = be_queue_info(q);
 
     put(qi->used + SVQ_USED_ID(at), &id, sizeof(id));
     put(qi->used + SVQ_USED_LEN(at), &len, sizeof(len));
@@ -223,35 +236,35 @@ void be_used_elem(unsigned int q, unsigned int at, uint32_t id, uint32_t len)
 
 void be_used_idx(unsigned int q, uint16_t idx)
 {
-    put(be_info()->queue[q].used + SVQ_USED_IDX, &idx, sizeof(idx));
+    put(be_queue_info(q)->used + SVQ_USED_IDX, &idx, sizeof(idx));
 }
 
 void be_used_flags(unsigned int q, uint16_t flags)
 {
-    put(be_info()->queue[q].used + SVQ_USED_FLAGS, &flags, sizeof(flags));
+    put(be_queue_info(q)->used + SVQ_USED_FLAGS, &flags, sizeof(flags));
 }
 
 void be_avail_event(unsigned int q, uint16_t event)
 {
-    put(be_info()->queue[q].used + SVQ_USED_AVAIL_EVENT(be_size(q)), &event, sizeof(event));
+    put(be_queue_info(q)->used + SVQ_USED_AVAIL_EVENT(be_size(q)), &event, sizeof(event));
 }
 
 uint16_t be_used_event(unsigned int q)
 {
     uint16_t event;
 
-    get(be_info()->queue[q].avail + SVQ_AVAIL_USED_EVENT(be_size(q)), &event, sizeof(event));
+    get(be_queue_info(q)->avail + SVQ_AVAIL_USED_EVENT(be_size(q)), &event, sizeof(event));
     return event;
 }
 
 unsigned int be_size(unsigned int q)
 {
-    return be_info()->queue[q].size;
+    return be_queue_info(q)->size;
 }
 
 unsigned int be_chain(unsigned int q, unsigned int head, struct svq_desc chain[])
 {
-    uint64_t table = be_info()->queue[q].desc;
+    uint64_t table = be_queue_info(q)->desc;
     unsigned int size = be_size(q), nr = 0, i = head;
     struct svq_desc d;
 
@@ -274,7 +287,7 @@ unsigned int be_chain(unsigned int q, unsigned int head, struct svq_desc chain[]
 
 void be_put(unsigned int q, uint32_t id, uint32_t len)
 {
-    be_used_elem(q, queue[q].used_idx % be_info()->queue[q].size, id, len);
+    be_used_elem(q, queue[q].used_idx % be_queue_info(q)->size, id, len);
     be_used_idx(q, ++queue[q].used_idx);
 }
 

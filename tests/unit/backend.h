@@ -17,6 +17,7 @@
 extern uint64_t be_features;
 
 const struct vsh_info *be_info(void);
+const struct vsh_queue_info *be_queue_info(unsigned int q); /* where the info page says */
 struct vsh_mailbox *be_mailbox(void);
 
 /* Buffers, in the device address space. */

@@ -430,10 +430,10 @@ static void check_resets(void)
         const struct svq_queue *q = &env->dev.queue[i];
 
         if (q->reset != SVQ_RESET_NONE)
-            assert_int_equal(env->dev.info->queue[i].size, 0);
+            assert_int_equal(svq_info_queue(&env->dev, i)->size, 0);
         if (!q->live)
             env->look_again[i] = env->look_again_used[i] = false;
-        assert_int_equal(env->dev.info->queue[i].generation, q->generation);
+        assert_int_equal(svq_info_queue(&env->dev, i)->generation, q->generation);
     }
 }
 

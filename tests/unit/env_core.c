@@ -25,7 +25,7 @@ static void cover(const struct env_flight *f, int by)
     for (i = 0; i < f->nr; i++) {
         uint64_t addr = f->desc[i].addr / PAGE * PAGE;
 
-        if (addr >= VSH_WINDOW_DAS)
+        if (addr >= SVQ_WINDOW_DAS)
             continue;
         for (; addr < f->desc[i].addr + f->desc[i].len; addr += PAGE) {
             struct env_page *pg = env_page(addr);
@@ -41,7 +41,7 @@ uint64_t env_bounce(unsigned int queue, bool write)
     const struct svq_queue *q = &env->dev.queue[queue];
     uint32_t frames = svq_bounce_frames(env->dev.policy, q->max_size);
 
-    return VSH_WINDOW_DAS +
+    return SVQ_WINDOW_DAS +
            (VSH_FRAME_FIRST_QUEUE + (queue + 1) * svq_queue_frames(q->max_size, frames) -
             (write ? 1 : 2) * frames) *
                PAGE;
@@ -82,7 +82,7 @@ static void bounce_ends(unsigned int queue, const struct env_flight *f)
         const struct svq_desc *d = &f->desc[i];
         bool write = d->flags & SVQ_DESC_F_WRITE;
 
-        if (d->addr >= VSH_WINDOW_DAS)
+        if (d->addr >= SVQ_WINDOW_DAS)
             memset(env->bounce_used[queue][write] + (d->addr - env_bounce(queue, write)), 0,
                    d->len);
     }
@@ -360,7 +360,7 @@ static void begin_flight(unsigned int queue, unsigned int slot)
 
     d = shadow(&q->shadow_desc, slot * 16);
     ENV_CHECK(q->slot[slot].remapped ==
-                  (d->flags & SVQ_DESC_F_INDIRECT && d->addr < VSH_WINDOW_DAS),
+                  (d->flags & SVQ_DESC_F_INDIRECT && d->addr < SVQ_WINDOW_DAS),
               "the core has another idea of where the table is");
     if (q->slot[slot].remapped) {
         begin_in_place(q, f, d);
@@ -389,7 +389,7 @@ static void begin_flight(unsigned int queue, unsigned int slot)
         ENV_CHECK(d->len && !(d->flags & ~(SVQ_DESC_F_NEXT | SVQ_DESC_F_WRITE)),
                   "a shadow descriptor was not checked");
         f->desc[nr] = *d;
-        if (d->addr >= VSH_WINDOW_DAS)
+        if (d->addr >= SVQ_WINDOW_DAS)
             bounce_begins(queue, d);
         else
             check_exposure(d);
@@ -436,7 +436,7 @@ static void check_granted(const struct env_flight *f)
         uint64_t addr = f->desc[i].addr / PAGE * PAGE;
         uint8_t least = f->desc[i].flags & SVQ_DESC_F_WRITE ? SVQ_RW : SVQ_RO;
 
-        if (addr >= VSH_WINDOW_DAS)
+        if (addr >= SVQ_WINDOW_DAS)
             continue;
         for (; addr < f->desc[i].addr + f->desc[i].len; addr += PAGE) {
             uint8_t most = env_page(addr)->writers ? SVQ_RW : SVQ_RO, is = env_entry(addr);

@@ -78,7 +78,7 @@ static void be_fill(const struct svq_desc *d, uint8_t val)
 
 static bool in_window(const struct svq_desc *d)
 {
-    return d->addr >= VSH_WINDOW_DAS;
+    return d->addr >= SVQ_WINDOW_DAS;
 }
 
 static void nothing_left(void)

@@ -254,12 +254,12 @@ static void driver_ok_starts_the_queues(void)
     drv_setup(0, 16);
     drv_setup(1, 16);
     assert_int_equal(state(), VSH_STATE_READY);
-    assert_int_equal(be_info()->queue[0].size, 0);
+    assert_int_equal(be_queue_info(0)->size, 0);
     told = env->notify_control;
     drv_write(SVQ_MMIO_STATUS, DRV_OK);
     assert_int_equal(state(), VSH_STATE_RUNNING);
     assert_int_equal(env->notify_control, told + 1);
-    assert_int_equal(be_info()->queue[1].size, 16);
+    assert_int_equal(be_queue_info(1)->size, 16);
     be_begin();
     works();
 }
@@ -271,7 +271,7 @@ static void driver_ok_while_resetting_waits_for_the_ack(void)
     drv_start(0);
     assert_int_equal(drv_read(SVQ_MMIO_STATUS), DRV_OK);
     assert_int_equal(state(), VSH_STATE_RESETTING);
-    assert_int_equal(be_info()->queue[0].size, 0);
+    assert_int_equal(be_queue_info(0)->size, 0);
 
     /* Requests wait as well: nothing becomes visible. */
     drv_desc(0, 3, BUF(100), 3 * 4096, W, 0);
@@ -722,7 +722,7 @@ static void release_at_every_state_leaves_nothing(void)
             /* The environment checks pages, rings and every reference. */
             env_release();
             assert_int_equal(state(), VSH_STATE_GONE);
-            assert_int_equal(be_info()->queue[0].size, 0);
+            assert_int_equal(be_queue_info(0)->size, 0);
             env_destroy();
         }
 }

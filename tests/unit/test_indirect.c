@@ -257,7 +257,7 @@ static void entries_are_checked_like_any_descriptor(void)
     refused(16, SVQ_ERR_ADDR);
     entry(0, ~0ULL, 2, 0, 0);
     refused(16, SVQ_ERR_ADDR);
-    entry(0, VSH_WINDOW_DAS, 16, 0, 0);
+    entry(0, SVQ_WINDOW_DAS, 16, 0, 0);
     refused(16, SVQ_ERR_ADDR);
     entry(0, BUF(0), 16, W | NEXT, 1);
     entry(1, BUF(0), 16, 0, 0);
@@ -295,7 +295,7 @@ static void table_lies_in_plain_ram(void)
     table_place(BANK0 - 16, SVQ_ERR_ADDR);
     table_place(BANK0 + 64 * MIB - 16, SVQ_ERR_ADDR);
     table_place(~0ULL - 15, SVQ_ERR_ADDR);
-    table_place(VSH_WINDOW_DAS, SVQ_ERR_ADDR);
+    table_place(SVQ_WINDOW_DAS, SVQ_ERR_ADDR);
     env_set_kind(BUF(60), ENV_FOREIGN);
     env_set_kind(BUF(61), ENV_HOLE);
     table_place(BUF(60), SVQ_ERR_PAGE);

@@ -513,7 +513,7 @@ static void ring_parts_outside_of_ram_are_refused(void)
                                    BANK0 + 2 * GIB,
                                    ~0ULL << 4,
                                    0x8000000000000000ULL,
-                                   VSH_WINDOW_DAS};
+                                   SVQ_WINDOW_DAS};
     const uint64_t ok[3] = {RINGS, RINGS + 0x5000, RINGS + 0x6000};
     unsigned int part, i;
 
@@ -586,7 +586,7 @@ static void queue_can_be_taken_down_before_driver_ok(void)
     assert_true(drv_setup(0, 8));
     drv_write(SVQ_MMIO_STATUS, DRV_OK);
     be_begin();
-    assert_int_equal(be_info()->queue[0].size, 8);
+    assert_int_equal(be_queue_info(0)->size, 8);
     drv_write_buffer(0, 7, BUF(0), 64);
     be_serve(0, 64);
     drv_assert_alive();

@@ -86,7 +86,7 @@ static void requests_go_round_at_every_size(void)
         up_with(size, 0);
         for (shadow = 1; shadow < size; shadow *= 2)
             ;
-        assert_int_equal(be_info()->queue[0].size, shadow);
+        assert_int_equal(be_queue_info(0)->size, shadow);
         for (n = 0; n < 3 * size + 5; n++)
             one(buf + (size < 3 ? 2 : n % 3), size < 3 ? 1 : 3 - n % 3, RING_DIRECT, n % 5000);
         drv_assert_alive();
@@ -107,7 +107,7 @@ static void largest_packed_queue_works(void)
     drv_start(1000);
     be_begin();
     ring_begin_all();
-    assert_int_equal(be_info()->queue[0].size, 1024);
+    assert_int_equal(be_queue_info(0)->size, 1024);
     for (round = 0; round < 3; round++) {
         int ids[1000];
         unsigned int id, head[1000];

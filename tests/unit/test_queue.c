@@ -67,7 +67,7 @@ static void every_queue_size_works(void)
 
     for (size = 1; size <= VSH_MAX_QUEUE_SIZE; size *= 2) {
         up(&(struct env_opts){.size = size});
-        assert_int_equal(be_info()->queue[0].size, size);
+        assert_int_equal(be_queue_info(0)->size, size);
 
         for (n = 0; n < 2 * size + 3; n++) {
             drv_write_buffer(0, n % size, BUF(n), 4096);
@@ -108,8 +108,8 @@ static void queue_smaller_than_the_largest_works(void)
     be_attach();
     drv_start(4);
     be_begin();
-    assert_int_equal(be_info()->queue[0].size, 4);
-    assert_int_equal(be_info()->queue[0].max_size, 256);
+    assert_int_equal(be_queue_info(0)->size, 4);
+    assert_int_equal(be_queue_info(0)->max_size, 256);
     for (n = 0; n < 50; n++) {
         drv_write_buffer(0, n % 4, BUF(n), 100);
         be_serve(0, 100);
@@ -549,7 +549,7 @@ static void queue_that_is_not_ready_is_left_alone(void)
     assert_true(drv_setup(0, 16));
     drv_write(SVQ_MMIO_STATUS, DRV_OK);
     be_begin();
-    assert_int_equal(be_info()->queue[1].size, 0);
+    assert_int_equal(be_queue_info(1)->size, 0);
     drv_kick(1);
     be_kick(1);
     drv_assert_alive();

@@ -91,7 +91,7 @@ static void take_requests(unsigned int q)
 {
     unsigned int head;
 
-    if (!be_info()->queue[q].size)
+    if (!be_queue_info(q)->size)
         return;
     while (nr_held[q] < SIZE && be_next(q, &head))
         held[q][nr_held[q]++] = head;
@@ -102,7 +102,7 @@ static void return_one(unsigned int q)
     unsigned int i;
 
     take_requests(q);
-    if (!nr_held[q] || !be_info()->queue[q].size)
+    if (!nr_held[q] || !be_queue_info(q)->size)
         return;
     i = rnd(nr_held[q]);
     be_put(q, held[q][i], rnd(20000));
@@ -260,7 +260,7 @@ static void bad_driver(unsigned int q)
 
 static void bad_backend(unsigned int q)
 {
-    if (!be_info()->queue[q].size)
+    if (!be_queue_info(q)->size)
         return;
 
     switch (rnd(4)) {

@@ -63,7 +63,7 @@ static void was_copied(void)
 {
     unsigned int head = be_take(0);
 
-    assert_in_range(be_desc(0, head).addr, VSH_WINDOW_DAS, ~0ULL);
+    assert_in_range(be_desc(0, head).addr, SVQ_WINDOW_DAS, ~0ULL);
     assert_int_equal(env->protected, 0);
     assert_int_equal(stats()->tables_remapped, 0);
     assert_int_equal(stats()->tables_copied, 1);

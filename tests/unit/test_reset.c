@@ -72,15 +72,15 @@ static void reset_takes_ack_and_begins_anew(void)
     uint32_t generation;
 
     up_with(0);
-    generation = be_info()->queue[0].generation;
+    generation = be_queue_info(0)->generation;
     drv_write_buffer(0, 0, BUF(0), 4096);
     drv_write_buffer(1, 0, BUF(1), 4096);
     assert_int_equal(env_visible(), 2);
 
     write_reset(0);
-    assert_int_equal(be_info()->queue[0].size, 0);
-    assert_int_equal(be_info()->queue[0].generation, generation + 1);
-    assert_int_equal(be_info()->queue[1].size, 16);
+    assert_int_equal(be_queue_info(0)->size, 0);
+    assert_int_equal(be_queue_info(0)->generation, generation + 1);
+    assert_int_equal(be_queue_info(1)->size, 16);
     assert_int_equal(be_info()->state, VSH_STATE_RUNNING);
 
     /* The pages are gone at once, the reset is not over. */
@@ -96,8 +96,8 @@ static void reset_takes_ack_and_begins_anew(void)
     assert_int_equal(env->dev.queue[0].pages.nr_dummy, 0);
 
     enable_again(0, 8);
-    assert_int_equal(be_info()->queue[0].size, 8);
-    assert_int_equal(be_info()->queue[0].generation, generation + 1);
+    assert_int_equal(be_queue_info(0)->size, 8);
+    assert_int_equal(be_queue_info(0)->generation, generation + 1);
     works(0);
     be_serve(1, 4096);
     works(1);
@@ -216,7 +216,7 @@ static void acks_that_nobody_waits_for_are_refused(void)
     be_mailbox()->queue = 0xffffffff;
     assert_int_equal(be_request(VSH_REQ_QUEUE_ACK), VSH_ERR_QUEUES);
     be_mailbox()->queue = 0;
-    be_mailbox()->generation = be_info()->queue[0].generation - 1;
+    be_mailbox()->generation = be_queue_info(0)->generation - 1;
     assert_int_equal(be_request(VSH_REQ_QUEUE_ACK), VSH_ERR_STATE);
     assert_int_equal(be_queue_ack(1), VSH_ERR_STATE);
     assert_true(is_resetting(0));
@@ -237,7 +237,7 @@ static void registers_wait_for_the_end_of_the_reset(void)
     drv_write(SVQ_MMIO_QUEUE_READY, 1);
     write_reset(0);
     assert_int_equal(env->dev.queue[0].size, 16);
-    assert_int_equal(be_info()->queue[0].generation, 1);
+    assert_int_equal(be_queue_info(0)->generation, 1);
     be_queue_ack(0);
     assert_int_equal(env->dev.queue[0].size, 0);
     drv_assert_alive();
@@ -267,7 +267,7 @@ static void reset_of_a_queue_before_driver_ok_is_immediate(void)
     assert_true(drv_setup(0, 8));
     drv_write(SVQ_MMIO_STATUS, DRV_OK);
     be_begin();
-    assert_int_equal(be_info()->queue[0].size, 8);
+    assert_int_equal(be_queue_info(0)->size, 8);
     works(0);
 }
 
@@ -284,11 +284,11 @@ static void queue_enabled_before_the_device_runs_comes_with_the_others(void)
     assert_false(is_ready(0));
     assert_true(drv_setup(0, 4));
     assert_true(drv_setup(1, 8));
-    assert_int_equal(be_info()->queue[0].size, 0);
+    assert_int_equal(be_queue_info(0)->size, 0);
     assert_int_equal(be_ack(), VSH_ERR_NONE);
     be_begin();
-    assert_int_equal(be_info()->queue[0].size, 4);
-    assert_int_equal(be_info()->queue[1].size, 8);
+    assert_int_equal(be_queue_info(0)->size, 4);
+    assert_int_equal(be_queue_info(1)->size, 8);
     works(0);
     works(1);
     drv_assert_alive();
@@ -402,7 +402,7 @@ static void large_queue_is_taken_in_steps(void)
     assert_int_equal(env->dev.queue[0].pages.nr_dummy, 4096);
     assert_true(is_resetting(0));
     be_mailbox()->queue = 0;
-    be_mailbox()->generation = be_info()->queue[0].generation;
+    be_mailbox()->generation = be_queue_info(0)->generation;
     be_request_only(VSH_REQ_QUEUE_ACK);
     assert_int_equal(env->dev.queue[0].reset, SVQ_RESET_WAITING);
     env_run();
@@ -433,7 +433,7 @@ static void ack_before_all_is_taken_is_remembered(void)
     env_check();
     assert_true(env_visible());
     be_mailbox()->queue = 0;
-    be_mailbox()->generation = be_info()->queue[0].generation;
+    be_mailbox()->generation = be_queue_info(0)->generation;
     assert_int_equal(be_request(VSH_REQ_QUEUE_ACK), VSH_ERR_NONE);
     assert_false(is_resetting(0));
     assert_int_equal(env_visible(), 0);
@@ -520,7 +520,7 @@ static void packed_queue_begins_anew_too(void)
     write_reset(1);
     assert_int_equal(be_queue_ack(1), VSH_ERR_NONE);
     assert_true(drv_setup(1, 11));
-    assert_int_equal(be_info()->queue[1].size, 16);
+    assert_int_equal(be_queue_info(1)->size, 16);
     assert_true(env->dev.queue[1].avail_wrap && env->dev.queue[1].used_wrap);
     drv_assert_alive();
 }

@@ -765,7 +765,7 @@ static void copies_are_where_they_were(void)
     d = be_desc(0, i);
     assert_int_equal(d.len, sizeof(was));
     for (i = 0; i < sizeof(was); i++)
-        is[i] = env->window[(d.addr - VSH_WINDOW_DAS + i) / PAGE][(d.addr + i) % PAGE];
+        is[i] = env->window[(d.addr - SVQ_WINDOW_DAS + i) / PAGE][(d.addr + i) % PAGE];
     assert_memory_equal(is, was, sizeof(was));
     be_return(0, 0, 0);
     drv_expect_used(0, 0, 0);

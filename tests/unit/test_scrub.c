@@ -321,6 +321,53 @@ static void in_steps(void)
     assert_int_equal(scrub(), 4 * (frames / 64));
 }
 
+/* Descriptors of a queue's ring that are not empty, and entries of its tables. */
+static unsigned int described(unsigned int queue)
+{
+    static const struct svq_desc empty;
+    struct svq_queue *q = &env->dev.queue[queue];
+    unsigned int i, n = 0;
+
+    for (i = 0; i < q->max_size; i++)
+        n += !!memcmp(svq_mem_at(&q->shadow_desc, i * (uint32_t)sizeof(empty)), &empty,
+                      sizeof(empty));
+    for (i = 0; i < SVQ_TABLE_ENTRIES(q->max_size); i++) {
+        uint32_t off = i * (uint32_t)sizeof(empty);
+
+        n += !!memcmp(q->tables.page[off / PAGE] + off % PAGE, &empty, sizeof(empty));
+    }
+
+    return n;
+}
+
+/* Nor where the buffers were: what is left is the chain that is offered again. */
+static void nothing_of_where_it_was(void)
+{
+    unsigned int i, one;
+
+    be_features = BE_FEATURES | BIT(SVQ_F_INDIRECT_DESC);
+    up(&(struct env_opts){.policy = VSH_POLICY_HYBRID, .size = 16, .keep = true});
+    /* Both ends are copied: three parts, in a table. */
+    drv_read_buffer(0, 0, BUF(10) + 100, 20 * PAGE);
+    one = described(0);
+    assert_true(one >= 3);
+    for (i = 1; i < 3; i++)
+        drv_read_buffer(0, i, BUF(40 * i) + 100, 20 * PAGE);
+    assert_int_equal(described(0), 3 * one);
+    be_serve(0, 0);
+    be_serve(0, 0);
+    assert_int_equal(described(0), 3 * one);
+    goes();
+    scrub();
+    assert_int_equal(described(0), one);
+    comes();
+    be_serve(0, 0);
+    assert_int_equal(drv_used_idx(0), 3);
+    goes();
+    scrub();
+    assert_int_equal(described(0), 0);
+}
+
 static void policy_without_bounce_pages(void)
 {
     up_policy(VSH_POLICY_GRANT, 2);
@@ -346,6 +393,7 @@ static const struct CMUnitTest tests[] = {
     TEST(nothing_of_a_queue_that_was_reset),
     TEST(nothing_of_a_device_that_does_not_wait),
     TEST(in_steps),
+    TEST(nothing_of_where_it_was),
     TEST(policy_without_bounce_pages),
 };
 

@@ -112,7 +112,7 @@ static void rings_are_the_drivers(void)
     const struct vsh_queue_info *qi;
 
     go(&trusted);
-    qi = &be_info()->queue[1];
+    qi = be_queue_info(1);
     assert_int_equal(qi->desc, drv_queue[1].desc);
     assert_int_equal(qi->avail, drv_queue[1].avail);
     assert_int_equal(qi->used, drv_queue[1].used);
@@ -120,7 +120,7 @@ static void rings_are_the_drivers(void)
     assert_int_equal(env_refs(drv_queue[1].desc), 1); /* that of the backend's entry */
 
     drv_reset();
-    assert_int_equal(be_info()->queue[1].size, 0);
+    assert_int_equal(be_queue_info(1)->size, 0);
 }
 
 static void size_is_the_drivers(void)
@@ -130,7 +130,7 @@ static void size_is_the_drivers(void)
     env_create(&trusted);
     assert_int_equal(be_attach(), VSH_ERR_NONE);
     drv_start(11);
-    assert_int_equal(be_info()->queue[0].size, 11);
+    assert_int_equal(be_queue_info(0)->size, 11);
     assert_true(be_info()->driver_features & BIT(SVQ_F_RING_PACKED));
 }
 

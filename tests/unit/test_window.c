@@ -3,6 +3,8 @@
 #include "backend.h"
 #include "driver.h"
 
+#include <virtio-shadow/view.h>
+
 static void parts_have_the_sizes_of_2_7(void)
 {
     /* 16 n; 6 + 2 n; 6 + 8 n bytes. */
@@ -69,14 +71,20 @@ static void bounce_pages_are_bounded(void)
     }
 }
 
+static uint32_t load(const uint32_t *word)
+{
+    return *(const vsh_view_word *)word;
+}
+
 static void info_page_describes_the_window(void)
 {
     static const unsigned int sizes[] = {1, 16, 256, 512, 1024};
     unsigned int i, q;
 
     for (i = 0; i < COUNT(sizes); i++) {
-        uint64_t next = VSH_WINDOW_DAS + VSH_FRAME_FIRST_QUEUE * PAGE;
+        uint64_t next = SVQ_WINDOW_DAS + VSH_FRAME_FIRST_QUEUE * PAGE;
         const struct vsh_info *info;
+        struct vsh_view v;
 
         env_create(&(struct env_opts){.queues = 3, .size = sizes[i]});
         info = be_info();
@@ -85,24 +93,30 @@ static void info_page_describes_the_window(void)
         assert_int_equal(info->nr_queues, 3);
         assert_int_equal(info->state, VSH_STATE_IDLE);
         assert_int_equal(info->nr_banks, 2);
-        assert_int_equal(info->bank[0].base, BANK0);
-        assert_int_equal(info->bank[0].size, 64 * MIB);
-        assert_int_equal(info->bank[1].base, BANK1);
-        assert_int_equal(info->bank[1].size, 16 * MIB);
+        assert_int_equal(info->window_base, SVQ_WINDOW_DAS);
+
+        /* To a reader that goes by counts and offsets. */
+        assert_int_equal(vsh_view_read(&v, info, info->nr_frames, load), VSH_VIEW_OK);
+        assert_int_equal(v.bank[0].base, BANK0);
+        assert_int_equal(v.bank[0].size, 64 * MIB);
+        assert_int_equal(v.bank[1].base, BANK1);
+        assert_int_equal(v.bank[1].size, 16 * MIB);
 
         for (q = 0; q < 3; q++) {
-            assert_int_equal(info->queue[q].max_size, sizes[i]);
-            assert_int_equal(info->queue[q].size, 0);
-            assert_int_equal(info->queue[q].desc, next);
+            assert_int_equal(v.queue[q].max_size, sizes[i]);
+            assert_int_equal(v.queue[q].size, 0);
+            assert_int_equal(v.queue[q].desc, next);
             next += svq_part_frames(sizes[i], SVQ_PART_DESC) * PAGE;
-            assert_int_equal(info->queue[q].avail, next);
+            assert_int_equal(v.queue[q].avail, next);
             next += svq_part_frames(sizes[i], SVQ_PART_AVAIL) * PAGE;
-            assert_int_equal(info->queue[q].used, next);
+            assert_int_equal(v.queue[q].used, next);
             next += svq_part_frames(sizes[i], SVQ_PART_USED) * PAGE;
             assert_int_equal(env->dev.queue[q].tables.das, next);
+            assert_int_equal(SVQ_WINDOW_DAS + v.queue[q].table_frame * PAGE, next);
+            assert_int_equal(v.queue[q].bounce_frames, 0);
             next += svq_part_frames(sizes[i], SVQ_PART_TABLES) * PAGE;
         }
-        assert_int_equal(next, VSH_WINDOW_DAS + info->nr_frames * PAGE);
+        assert_int_equal(next, SVQ_WINDOW_DAS + info->nr_frames * PAGE);
         assert_int_equal(info->nr_frames, env->nr_window);
 
         env_release();
@@ -110,29 +124,52 @@ static void info_page_describes_the_window(void)
     }
 }
 
+static void info_page_says_where_bounce_pages_are(void)
+{
+    struct vsh_view v;
+    unsigned int q;
+
+    env_create(&(struct env_opts){.queues = 2, .size = 64, .policy = VSH_POLICY_COPY});
+    assert_int_equal(vsh_view_read(&v, be_info(), be_info()->nr_frames, load), VSH_VIEW_OK);
+    for (q = 0; q < 2; q++) {
+        const struct svq_bounce *b = env->dev.queue[q].bounce;
+        const struct vsh_queue_info *qi = &v.queue[q];
+
+        assert_int_equal(qi->bounce_frames, svq_bounce_frames(VSH_POLICY_COPY, 64));
+        assert_int_equal(SVQ_WINDOW_DAS + qi->bounce_out_frame * PAGE, b[0].das);
+        assert_int_equal(SVQ_WINDOW_DAS + qi->bounce_in_frame * PAGE, b[1].das);
+        assert_ptr_equal(env->window[qi->bounce_out_frame], b[0].page[0]);
+        assert_ptr_equal(env->window[qi->bounce_in_frame], b[1].page[0]);
+        assert_false(svq_window_writable(64, qi->bounce_frames, qi->bounce_out_frame));
+        assert_true(svq_window_writable(64, qi->bounce_frames, qi->bounce_in_frame));
+    }
+    env_release();
+    env_destroy();
+}
+
 static void window_is_above_any_guest_ram(void)
 {
     env_create(&(struct env_opts){0});
-    assert_true(VSH_WINDOW_DAS > BANK1 + 16 * MIB);
+    assert_true(SVQ_WINDOW_DAS > BANK1 + 16 * MIB);
     /* A descriptor that names the window is outside of guest RAM. */
     env_destroy();
 
     up(&(struct env_opts){0});
-    drv_read_buffer(0, 0, VSH_WINDOW_DAS, 4096);
+    drv_read_buffer(0, 0, SVQ_WINDOW_DAS, 4096);
     drv_assert_failed(SVQ_ERR_ADDR, 0);
 }
 
 static void queue_sizes_are_shown_only_while_running(void)
 {
     up(&(struct env_opts){.queues = 2, .size = 32});
-    assert_int_equal(be_info()->queue[0].size, 32);
-    assert_int_equal(be_info()->queue[1].size, 32);
+    assert_int_equal(be_queue_info(0)->size, 32);
+    assert_int_equal(be_queue_info(1)->size, 32);
     assert_int_equal(be_info()->driver_features, BE_FEATURES);
     assert_int_equal(be_info()->device_status, DRV_OK);
 
     drv_reset();
-    assert_int_equal(be_info()->queue[0].size, 0);
-    assert_int_equal(be_info()->queue[1].size, 0);
+    assert_int_equal(be_queue_info(0)->size, 0);
+    assert_int_equal(be_queue_info(1)->size, 0);
 }
 
 static void page_records_fit_two_of_the_largest_chains(void)
@@ -154,6 +191,7 @@ static const struct CMUnitTest tests[] = {
     TEST(writable_are_exactly_mailbox_used_and_incoming),
     TEST(bounce_pages_are_bounded),
     TEST(info_page_describes_the_window),
+    TEST(info_page_says_where_bounce_pages_are),
     TEST(window_is_above_any_guest_ram),
     TEST(queue_sizes_are_shown_only_while_running),
     TEST(page_records_fit_two_of_the_largest_chains),

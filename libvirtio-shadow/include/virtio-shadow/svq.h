@@ -156,7 +156,10 @@ static inline uint32_t svq_window_frames(uint32_t nr_queues, uint32_t queue_size
     return VSH_FRAME_FIRST_QUEUE + nr_queues * svq_queue_frames(queue_size, bounce);
 }
 
-/* The largest window that the limits of the ABI allow. */
+/* Where the window lies in the device address space; no guest of Xen's has RAM up there. */
+#define SVQ_WINDOW_DAS          (1ULL << 46)
+
+/* The largest window that the limits allow. */
 #define SVQ_WINDOW_FRAMES_MAX                                                                      \
     (VSH_FRAME_FIRST_QUEUE +                                                                       \
      VSH_MAX_QUEUES * (4u + 1u + 3u + SVQ_TABLE_FRAMES + 2u * SVQ_BOUNCE_FRAMES))
@@ -190,10 +193,14 @@ static inline uint32_t svq_page_records(uint32_t queue_size)
     return want < 2 * SVQ_CHAIN_PAGES ? 2 * SVQ_CHAIN_PAGES : want;
 }
 
-/* Why a device was failed; shown in the log and in the statistics. */
+/*
+ * Why a device was failed; shown in the log and in the statistics.  The toolstack
+ * knows them by number: a value keeps its meaning for ever, and new ones come last,
+ * of their kind.
+ */
 enum svq_error {
     SVQ_ERR_NONE,
-    /* the driver's doing */
+    /* the driver's doing: up to 47 */
     SVQ_ERR_AVAIL_IDX,      /* 2.7.6: idx jumps by more than the queue size */
     SVQ_ERR_HEAD,           /* 2.7.6: ring entry beyond the descriptor table */
     SVQ_ERR_HEAD_BUSY,      /* 2.7.13: head, or buffer id, offered again while in flight */
@@ -216,13 +223,13 @@ enum svq_error {
     SVQ_ERR_BOUNCE,         /* more to be copied than there is room for */
     SVQ_ERR_RING,           /* 2.7: queue size, alignment or place of the rings */
     SVQ_ERR_STATUS,         /* 3.1.1: queue or status write out of order */
-    /* the backend's doing */
-    SVQ_ERR_USED_IDX,       /* 2.7.8: idx jumps beyond what is in flight */
+    SVQ_ERR_DRIVER_END,
+    /* the backend's doing, and the administrator's */
+    SVQ_ERR_USED_IDX = 48,  /* 2.7.8: idx jumps beyond what is in flight */
     SVQ_ERR_USED_ID,        /* 2.7.8: id that is not in flight */
     SVQ_ERR_APERTURE,       /* the backend has put something else there */
     SVQ_ERR_BACKEND_MEM,    /* out of page-table memory for the aperture */
     SVQ_ERR_BACKEND_GONE,   /* the backend detached or died */
-    /* the administrator's */
     SVQ_ERR_REVOKED,        /* everything was revoked on request */
     SVQ_ERR_COUNT,
     /* Not an error, and never a device's: to be done by who is alone with the device. */
@@ -566,11 +573,28 @@ struct svq_dev {
     enum svq_error last_error;
 };
 
+/* The records of the info page.  They have fixed places, but a backend asks the page for them. */
+#define SVQ_INFO_BANKS          ((uint32_t)sizeof(struct vsh_info))
+#define SVQ_INFO_QUEUES                                                                            \
+    (SVQ_INFO_BANKS + VSH_MAX_BANKS * (uint32_t)sizeof(struct vsh_bank))
+#define SVQ_INFO_BYTES                                                                             \
+    (SVQ_INFO_QUEUES + VSH_MAX_QUEUES * (uint32_t)sizeof(struct vsh_queue_info))
+
+static inline struct vsh_bank *svq_info_bank(const struct svq_dev *dev, uint32_t b)
+{
+    return (struct vsh_bank *)((uint8_t *)dev->info + SVQ_INFO_BANKS) + b;
+}
+
+static inline struct vsh_queue_info *svq_info_queue(const struct svq_dev *dev, uint32_t q)
+{
+    return (struct vsh_queue_info *)((uint8_t *)dev->info + SVQ_INFO_QUEUES) + q;
+}
+
 /*
  * Life of a device.
  *
  * The environment provides, in an otherwise zeroed *dev: nr_queues, nr_banks
- * and bank[] (page aligned, not overlapping, below VSH_WINDOW_DAS); for each
+ * and bank[] (page aligned, not overlapping, below SVQ_WINDOW_DAS); for each
  * queue max_size (the same power of two for all), slot, chain, part, done, order
  * (max_size of each), bounce[].page (svq_bounce_frames() of each), busy
  * (SVQ_BUSY_WORDS), tables.seg (as many as SVQ_TABLE_ENTRIES(max_size)), table

@@ -104,7 +104,7 @@ static void offer_packed(unsigned int c)
 
 static void *window(uint64_t das)
 {
-    return bench_window + (das - VSH_WINDOW_DAS);
+    return bench_window + (das - SVQ_WINDOW_DAS);
 }
 
 /* What a device writes of a chain, all buffers but the first of more than one. */
@@ -116,7 +116,7 @@ static uint32_t chain_bytes(void)
 /* The device: returns all that it finds, unread. */
 static void serve(void)
 {
-    const struct vsh_queue_info *info = &bench_dev.info->queue[0];
+    const struct vsh_queue_info *info = svq_info_queue(&bench_dev, 0);
     uint8_t *avail = window(info->avail), *used = window(info->used);
     uint16_t idx = __atomic_load_n((uint16_t *)(avail + SVQ_AVAIL_IDX), __ATOMIC_ACQUIRE);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The part of QEMU's TCG plugin interface, version 1 (QEMU 4.2 to 8.x), that the counter uses.
+ * The part of QEMU's TCG plugin interface, version 4 (QEMU 10), that the testbed's plugins use.
  * Debian installs a QEMU that loads plugins, but no header for them; the interface is documented in
  * QEMU's manual, "QEMU TCG Plugins".
  */
@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define PLUGIN_EXPORT __attribute__((visibility("default")))
-#define PLUGIN_INTERFACE_VERSION 1
+#define PLUGIN_INTERFACE_VERSION 4
 
 typedef uint64_t qemu_plugin_id_t;
 struct qemu_plugin_tb;
@@ -52,6 +52,7 @@ void qemu_plugin_register_atexit_cb(qemu_plugin_id_t id, qemu_plugin_udata_cb_t 
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
 uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *tb);
 struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t index);
-const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *insn);
+/* Copies up to len bytes of the instruction, and returns how many. */
+size_t qemu_plugin_insn_data(const struct qemu_plugin_insn *insn, void *dest, size_t len);
 
 #endif

@@ -13,8 +13,9 @@
  *                                          is at its end, whatever the line's programs have marked
  *   b ADDRESS INSTRUCTIONS EXECUTIONS      for each translated block of Xen's that ran
  *
- * Counts are per emulated CPU and exact; a block counts as executed when it is entered. ERETs are
- * the returns from Xen to a guest, so one per trap or interrupt.
+ * Counts are exact; a block counts as executed when it is entered. They are kept per emulated CPU,
+ * so that threads take no lock; where one thread emulates all CPUs, it does not matter which is
+ * named. ERETs are the returns from Xen to a guest, so one per trap or interrupt.
  */
 #include <inttypes.h>
 #include <pthread.h>
@@ -145,10 +146,20 @@ static void on_mark(unsigned int cpu, void *data)
     pthread_mutex_unlock(&lock);
 }
 
+/* An instruction of a block; 0, which is none, if it cannot be had. */
+static uint32_t insn_of(const struct qemu_plugin_tb *tb, size_t index)
+{
+    uint32_t insn;
+
+    if (qemu_plugin_insn_data(qemu_plugin_tb_get_insn(tb, index), &insn, sizeof(insn)) !=
+        sizeof(insn))
+        return 0;
+    return insn;
+}
+
 /* The record of a block, which outlives its translation: QEMU drops and repeats those. */
 static struct block *block_of(const struct qemu_plugin_tb *tb, uint64_t address, size_t n)
 {
-    uint32_t insn;
     struct block **head = &bucket[address / 4 % BUCKETS], *b;
     int event;
 
@@ -163,8 +174,7 @@ static struct block *block_of(const struct qemu_plugin_tb *tb, uint64_t address,
         b->address = address;
         b->instructions = (uint32_t)n;
         for (size_t i = 0; i < n; i++) {
-            memcpy(&insn, qemu_plugin_insn_data(qemu_plugin_tb_get_insn(tb, i)), sizeof(insn));
-            event = event_of(insn);
+            event = event_of(insn_of(tb, i));
             if (event >= 0)
                 b->events[event]++;
         }
@@ -189,11 +199,10 @@ static void on_translate(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
     }
     qemu_plugin_register_vcpu_tb_exec_cb(tb, enter_other, QEMU_PLUGIN_CB_NO_REGS, (void *)n);
     for (size_t i = 0; i < n; i++) {
-        struct qemu_plugin_insn *in = qemu_plugin_tb_get_insn(tb, i);
-
-        memcpy(&insn, qemu_plugin_insn_data(in), sizeof(insn));
+        insn = insn_of(tb, i);
         if (insn == MARK || insn == LINE)
-            qemu_plugin_register_vcpu_insn_exec_cb(in, on_mark, QEMU_PLUGIN_CB_NO_REGS,
+            qemu_plugin_register_vcpu_insn_exec_cb(qemu_plugin_tb_get_insn(tb, i), on_mark,
+                                                   QEMU_PLUGIN_CB_NO_REGS,
                                                    insn == MARK ? "mark" : "line");
     }
 }

@@ -43,11 +43,13 @@ def xen_micro(boots):
 def machine():
     model = next((line.split(":", 1)[1].strip() for line in lines_of(pathlib.Path("/proc/cpuinfo"))
                   if line.startswith("model name")), platform.machine())
-    qemu = subprocess.run(["qemu-system-aarch64", "--version"], capture_output=True, text=True,
+    program = pathlib.Path(__file__).resolve().parents[3] / "out/build/qemu/run/qemu-system-aarch64"
+    qemu = subprocess.run([program, "--version"], capture_output=True, text=True,
                           check=True).stdout.splitlines()[0]
     return {
         "host": f"{model}, {len(os.sched_getaffinity(0))} CPUs, Linux {platform.release().split('-')[0]}",
-        "emulator": f"{qemu}, TCG (software emulation), Cortex-A57, 2 CPUs",
+        "emulator": f"{qemu}, TCG (software emulation), Cortex-A57, 2 CPUs: a thread of the host's "
+                    "each, for instructions one for both, which is the machine that repeats",
         "placing": "backend VM and dom0 on emulated CPU 0, guest on CPU 1",
         "guest": "1 vCPU, 384 MiB, Linux 6.12", "backend VM": "1 vCPU, 512 MiB, Linux 6.12",
         "device": "qemu-storage-daemon: RAM disk (O_DIRECT, Linux AIO), or null-co in null-*; "

@@ -26,8 +26,8 @@ void proof_dev(void)
     ASSUME(dev.nr_banks >= 1 && dev.nr_banks <= VSH_MAX_BANKS);
     for (b = 0; b < VSH_MAX_BANKS; b++) {
         ASSUME(!(dev.bank[b].base & SVQ_PAGE_MASK) && !(dev.bank[b].size & SVQ_PAGE_MASK));
-        ASSUME(dev.bank[b].size && dev.bank[b].base < VSH_WINDOW_DAS);
-        ASSUME(dev.bank[b].size <= VSH_WINDOW_DAS - dev.bank[b].base);
+        ASSUME(dev.bank[b].size && dev.bank[b].base < SVQ_WINDOW_DAS);
+        ASSUME(dev.bank[b].size <= SVQ_WINDOW_DAS - dev.bank[b].base);
     }
 
 #ifdef FIXED_BANKS

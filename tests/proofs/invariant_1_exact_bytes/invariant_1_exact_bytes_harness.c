@@ -83,7 +83,7 @@ static void divided(void)
     struct svq_chain c;
     enum plan plan;
 
-    ASSUME(len && addr < VSH_WINDOW_DAS && len <= VSH_WINDOW_DAS - addr);
+    ASSUME(len && addr < SVQ_WINDOW_DAS && len <= SVQ_WINDOW_DAS - addr);
     q->part = part;
     ASSUME(q->shadow_size <= PARTS && c.parts <= q->shadow_size);
     before = c.parts;
@@ -122,7 +122,7 @@ static void returned(void)
     unsigned int work = 0;
     uint32_t n;
 
-    ASSUME(seg.len && seg.addr < VSH_WINDOW_DAS && seg.len <= VSH_WINDOW_DAS - seg.addr);
+    ASSUME(seg.len && seg.addr < SVQ_WINDOW_DAS && seg.len <= SVQ_WINDOW_DAS - seg.addr);
     /* Pages in turn: two stand for all. */
     ASSUME(seg.bounced ||
            (!((seg.addr | seg.len) & SVQ_PAGE_MASK) && seg.len <= 2 * SVQ_PAGE_SIZE));

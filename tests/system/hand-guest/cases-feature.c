@@ -120,12 +120,38 @@ static const char *reset_is_over(void)
     return enable_again();
 }
 
+static const char *three_in_flight(void)
+{
+    wr(SVQ_MMIO_INT_ACK, SVQ_INT_USED);
+    for (unsigned int i = 0; i < 3; i++) {
+        read_desc(3 * i, i);
+        offer(3 * i);
+    }
+    kick();
+    return returned() == 1 ? "in flight" : "not in flight";
+}
+
+/* They were served meanwhile, and the device is as it was: nobody has reset it. */
+static const char *served_asleep(void)
+{
+    if (returned() != 4)
+        return "not served meanwhile";
+    for (unsigned int i = 0; i < 3; i++)
+        if (!read_done(i))
+            return "served, with wrong data";
+    if (!(rd(SVQ_MMIO_INT_STATUS) & SVQ_INT_USED))
+        return "no interrupt";
+    return works() ? "served, and works again" : "does not work again";
+}
+
 static const struct hand_case cases[] = {
     {"IN_ORDER", 0, IN_ORDER, ALONE, "in order", 0, 0, 0, 0, 0, in_order, 0},
     {"EVENT_IDX", 0, EVENT_IDX, ALONE, "as asked for", 0, 0, 0, 0, 0, events, 0},
     {"queue reset at rest", 0, RING_RESET, ALONE, "works again", 0, 0, 0, 0, 0, reset_at_rest, 0},
     {"queue reset with requests in flight", 0, RING_RESET, HELD, "waits", "works again", 0, 0, 0, 0,
      reset_in_flight, reset_is_over},
+    {"guest suspended with requests in flight", 0, 0, ASLEEP, "in flight, asleep, idle, slept",
+     "served, and works again", 0, 0, 0, 0, three_in_flight, served_asleep},
     {"packed: queue reset at rest", 1, PACKED | RING_RESET, ALONE, "works again", 0, 0, 0, 0, 0,
      reset_at_rest, 0},
 };

@@ -20,6 +20,7 @@ enum around {
     HELD,   /* the device process is stopped between run() and after() */
     SHARED, /* what before() has granted is mapped by the backend VM until after() */
     TRIED,  /* HELD, and the backend VM tries to map what before() has granted: in vain */
+    ASLEEP, /* HELD until the guest is suspended after run(), and woken up before after() */
     KEYED,  /* HELD, and Xen's debug key has Xen try to write to tables */
 };
 

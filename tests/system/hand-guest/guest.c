@@ -125,6 +125,23 @@ void beside_stop(void)
         yield();
 }
 
+/* ---- suspend ---- */
+
+#define PSCI_FEATURES 0x8400000aul
+#define PSCI_SYSTEM_SUSPEND 0xc400000eul
+
+long system_suspend(void);
+
+bool can_sleep(void)
+{
+    return (int32_t)psci(PSCI_FEATURES, PSCI_SYSTEM_SUSPEND, 0, 0) == 0;
+}
+
+bool sleep_well(void)
+{
+    return (int32_t)system_suspend() == 0;
+}
+
 /* ---- console ---- */
 
 #define HYPERCALL_EVENT 32

@@ -30,6 +30,11 @@ bool write_u16(volatile uint16_t *to, uint16_t val);
 void beside_start(void (*work)(void));
 void beside_stop(void);
 
+/* Can this Xen suspend a guest? */
+bool can_sleep(void);
+/* Until dom0 wakes the guest up: true. The second vCPU must not be busy. */
+bool sleep_well(void);
+
 long hypercall(unsigned long nr, unsigned long a, unsigned long b, unsigned long c, unsigned long d,
                unsigned long e);
 

@@ -6,6 +6,8 @@
  *   list        all cases, a line each: number|around|expected|expected after|counters|name
  *   backend D   the domain to grant pages to
  *   measure     what tables cost (measure.c)
+ *   sleeps      can this Xen suspend a guest?
+ *   sleep       until dom0 resumes it
  *   ready N, before N, run N, after N
  *
  * The console's protocol is that of the other guests (testbed/guest/serve).
@@ -36,7 +38,7 @@ static void counter(const char *name, int by)
 
 static int list(void)
 {
-    static const char *const around[] = {"alone", "held", "shared", "tried", "keyed"};
+    static const char *const around[] = {"alone", "held", "shared", "tried", "asleep", "keyed"};
 
     for (unsigned int n = 0; find(n); n++) {
         const struct hand_case *c = find(n);
@@ -99,6 +101,10 @@ static int command(const char *word, const char *rest)
         measure();
         return 0;
     }
+    if (!strcmp(word, "sleeps"))
+        return say(can_sleep() ? "yes" : "no");
+    if (!strcmp(word, "sleep"))
+        return say(sleep_well() ? "slept" : "was not suspended");
     if (!strcmp(word, "backend")) {
         backend_domain = n;
         return 0;

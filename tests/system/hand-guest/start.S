@@ -126,6 +126,40 @@ psci:
     hvc     #0
     ret
 
+/*
+ * SYSTEM_SUSPEND: returns 0 when the guest has been woken up, by way of wake_boot, and
+ * otherwise why not. What C expects to be kept is kept on the stack.
+ */
+    .globl system_suspend
+system_suspend:
+    stp     x29, x30, [sp, #-96]!
+    stp     x19, x20, [sp, #16]
+    stp     x21, x22, [sp, #32]
+    stp     x23, x24, [sp, #48]
+    stp     x25, x26, [sp, #64]
+    stp     x27, x28, [sp, #80]
+    mov     x9, sp
+    ldr     x10, =asleep_sp
+    str     x9, [x10]
+    ldr     x0, =0xc400000e
+    ldr     x1, =wake_boot
+    mov     x2, #0
+    hvc     #0
+    b       1f
+wake_boot:
+    bl      mmu_on
+    ldr     x10, =asleep_sp
+    ldr     x9, [x10]
+    mov     sp, x9
+    mov     x0, #0
+1:  ldp     x27, x28, [sp, #80]
+    ldp     x25, x26, [sp, #64]
+    ldp     x23, x24, [sp, #48]
+    ldp     x21, x22, [sp, #32]
+    ldp     x19, x20, [sp, #16]
+    ldp     x29, x30, [sp], #96
+    ret
+
     .section .data
     .balign 4096
 table_l1:
@@ -149,3 +183,5 @@ table_low:
 stack0_end:
     .skip   16384
 stack1_end:
+asleep_sp:
+    .skip   8

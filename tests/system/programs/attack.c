@@ -17,6 +17,12 @@
 unsigned int attacks_passed, attacks_failed;
 
 static char saw[512];
+static int class; /* 0: none */
+
+void attack_class(int number)
+{
+    class = number;
+}
 
 void attack_saw(const char *fmt, ...)
 {
@@ -67,11 +73,12 @@ void attack_end(const struct attack *a, const char *why)
         attacks_passed++;
 
     /* In one piece, on a line of its own, whatever else writes to the console. */
-    len = snprintf(line, sizeof(line), "\n@@ATTACK %s|%s|%s|%s|%s|%s|%s|%s|@@\n", a->side, a->name,
-                   a->expected, saw, why ? why : "", failures, error, text);
+    len = snprintf(line, sizeof(line), "\n@@ATTACK %s|%s|%s|%s|%s|%s|%s|%s|%d|@@\n", a->side,
+                   a->name, a->expected, saw, why ? why : "", failures, error, text, class);
     fflush(stdout);
     if (write(STDOUT_FILENO, line, (size_t)len) != len)
         err(2, "console");
     saw[0] = 0;
+    class = 0;
     wait_for_dom0();
 }

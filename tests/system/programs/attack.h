@@ -21,6 +21,9 @@ struct attack {
     int error;    /* enum svq_error of the last of them, or ATTACK_ANY */
 };
 
+/* The number that the attack about to end has in docs/threat-model.md, "Found by review". */
+void attack_class(int number);
+
 /* Adds to what was observed. */
 void attack_saw(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 

@@ -13,6 +13,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <virtio-shadow/svq.h>
+
 #include "process.h"
 
 /* "key:\tvalue" of a file's fdinfo. */
@@ -60,8 +62,10 @@ static void borrow_region(struct borrowed *b, int pid, int pidfd, int fd, unsign
         !fdinfo(pid, fd, "vsh-das", &das) || !fdinfo(pid, fd, "vsh-size", &size))
         return;
 
-    if (das >= VSH_WINDOW_DAS)
+    if (das == SVQ_WINDOW_DAS)
         r = &b->window;
+    else if (das > SVQ_WINDOW_DAS)
+        r = &b->queues;
     else if (b->nr_banks < VSH_MAX_BANKS)
         r = &b->bank[b->nr_banks++];
     else
@@ -71,7 +75,10 @@ static void borrow_region(struct borrowed *b, int pid, int pidfd, int fd, unsign
     va = mmap(NULL, size, prot, MAP_SHARED | MAP_NORESERVE, mine, 0);
     if (va == MAP_FAILED)
         err(2, "cannot map the region at %#llx", (unsigned long long)das);
-    close(mine);
+    if (r == &b->queues)
+        b->queues_fd = mine;
+    else
+        close(mine);
     *r = (struct borrowed_region){.das = das, .size = size, .va = va};
 }
 

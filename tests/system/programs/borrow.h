@@ -18,7 +18,9 @@ struct borrowed_region {
 #define BORROW_MAX_EVENTFDS 64
 
 struct borrowed {
-    struct borrowed_region window, bank[VSH_MAX_BANKS];
+    struct borrowed_region window, bank[VSH_MAX_BANKS]; /* the daemon has all of the window */
+    struct borrowed_region queues;                      /* what device processes get of it ... */
+    int queues_fd;                                      /* ... with this file */
     unsigned int nr_banks;
     int pid; /* the daemon */
     int eventfd[BORROW_MAX_EVENTFDS];

@@ -205,7 +205,7 @@ static void live_queue_unreadied(void)
 static void addr_in_window(void)
 {
     good_chain();
-    desc[1].addr = VSH_WINDOW_DAS;
+    desc[1].addr = SVQ_WINDOW_DAS;
     offer_and_kick();
 }
 

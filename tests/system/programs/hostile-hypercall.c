@@ -34,9 +34,9 @@ static uint64_t target(const struct request *r, unsigned int what)
     case UNGRANTED:
         return h_bank[0].gfn + h_bank[0].size / HPAGE / 2;
     case SHADOW_DESC:
-        return h_gfn(h_info->queue[0].desc);
+        return h_gfn(h_queue->desc);
     case SHADOW_USED:
-        return h_gfn(h_info->queue[0].used);
+        return h_gfn(h_queue->used);
     default:
         return h_window.gfn;
     }
@@ -83,7 +83,7 @@ static const char *runstate(const struct hostile_attack *a, struct request *r)
     long ret;
 
     if (a->arg == SHADOW_DESC)
-        p = h_at(h_info->queue[0].desc);
+        p = h_at(h_queue->desc);
     /* It is written by our address, so the vCPU has to be ours. */
     syscall(SYS_sched_setaffinity, 0, sizeof(first_cpu), &first_cpu);
     memcpy(before, (const void *)(p + off), len);
@@ -296,7 +296,7 @@ static const char *domctl(const struct hostile_attack *a, struct request *r)
 
 static const char *bind(const struct hostile_attack *a, struct request *r)
 {
-    uint32_t port = a->arg ? h_info->queue[0].event_channel : h_info->control_channel;
+    uint32_t port = a->arg ? h_queue->event_channel : h_info->control_channel;
 
     return must_be_refused(hc_bind_interdomain(h_frontend, port), r);
 }

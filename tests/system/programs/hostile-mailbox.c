@@ -18,19 +18,19 @@ struct wrong {
 enum { RIGHT_GENERATION = 0x7fffffff };
 
 static const struct wrong wrong[] = {
-    {1, VSH_REQ_NONE, 0, 0, 0, VSH_ERR_REQUEST},
-    {1, 99, 0, 0, 0, VSH_ERR_REQUEST},
-    {1, 0xffffffffu, 0, 0, 0, VSH_ERR_REQUEST},
+    {VSH_ABI_VERSION, VSH_REQ_NONE, 0, 0, 0, VSH_ERR_REQUEST},
+    {VSH_ABI_VERSION, 99, 0, 0, 0, VSH_ERR_REQUEST},
+    {VSH_ABI_VERSION, 0xffffffffu, 0, 0, 0, VSH_ERR_REQUEST},
     {0, VSH_REQ_DETACH, 0, 0, 0, VSH_ERR_REQUEST},
     {0xffffffffu, VSH_REQ_DETACH, 0, 0, 0, VSH_ERR_REQUEST},
-    {1, VSH_REQ_RESET_ACK, RIGHT_GENERATION, 0, 0, VSH_ERR_STATE},
-    {1, VSH_REQ_RESET_ACK, 0xfffffff0u, 0, 0, VSH_ERR_STATE},
-    {1, VSH_REQ_QUEUE_ACK, RIGHT_GENERATION, 0, 0, VSH_ERR_STATE},
-    {1, VSH_REQ_QUEUE_ACK, 0, VSH_MAX_QUEUES, 0, VSH_ERR_QUEUES},
-    {1, VSH_REQ_QUEUE_ACK, 0, 0xffffffffu, 0, VSH_ERR_QUEUES},
-    {1, VSH_REQ_CONFIG, 0, 0, 0, VSH_ERR_CONFIG},
-    {1, VSH_REQ_CONFIG, 0, 0, VSH_CONFIG_SIZE + 1, VSH_ERR_CONFIG},
-    {1, VSH_REQ_CONFIG, 0, 0, 0xffffffffu, VSH_ERR_CONFIG},
+    {VSH_ABI_VERSION, VSH_REQ_RESET_ACK, RIGHT_GENERATION, 0, 0, VSH_ERR_STATE},
+    {VSH_ABI_VERSION, VSH_REQ_RESET_ACK, 0xfffffff0u, 0, 0, VSH_ERR_STATE},
+    {VSH_ABI_VERSION, VSH_REQ_QUEUE_ACK, RIGHT_GENERATION, 0, 0, VSH_ERR_STATE},
+    {VSH_ABI_VERSION, VSH_REQ_QUEUE_ACK, 0, VSH_MAX_QUEUES, 0, VSH_ERR_QUEUES},
+    {VSH_ABI_VERSION, VSH_REQ_QUEUE_ACK, 0, 0xffffffffu, 0, VSH_ERR_QUEUES},
+    {VSH_ABI_VERSION, VSH_REQ_CONFIG, 0, 0, 0, VSH_ERR_CONFIG},
+    {VSH_ABI_VERSION, VSH_REQ_CONFIG, 0, 0, VSH_CONFIG_SIZE + 1, VSH_ERR_CONFIG},
+    {VSH_ABI_VERSION, VSH_REQ_CONFIG, 0, 0, 0xffffffffu, VSH_ERR_CONFIG},
 };
 
 static const char *wrong_request(const struct hostile_attack *a, struct request *r)
@@ -45,8 +45,7 @@ static const char *wrong_request(const struct hostile_attack *a, struct request 
     int error;
 
     if (w->generation == RIGHT_GENERATION)
-        m.generation =
-            w->request == VSH_REQ_QUEUE_ACK ? h_info->queue[0].generation : h_info->generation;
+        m.generation = w->request == VSH_REQ_QUEUE_ACK ? h_queue->generation : h_info->generation;
     error = h_mailbox_request(&m);
     attack_saw("reply %d", error);
     why = h_finish(r);
@@ -96,7 +95,7 @@ static int bad_description(unsigned int what, struct vsh_mailbox *m)
         m->queue_size = 63;
         return VSH_ERR_QUEUE_SIZE;
     case LARGE_QUEUE_SIZE:
-        m->queue_size = h_info->queue[0].max_size * 2;
+        m->queue_size = h_queue->max_size * 2;
         return VSH_ERR_QUEUE_SIZE;
     case TOP_QUEUE_SIZE:
         m->queue_size = 0x80000000u;

@@ -30,12 +30,12 @@ static volatile uint8_t *window_part(unsigned int part)
     case INFO:
         return h_window.va;
     case DESC:
-        return h_at(h_info->queue[0].desc);
+        return h_at(h_queue->desc);
     case AVAIL:
-        return h_at(h_info->queue[0].avail);
+        return h_at(h_queue->avail);
     default:
         /* Behind the used ring, which is the last that the info page tells of. */
-        return h_used() + svq_part_frames(h_info->queue[0].max_size, SVQ_PART_USED) * HPAGE;
+        return h_used() + svq_part_frames(h_queue->max_size, SVQ_PART_USED) * HPAGE;
     }
 }
 
@@ -137,7 +137,7 @@ static const char *kernel_read_only(const struct hostile_attack *a, struct reque
 /* A page of the guest's, and not of the window. */
 static bool in_aperture(uint64_t addr)
 {
-    return addr < VSH_WINDOW_DAS;
+    return addr < SVQ_WINDOW_DAS;
 }
 
 static bool in_request(const struct request *r, const volatile uint8_t *p)

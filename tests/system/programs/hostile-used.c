@@ -210,7 +210,7 @@ static const char *after_failure(const struct hostile_attack *a, struct request 
 
 static const char *while_resetting(const struct hostile_attack *a, struct request *r)
 {
-    uint64_t used = h_info->queue[0].used;
+    uint64_t used = h_queue->used;
 
     (void)a;
     (void)r;

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "virtio_shadow_uapi.h"
+#include "window.h"
 
 #define ANSWER_SECONDS 30
 #define QUEUE 0u
@@ -27,6 +28,7 @@ unsigned int h_frontend, h_device;
 struct region h_window, h_bank[VSH_MAX_BANKS];
 unsigned int h_banks;
 const volatile struct vsh_info *h_info;
+const volatile struct vsh_queue_info *h_queue;
 volatile struct vsh_mailbox *h_mailbox;
 struct peer_report h_report;
 bool h_hold_acks;
@@ -180,6 +182,7 @@ void h_open(unsigned int frontend, unsigned int dev)
             map_region(&h_bank[h_banks++], i, &a.region[i]);
     }
     h_info = (const volatile struct vsh_info *)h_window.va;
+    h_queue = window_queue(h_window.va, h_window.size, QUEUE);
     h_mailbox = (volatile struct vsh_mailbox *)(h_window.va + VSH_FRAME_MAILBOX * VSH_FRAME_SIZE);
 
     call = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -254,7 +257,7 @@ int h_detach(void)
 
 bool h_running(void)
 {
-    return h_info->state == VSH_STATE_RUNNING && h_info->queue[QUEUE].size;
+    return h_info->state == VSH_STATE_RUNNING && h_queue->size;
 }
 
 static void ack(uint32_t request, uint32_t generation)
@@ -268,7 +271,7 @@ static void ack(uint32_t request, uint32_t generation)
 void h_pump(void)
 {
     uint32_t state = h_info->state, generation = h_info->generation;
-    uint32_t queue_generation = h_info->queue[QUEUE].generation;
+    uint32_t queue_generation = h_queue->generation;
 
     if ((state == VSH_STATE_RESETTING || state == VSH_STATE_FAILED) &&
         acked_generation != generation && !h_hold_acks) {
@@ -277,7 +280,7 @@ void h_pump(void)
     }
     if (state != VSH_STATE_RUNNING)
         return;
-    if (!h_info->queue[QUEUE].size) {
+    if (!h_queue->size) {
         if (acked_queue_generation != queue_generation && !h_hold_acks) {
             acked_queue_generation = queue_generation;
             ack(VSH_REQ_QUEUE_ACK, queue_generation);
@@ -340,7 +343,7 @@ uint64_t h_gfn(uint64_t das)
 
 volatile uint8_t *h_used(void)
 {
-    return h_at(h_info->queue[QUEUE].used);
+    return h_at(h_queue->used);
 }
 
 unsigned int h_size(void)
@@ -348,8 +351,8 @@ unsigned int h_size(void)
     static unsigned int size = PEER_QUEUE;
 
     /* Of a queue that is gone, what it was. */
-    if (h_info->queue[QUEUE].size)
-        size = h_info->queue[QUEUE].size;
+    if (h_queue->size)
+        size = h_queue->size;
     return size;
 }
 
@@ -398,9 +401,9 @@ static bool take(struct request *r)
     h_pump();
     /* The info page may have been read while it was written, the queue's size last. */
     if (!h_running() || fresh || h_info->generation != seen_generation ||
-        h_info->queue[QUEUE].generation != seen_queue_generation)
+        h_queue->generation != seen_queue_generation)
         return false;
-    avail = h_at(h_info->queue[QUEUE].avail);
+    avail = h_at(h_queue->avail);
     if (*(const volatile uint16_t *)(avail + SVQ_AVAIL_IDX) == last_avail)
         return false;
     __sync_synchronize();
@@ -409,7 +412,7 @@ static bool take(struct request *r)
     *r = (struct request){.head = i};
     do {
         const volatile struct svq_desc *d =
-            (const volatile struct svq_desc *)h_at(h_info->queue[QUEUE].desc) + i % h_size();
+            (const volatile struct svq_desc *)h_at(h_queue->desc) + i % h_size();
 
         r->desc[r->nr] =
             (struct svq_desc){.addr = d->addr, .len = d->len, .flags = d->flags, .next = d->next};

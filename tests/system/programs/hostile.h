@@ -33,6 +33,7 @@ extern unsigned int h_frontend, h_device;
 extern struct region h_window, h_bank[VSH_MAX_BANKS];
 extern unsigned int h_banks;
 extern const volatile struct vsh_info *h_info;
+extern const volatile struct vsh_queue_info *h_queue; /* of the one that is served */
 extern volatile struct vsh_mailbox *h_mailbox;
 extern struct peer_report h_report; /* the driver's last one */
 

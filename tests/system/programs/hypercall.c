@@ -248,7 +248,7 @@ long hc_domctl(unsigned int domid, unsigned int device, unsigned int op)
     long ret = -EACCES;
 
     memset(&x, 0, sizeof(x));
-    x.cmd = 90;
+    x.cmd = 91;
     x.domid = (uint16_t)domid;
     x.op = op;
     x.id = device;

@@ -37,6 +37,7 @@
 
 #include "borrow.h"
 #include "canary.h"
+#include "window.h"
 
 #define PAGE 4096ULL
 
@@ -353,26 +354,25 @@ static bool stays_uncovered(uint64_t gpa, const uint8_t *page)
 /* None, if the driver has not started the device: then nothing is covered. */
 static void find_queues(void)
 {
-    const struct vsh_info *info = (const struct vsh_info *)dev.window.va;
+    struct vsh_view v;
 
-    if (info->magic != VSH_MAGIC || info->version != VSH_ABI_VERSION)
-        errx(2, "the window has no info page of version %u", VSH_ABI_VERSION);
+    window_view(&v, dev.window.va, dev.window.size);
 
     /* All of the guest is there, or what it has set apart, and Xen knows of no requests. */
-    shared = info->policy == VSH_POLICY_TRUSTED || info->policy == VSH_POLICY_POOL;
+    shared = v.info.policy == VSH_POLICY_TRUSTED || v.info.policy == VSH_POLICY_POOL;
     if (shared)
         return;
 
-    for (unsigned int i = 0; i < info->nr_queues && i < VSH_MAX_QUEUES; i++) {
-        const struct vsh_queue_info *qi = &info->queue[i];
+    for (unsigned int i = 0; i < v.info.nr_queues; i++) {
+        const struct vsh_queue_info *qi = &v.queue[i];
         struct queue *q = &queue[nr_queues];
 
         if (!qi->size)
             continue;
         q->size = (uint16_t)qi->size;
-        q->desc = (const struct svq_desc *)(dev.window.va + (qi->desc - VSH_WINDOW_DAS));
-        q->avail = dev.window.va + (qi->avail - VSH_WINDOW_DAS);
-        q->used = dev.window.va + (qi->used - VSH_WINDOW_DAS);
+        q->desc = (const struct svq_desc *)(dev.window.va + (qi->desc - v.info.window_base));
+        q->avail = dev.window.va + (qi->avail - v.info.window_base);
+        q->used = dev.window.va + (qi->used - v.info.window_base);
         q->chain = calloc(q->size, sizeof(*q->chain));
         if (!q->chain)
             err(2, "no memory");

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,6 +28,8 @@
 
 #include "attack.h"
 #include "borrow.h"
+#include "process.h"
+#include "window.h"
 
 #define ANSWER_SECONDS 60
 /* How long nothing must happen, where nothing must happen: in looks at the state. */
@@ -34,6 +37,7 @@
 
 static struct borrowed dev;
 static const volatile struct vsh_info *info;
+static const volatile struct vsh_queue_info *queue;
 static volatile uint8_t *used;
 static uint16_t size;
 
@@ -66,14 +70,13 @@ static bool wait_idle(void)
     uint64_t window = (uint64_t)(uintptr_t)dev.window.va;
 
     do {
-        const volatile struct vsh_queue_info *q = &info->queue[0];
-
-        if (info->state == VSH_STATE_RUNNING && q->size) {
+        if (info->state == VSH_STATE_RUNNING && queue->size) {
             const volatile uint16_t *avail_idx =
-                (const volatile uint16_t *)(window + (q->avail - VSH_WINDOW_DAS) + SVQ_AVAIL_IDX);
+                (const volatile uint16_t *)(window + (queue->avail - dev.window.das) +
+                                            SVQ_AVAIL_IDX);
 
-            used = (volatile uint8_t *)(window + (q->used - VSH_WINDOW_DAS));
-            size = (uint16_t)q->size;
+            used = (volatile uint8_t *)(window + (queue->used - dev.window.das));
+            size = (uint16_t)queue->size;
             if (*avail_idx && *avail_idx == *(volatile uint16_t *)(used + SVQ_USED_IDX))
                 return true;
         }
@@ -161,7 +164,7 @@ static bool can_write(volatile uint8_t *p)
 
 static volatile uint8_t *in_window(uint64_t das)
 {
-    return dev.window.va + (das - VSH_WINDOW_DAS);
+    return dev.window.va + (das - dev.window.das);
 }
 
 static const char *check_read_only(const char *what, volatile uint8_t *p)
@@ -175,6 +178,94 @@ static const char *check_read_only(const char *what, volatile uint8_t *p)
         }
     }
     return NULL;
+}
+
+/* A file that a device process has must not show it the mailbox, at whatever offset. */
+static const char *cannot_map(size_t size, off_t offset)
+{
+    static char why[128];
+    void *va = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, dev.queues_fd, offset);
+
+    if (va == MAP_FAILED)
+        return NULL;
+    munmap(va, size);
+    snprintf(why, sizeof(why), "%zu bytes at offset %lld can be mapped", size, (long long)offset);
+    return why;
+}
+
+/* Also after it was mapped. */
+static const char *cannot_grow(void)
+{
+    void *va = mmap(NULL, VSH_FRAME_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, dev.queues_fd, 0);
+    long bigger;
+
+    if (va == MAP_FAILED)
+        return "the first queue cannot be mapped";
+    bigger = syscall(SYS_mremap, va, VSH_FRAME_SIZE, dev.window.size, 1 /* MREMAP_MAYMOVE */);
+    if (bigger != -1)
+        return "a mapping of the queues can grow";
+    munmap(va, VSH_FRAME_SIZE);
+    return NULL;
+}
+
+/* By the kernel's word: no device process here has mapped as much as a whole window. */
+static const char *nobody_has_mapped_it(void)
+{
+    DIR *proc = opendir("/proc");
+    unsigned int mapped = 0;
+    const char *why = NULL;
+    int pid;
+
+    if (!proc)
+        err(2, "/proc");
+    while (!why && (pid = process_next(proc, "qemu-storage-da"))) {
+        char path[64], line[512];
+        FILE *maps;
+
+        snprintf(path, sizeof(path), "/proc/%d/maps", pid);
+        maps = fopen(path, "re");
+        while (maps && fgets(line, sizeof(line), maps)) {
+            unsigned long from, to;
+
+            if (!strstr(line, "[virtio-shadow]") || sscanf(line, "%lx-%lx", &from, &to) != 2)
+                continue;
+            mapped += to - from == dev.queues.size;
+            if (to - from == dev.window.size)
+                why = "a device process has mapped the whole window";
+        }
+        if (maps)
+            fclose(maps);
+    }
+    closedir(proc);
+    attack_saw("%u mappings of queues alone", mapped);
+    return why ? why : mapped ? NULL : "no device process has mapped the queues";
+}
+
+static const char *mailbox_by_a_device_process(void)
+{
+    const uint64_t before = VSH_FRAME_FIRST_QUEUE * VSH_FRAME_SIZE;
+    const char *why = NULL;
+
+    if (!dev.queues.va)
+        return "the daemon has no file of the queues alone";
+    attack_saw("the window has %#llx bytes, the queues %#llx", (unsigned long long)dev.window.size,
+               (unsigned long long)dev.queues.size);
+    if (dev.queues.das != dev.window.das + before || dev.queues.size != dev.window.size - before)
+        return "the file is not of the queues alone";
+    if (memcmp(dev.queues.va, dev.window.va + before, VSH_FRAME_SIZE))
+        return "offset 0 is not the first queue";
+    why = cannot_map(dev.queues.size + VSH_FRAME_SIZE, 0);
+    if (!why)
+        why = cannot_map(dev.window.size, 0);
+    if (!why)
+        why = cannot_map(VSH_FRAME_SIZE, -(off_t)VSH_FRAME_SIZE);
+    if (!why)
+        why = cannot_map(before, -(off_t)before);
+    if (!why)
+        why = cannot_map(VSH_FRAME_SIZE, (off_t)dev.queues.size);
+    if (!why)
+        why = cannot_grow();
+    return why ? why : nobody_has_mapped_it();
 }
 
 #define FAILS "the device fails"
@@ -221,7 +312,9 @@ int main(int argc, char **argv)
         descriptors = {"backend", "beside a device process: writes to the shadow descriptors",
                        FAULTS, 0, 0},
         available = {"backend", "beside a device process: writes to the shadow available ring",
-                     FAULTS, 0, 0};
+                     FAULTS, 0, 0},
+        mailbox = {"backend", "mailbox by a device process",
+                   "its files show the queues, and the mailbox at no offset", 0, 0};
     struct sigaction sa = {.sa_handler = on_fault, .sa_flags = SA_NODEFER};
 
     if (argc != 3)
@@ -231,13 +324,16 @@ int main(int argc, char **argv)
     borrow_device(&dev, (unsigned int)atoi(argv[1]), (unsigned int)atoi(argv[2]),
                   PROT_READ | PROT_WRITE);
     info = (const volatile struct vsh_info *)dev.window.va;
+    queue = window_queue(dev.window.va, dev.window.size, 0);
 
     if (!wait_idle())
         errx(2, "the driver has not started the device");
     attack_end(&info_page, check_read_only("the info page", dev.window.va));
-    attack_end(&descriptors,
-               check_read_only("the descriptor table", in_window(info->queue[0].desc)));
-    attack_end(&available, check_read_only("the available ring", in_window(info->queue[0].avail)));
+    attack_end(&descriptors, check_read_only("the descriptor table", in_window(queue->desc)));
+    attack_end(&available, check_read_only("the available ring", in_window(queue->avail)));
+
+    attack_class(9);
+    attack_end(&mailbox, mailbox_by_a_device_process());
 
     for (unsigned int i = 0; i < sizeof(lie) / sizeof(*lie); i++) {
         uint32_t generation;

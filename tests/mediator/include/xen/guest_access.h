@@ -5,7 +5,8 @@
 
 #include <string.h>
 
-#define copy_to_guest(handle, ptr, nr)                                                             \
-    ((handle).p ? (memcpy((handle).p, ptr, (nr) * sizeof(*(ptr))), 0) : 1)
+#define copy_to_guest_offset(handle, off, ptr, nr)                                                 \
+    ((handle).p ? (memcpy((handle).p + (off), ptr, (nr) * sizeof(*(ptr))), 0) : 1)
+#define copy_to_guest(handle, ptr, nr) copy_to_guest_offset(handle, 0, ptr, nr)
 
 #endif

@@ -55,8 +55,8 @@ int parse_bool(const char *s, const char *end);
 unsigned long long parse_size_and_unit(const char *s, const char **ps);
 
 /* Understands %pd, %u, %d and %s. */
-#define XENLOG_WARNING ""
-#define XENLOG_DEBUG ""
+#define XENLOG_G_WARNING "<g>"
+#define XENLOG_G_DEBUG "<g>"
 void printk(const char *fmt, ...);
 int printk_ratelimit(void);
 

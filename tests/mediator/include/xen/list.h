@@ -9,6 +9,8 @@ struct list_head {
     struct list_head *next, *prev;
 };
 
+extern unsigned int model_list_steps; /* entries that were looked at */
+
 static inline void INIT_LIST_HEAD(struct list_head *l)
 {
     l->next = l->prev = l;
@@ -43,10 +45,10 @@ static inline void list_move_tail(struct list_head *e, struct list_head *l)
 #define list_entry(p, type, member) container_of(p, type, member)
 
 #define list_first_entry_or_null(l, type, member)                                                  \
-    (list_empty(l) ? NULL : list_entry((l)->next, type, member))
+    (model_list_steps++, list_empty(l) ? NULL : list_entry((l)->next, type, member))
 
 #define list_for_each_entry(e, l, member)                                                          \
     for ((e) = list_entry((l)->next, typeof(*(e)), member); &(e)->member != (l);                   \
-         (e) = list_entry((e)->member.next, typeof(*(e)), member))
+         (e) = list_entry((model_list_steps++, (e)->member.next), typeof(*(e)), member))
 
 #endif

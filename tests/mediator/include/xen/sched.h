@@ -17,6 +17,8 @@ struct model_domain;
 
 #define _VPF_down 1
 
+#define MAX_NR_EVTCHNS (1U << 17)
+
 struct vcpu {
     struct domain *domain;
     unsigned int vcpu_id;
@@ -34,7 +36,7 @@ struct domain {
     int is_dying;
     bool creation_finished;
     bool direct_mapped;
-    unsigned int max_vcpus;
+    unsigned int max_vcpus, max_evtchn_port;
     struct vcpu **vcpu;
     spinlock_t domain_lock;
     struct virtio_shadow *virtio_shadow;

@@ -9,6 +9,7 @@ struct timer {
     void (*function)(void *data);
     void *data;
     s_time_t expires;
+    unsigned int cpu;
     bool active;
     struct timer *next; /* of those that live */
 };
@@ -17,7 +18,9 @@ void init_timer(struct timer *timer, void (*function)(void *data), void *data, u
 void set_timer(struct timer *timer, s_time_t expires);
 void stop_timer(struct timer *timer);
 void kill_timer(struct timer *timer);
+void migrate_timer(struct timer *timer, unsigned int cpu);
 
-#define smp_processor_id() 0U
+extern unsigned int model_cpu; /* that runs the code */
+#define smp_processor_id() model_cpu
 
 #endif

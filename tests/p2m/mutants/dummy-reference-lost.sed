@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: MIT
+# The references of dummies that go are not dropped.
+s/^    if ( dropped )$/    if ( false )/
