@@ -13,8 +13,8 @@ attack_counters() {
     xl virtio-shadow-list -j "$1" 2>/dev/null | awk -v id="$2" '
         $1 == "\"id\":" { mine = $2 + 0 == id }
         $1 == "\"failures\":" { if (mine) failures = $2 + 0; else others += $2 }
-        $1 == "\"last_error\":" && mine { error = $2 + 0 }
-        END { print failures + 0, error + 0, others + 0 }'
+        $1 == "\"last_error\":" && mine { error = $2; gsub(/[",]/, "", error) }
+        END { print failures + 0, error == "" ? "none" : error, others + 0 }'
 }
 
 # attack_log: what Xen has said since the last call, in /run/testbed/attack.log.
@@ -45,7 +45,7 @@ END
     [ -z "$why" ] || return
     if [ "$want_failures" != "*" ] && [ "$delta" -ne "$want_failures" ]; then
         why="the device failed $delta times instead of $want_failures"
-    elif [ "$delta" -gt 0 ] && [ "$want_error" != "*" ] && [ "$error" -ne "$want_error" ]; then
+    elif [ "$delta" -gt 0 ] && [ "$want_error" != "*" ] && [ "$error" != "$want_error" ]; then
         why="the last error is $error instead of $want_error, $text"
     elif [ "$others" -ne "$attack_others" ]; then
         why="another device failed"

@@ -24,6 +24,39 @@ void attack_class(int number)
     class = number;
 }
 
+/* As xl has them. */
+static const char *const error_name[SVQ_ERR_COUNT] = {
+    [SVQ_ERR_NONE] = "none",
+    [SVQ_ERR_AVAIL_IDX] = "avail_idx",
+    [SVQ_ERR_HEAD] = "head",
+    [SVQ_ERR_HEAD_BUSY] = "head_busy",
+    [SVQ_ERR_NEXT] = "next",
+    [SVQ_ERR_CHAIN_LONG] = "chain_long",
+    [SVQ_ERR_CHAIN_BYTES] = "chain_bytes",
+    [SVQ_ERR_CHAIN_PAGES] = "chain_pages",
+    [SVQ_ERR_ORDER] = "order",
+    [SVQ_ERR_INDIRECT] = "indirect",
+    [SVQ_ERR_TABLE] = "table",
+    [SVQ_ERR_TABLE_LINK] = "table_link",
+    [SVQ_ERR_TABLE_PAGE] = "table_page",
+    [SVQ_ERR_TABLE_WRITE] = "table_write",
+    [SVQ_ERR_CHAIN_PART] = "chain_part",
+    [SVQ_ERR_FLAGS] = "flags",
+    [SVQ_ERR_LEN] = "len",
+    [SVQ_ERR_ADDR] = "addr",
+    [SVQ_ERR_OVERCOMMIT] = "overcommit",
+    [SVQ_ERR_PAGE] = "page",
+    [SVQ_ERR_BOUNCE] = "bounce",
+    [SVQ_ERR_RING] = "ring",
+    [SVQ_ERR_STATUS] = "status",
+    [SVQ_ERR_USED_IDX] = "used_idx",
+    [SVQ_ERR_USED_ID] = "used_id",
+    [SVQ_ERR_APERTURE] = "aperture",
+    [SVQ_ERR_BACKEND_MEM] = "backend_mem",
+    [SVQ_ERR_BACKEND_GONE] = "backend_gone",
+    [SVQ_ERR_REVOKED] = "revoked",
+};
+
 void attack_saw(const char *fmt, ...)
 {
     size_t len = strlen(saw);
@@ -58,13 +91,14 @@ static void wait_for_dom0(void)
 
 void attack_end(const struct attack *a, const char *why)
 {
-    char line[1024], failures[16] = "*", error[16] = "*", text[96] = "";
+    char line[1024], failures[16] = "*", text[96] = "";
+    const char *error = "*";
     int len;
 
     if (a->failures != ATTACK_ANY)
         snprintf(failures, sizeof(failures), "%d", a->failures);
     if (a->failures && a->error != ATTACK_ANY) {
-        snprintf(error, sizeof(error), "%d", a->error);
+        error = error_name[a->error];
         snprintf(text, sizeof(text), "%s", svq_error_text((enum svq_error)a->error));
     }
     if (why)
