@@ -9,6 +9,7 @@
 set -euo pipefail
 REPO=$(cd "$(dirname "$0")/.." && pwd)
 source "$REPO/testbed/lib/common.sh"
+# shellcheck source=../testbed/lib/cache.sh
 source "$TESTBED/lib/cache.sh"
 
 build=
@@ -25,7 +26,9 @@ branch=virtio-shadow
 # unpatched DIR: the release, as it is without the series.
 unpatched() {
     local tree
+    # shellcheck source=../testbed/lib/xen-content.sh
     source "$TESTBED/lib/xen-content.sh"
+    # shellcheck source=../testbed/lib/xen-places.sh
     source "$TESTBED/lib/xen-places.sh"
     tree=$(sed -n 's/^tree=//p' "${STAGE_DIR[xen-source]}/info")
     unpack_kept "$tree" "$1"
