@@ -39,11 +39,10 @@ fi
 
 "$TESTBED/requirements.sh"
 
-missing=()
-while IFS= read -r package; do
-    status=$(dpkg -s "$package" 2>/dev/null || true)
-    grep -q '^Status: install ok installed' <<<"$status" || missing+=("$package")
-done <<<"$packages"
+mapfile -t packages <<<"$packages"
+# One question for all of them: those that dpkg does not know are only missing from the answer.
+mapfile -t missing < <(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "${packages[@]}" 2>/dev/null |
+    sed -n 's/^installed //p' | sort | comm -13 - <(printf '%s\n' "${packages[@]}" | sort -u))
 [[ ${#missing[@]} -gt 0 ]] || exit 0
 
 as_root=()

@@ -24,13 +24,11 @@ KEEP_MINUTES=120
 
 declare -A STAGE_DIR
 
-stage_exec() {
-    bash "$TESTBED/lib/stage-exec.sh" "$@"
-}
+source "$TESTBED/lib/stage.sh"
 
 # Lists the repository's files below the given paths, those git ignores (build products) left out.
 list_inputs() {
-    if git -C "$REPO" rev-parse --git-dir >/dev/null 2>&1; then
+    if [[ -e $REPO/.git ]]; then
         git -C "$REPO" ls-files -z --cached --others --exclude-standard -- "$@"
     else
         (cd "$REPO" && find "$@" -type f -print0 2>/dev/null)
@@ -51,12 +49,16 @@ stage_key() {
     {
         grep -v '^ *#' "$TESTBED/stages/$name.sh"
         for dep in "$@"; do
-            cat "${STAGE_DIR[$dep]}/.id" 2>/dev/null || basename "${STAGE_DIR[$dep]}"
+            if [[ -f ${STAGE_DIR[$dep]}/.id ]]; then
+                cat "${STAGE_DIR[$dep]}/.id"
+            else
+                echo "${STAGE_DIR[$dep]##*/}"
+            fi
         done
         local -a inputs
-        mapfile -t inputs < <(stage_exec "$name" inputs)
+        mapfile -t inputs < <(stage_ask "$name" inputs)
         hash_inputs "${inputs[@]}"
-        stage_exec "$name" key-extra
+        stage_ask "$name" key-extra
     } | sha256sum | cut -c1-16
 }
 
@@ -95,7 +97,7 @@ stage_make() {
     say "$name: building (log: $log)"
     heartbeat "$name" "$log" &
     beat=$!
-    stage_exec "$name" build "$tmp" >"$log" 2>&1 </dev/null || rc=$?
+    bash "$TESTBED/lib/stage-build.sh" "$name" "$tmp" >"$log" 2>&1 </dev/null || rc=$?
     kill "$beat" 2>/dev/null || true
     wait "$beat" 2>/dev/null || true
     if [[ $rc -ne 0 ]]; then
@@ -131,7 +133,7 @@ below() {
         [[ -n ${STAGE_DIR[$dep]:-} ]] || continue
         echo "${STAGE_DIR[$dep]}"
         below "$dep"
-    done < <(stage_exec "$1" deps && stage_exec "$1" content-deps)
+    done < <(stage_ask "$1" deps && stage_ask "$1" content-deps)
 }
 
 # stage NAME: brings a stage and all it builds on up to date; then STAGE_DIR[NAME] is its result.
@@ -140,13 +142,13 @@ stage() {
     local -a deps content
     [[ -z ${STAGE_DIR[$name]:-} ]] || return 0
     [[ -f $TESTBED/stages/$name.sh ]] || die "there is no stage $name in $TESTBED/stages"
-    mkdir -p "$CACHE/log" "$CACHE/lock" "$CACHE/work"
-    mapfile -t deps < <(stage_exec "$name" deps)
-    mapfile -t content < <(stage_exec "$name" content-deps)
+    [[ -d $CACHE/work ]] || mkdir -p "$CACHE/log" "$CACHE/lock" "$CACHE/work"
+    mapfile -t deps < <(stage_ask "$name" deps)
+    mapfile -t content < <(stage_ask "$name" content-deps)
     for dep in "${deps[@]}" "${content[@]}"; do
         stage "$dep"
     done
-    choice=$(stage_exec "$name" choose) || exit
+    choice=$(stage_ask "$name" choose) || exit
     export "STAGE_CHOICE_${name//-/_}=$choice"
     dir=$CACHE/$name-$(stage_key "$name" "${deps[@]}")
     if [[ ! -d $dir ]]; then
@@ -158,9 +160,9 @@ stage() {
         fi
         [[ -d $dir ]] || stage_make "$name" "$dir"
         exec {lock}>&-
+        prune "$name"
     fi
     touch "$dir"
-    prune "$name"
     STAGE_DIR[$name]=$dir
     export "STAGE_DIR_${name//-/_}=$dir"
 }

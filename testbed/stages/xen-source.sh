@@ -10,7 +10,7 @@ stage_choose() {
 }
 
 stage_key_extra() {
-    # shellcheck disable=SC2154 # set by stage-exec.sh
+    # shellcheck disable=SC2154 # set by stage_load
     echo "$XEN_BASE $stage_choice"
 }
 
