@@ -197,7 +197,7 @@ int shadow_request(struct shadow *sh, const struct vsh_mailbox *body, int32_t *r
 /* The idx of a ring; its place is Xen's word, but nothing outside the window is read. */
 static uint16_t ring_idx(const struct shadow *sh, uint64_t das)
 {
-    uint64_t off = das - sh->region[sh->nr_regions - 1].das + SVQ_USED_IDX;
+    uint64_t off = das - sh->all.das + SVQ_USED_IDX;
 
     if (off > sh->window_size - sizeof(uint16_t)) {
         return 0;
