@@ -54,10 +54,11 @@ run_on_xen() {
     fi
 }
 
-# Which Xen, in front of everything: what is wrong with XEN_SOURCE is said at once.
+# Which Xen, in front of everything: what is wrong with XEN_SOURCE is said at once. With the series, as
+# tests on the host are of functions of it.
 choose_xen() {
     local status=0
-    "$TESTBED/build.sh" xen-source || status=$?
+    "$TESTBED/build.sh" xen-tree || status=$?
     if [[ $status -eq 3 ]]; then
         no_xen="no place has Xen $XEN_RELEASE (make test XEN_SOURCE=... names one)"
     elif [[ $status -ne 0 ]]; then

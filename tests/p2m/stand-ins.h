@@ -233,6 +233,8 @@ struct radix_tree_root {
 #define radix_tree_int_to_ptr(i) ((void *)(intptr_t)(i))
 #define radix_tree_ptr_to_int(p) ((p2m_access_t)(intptr_t)(p))
 
+/* From Xen 4.22 on there is a p2m without an MMU, too. */
+#define CONFIG_MMU 1
 #define MATTR_DEV 0x1
 #define MATTR_MEM_NC 0x5
 #define MATTR_MEM 0xf
