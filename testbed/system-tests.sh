@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Runs scenarios on the emulated machine, builds what they need first, and ends with one line,
-# "N passed, N failed": system-tests.sh [NAME...]
+# "N passed, N failed": system-tests.sh [-o DIR] [NAME...]
+# Logs go to out/system/, attacks.json and matrix.json to out/; with -o all of it to DIR.
 # Scenarios are tests/system/NAME.sh and those of testbed/scenarios that are tests; see dom0/lib.sh.
 # They run on the machine that repeats, some of them on the other, too (boot.sh), where they are
 # called NAME-multi; VIRTIO_SHADOW_MACHINE=repeat or =multi has all of them run on that machine only.
@@ -18,6 +19,14 @@ LONG=600
 SEED=${VIRTIO_SHADOW_SEED:-1}
 
 out=$REPO/out/system
+lists=$REPO/out
+if [[ ${1:-} == -o ]]; then
+    [[ $# -ge 2 ]] || die "-o needs a folder"
+    mkdir -p "$2"
+    out=$(cd "$2" && pwd)
+    lists=$out
+    shift 2
+fi
 passed=0
 failed=0
 failures=()
@@ -243,11 +252,11 @@ else
 fi
 
 if compgen -G "$out/boot-*/results/attacks.jsonl" >/dev/null; then
-    "$TESTBED/attacks.sh" "$REPO/out/attacks.json" "$out"/boot-*/results
+    "$TESTBED/attacks.sh" "$lists/attacks.json" "$out"/boot-*/results
 fi
 
 shopt -s nullglob
-write_matrix "$out"/boot-*/results/outcomes >"$REPO/out/matrix.json"
+write_matrix "$out"/boot-*/results/outcomes >"$lists/matrix.json"
 for number in "${bad_boots[@]}"; do
     how_to_repeat "$number"
 done

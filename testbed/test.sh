@@ -3,6 +3,7 @@
 # Runs all tests, on the host (tests/run.sh) and on the emulated machine (system-tests.sh), and a short
 # run of the benchmarks, of which only counts whether it is complete (bench/run.sh). Ends with one
 # line, "N passed, N failed", over all of them; the same for each suite is in out/test/summary.json.
+# Releases of Xen that are not the chosen one boot a few scenarios, where they can be had.
 #
 # Where no place has Xen (lib/xen-places.sh), those that need it are skipped, and named, and the line
 # ends with ", N skipped". With REQUIRE_XEN=1 they have failed.
@@ -13,6 +14,8 @@ source "$REPO/tests/lib/count.sh"
 out=$REPO/out/test
 SUITES=$out/suites
 export SUITES
+# What the system tests do on the releases that are not chosen.
+ON_OTHERS=(mediated-disk hostile-driver hostile-backend)
 passed=0
 failed=0
 skipped=0
@@ -71,6 +74,36 @@ choose_xen() {
     fi
 }
 
+# The releases that are not the one of this run; each gets a short run of the system tests.
+other_releases() {
+    xen_releases | awk -v this="$XEN_RELEASE" '$1 != this { print $1 }'
+}
+
+# find_other RELEASE: XEN_SOURCE may name a clone that has it, too.
+find_other() {
+    local find=(env -u VIRTIO_SHADOW_XEN_CHOSEN XEN="$1" "$TESTBED/build.sh" xen-source)
+    if [[ -n ${XEN_SOURCE:-} ]] && "${find[@]}" </dev/null >/dev/null 2>&1; then
+        return
+    fi
+    env -u XEN_SOURCE "${find[@]}" </dev/null
+}
+
+# run_other RELEASE: where a place has it; nobody has to have more than one.
+run_other() {
+    local base=${1%.*} status=0
+    [[ -z $no_xen ]] || return 0
+    find_other "$1" || status=$?
+    if [[ $status -eq 3 ]]; then
+        notes+=("skipped: system-$base: no place has Xen $1 (make fetch XEN=$base XEN_SOURCE=... brings it)")
+        skipped=$((skipped + 1))
+        echo "system-$base 0 0 1 0" >>"$SUITES"
+        return
+    fi
+    # What was found is kept now.
+    run "system-$base" env -u VIRTIO_SHADOW_XEN_CHOSEN -u XEN_SOURCE XEN="$1" \
+        "$TESTBED/system-tests.sh" -o "$REPO/out/system-$base" "${ON_OTHERS[@]}"
+}
+
 # summary SECONDS
 summary() {
     awk -v passed="$passed" -v failed="$failed" -v skipped="$skipped" -v seconds="$1" \
@@ -97,6 +130,9 @@ choose_xen
 run host "$REPO/tests/run.sh"
 # The host's runner takes the system tests along where it knows how.
 [[ -f $REPO/tests/system/run.sh ]] || run_on_xen system "$TESTBED/system-tests.sh"
+while IFS= read -r other; do
+    run_other "$other"
+done < <(other_releases)
 run_on_xen bench env QUICK=1 "$TESTBED/bench/run.sh"
 summary $((SECONDS - begin))
 say "tests ended; counts per suite: out/test/summary.json"
