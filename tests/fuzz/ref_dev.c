@@ -437,7 +437,7 @@ static uint32_t request(const struct vsh_mailbox *m)
     struct rd_queue *q;
     uint32_t errors;
 
-    if (m->version != 1)
+    if (m->version != VSH_ABI_VERSION)
         return ERR_BIT(VSH_ERR_REQUEST);
 
     switch (m->request) {
