@@ -127,8 +127,12 @@ static int32_t change_config(struct svq_dev *dev, const struct vsh_mailbox *m)
     if ( m->config_len != dev->config_len )
         return VSH_ERR_CONFIG;
 
-    set_config(dev, m);
-    svq_dev_config_changed(dev);
+    /* The driver is not told of what is no news. */
+    if ( is_new_config(dev, m) )
+    {
+        set_config(dev, m);
+        svq_dev_config_changed(dev);
+    }
 
     return VSH_ERR_NONE;
 }

@@ -420,6 +420,16 @@ static void set_config(const struct vsh_mailbox *m)
     config_changed();
 }
 
+static bool same_config(const struct vsh_mailbox *m)
+{
+    unsigned int i;
+
+    for (i = 0; i < rd.config_len; i++)
+        if (m->config[i] != rd.config[i])
+            return false;
+    return true;
+}
+
 static void gone(void)
 {
     rd.attached = rd.ack_needed = false;
@@ -466,7 +476,8 @@ static uint32_t request(const struct vsh_mailbox *m)
             return ERR_BIT(VSH_ERR_STATE);
         if (m->config_len != rd.config_len)
             return ERR_BIT(VSH_ERR_CONFIG);
-        set_config(m);
+        if (!same_config(m))
+            set_config(m);
         return 0;
 
     case VSH_REQ_RESET_ACK:

@@ -388,6 +388,28 @@ static void mailbox_is_copied_once_and_the_copy_is_checked(void)
     drv_assert_alive();
 }
 
+static void configuration_that_is_no_news_interrupts_nobody(void)
+{
+    unsigned int i, interrupts;
+    uint32_t gen;
+
+    up_with(1);
+    be_describe();
+    interrupts = env->interrupts;
+    gen = drv_read(SVQ_MMIO_CONFIG_GEN);
+    for (i = 0; i < 100; i++)
+        assert_int_equal(be_request(VSH_REQ_CONFIG), VSH_ERR_NONE);
+    assert_int_equal(env->interrupts, interrupts);
+    assert_int_equal(drv_read(SVQ_MMIO_CONFIG_GEN), gen);
+    assert_false(drv_read(SVQ_MMIO_INT_STATUS) & SVQ_INT_CONFIG);
+
+    be_mailbox()->config[BE_CONFIG_LEN - 1] ^= 0x80;
+    assert_int_equal(be_request(VSH_REQ_CONFIG), VSH_ERR_NONE);
+    assert_int_equal(env->interrupts, interrupts + 1);
+    assert_true(drv_read(SVQ_MMIO_INT_STATUS) & SVQ_INT_CONFIG);
+    drv_assert_alive();
+}
+
 static const struct CMUnitTest tests[] = {
     TEST(used_idx_by_what_is_in_flight_is_accepted),
     TEST(used_idx_beyond_what_is_in_flight_is_refused),
@@ -415,6 +437,7 @@ static const struct CMUnitTest tests[] = {
     TEST(unknown_requests_are_refused),
     TEST(other_versions_are_refused),
     TEST(mailbox_is_copied_once_and_the_copy_is_checked),
+    TEST(configuration_that_is_no_news_interrupts_nobody),
 };
 
 TEST_MAIN(tests)

@@ -656,6 +656,7 @@ static void interrupt_ack_clears_the_bits_named(void)
     up(&(struct env_opts){.size = 16});
     drv_write_buffer(0, 0, BUF(0), 64);
     be_serve(0, 1);
+    be_mailbox()->config[0] ^= 1;
     assert_int_equal(be_request(VSH_REQ_CONFIG), VSH_ERR_NONE);
     assert_int_equal(drv_read(SVQ_MMIO_INT_STATUS), SVQ_INT_USED | SVQ_INT_CONFIG);
     drv_write(SVQ_MMIO_INT_ACK, SVQ_INT_CONFIG);
