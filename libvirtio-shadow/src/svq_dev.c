@@ -556,6 +556,26 @@ void svq_dev_backend_gone(struct svq_dev *dev)
     dev->clearing = true;
 }
 
+bool svq_dev_is_backends(const struct svq_dev *dev)
+{
+    /* A reset is the driver's to wait for, whatever else there is. */
+    if ( dev->state == VSH_STATE_RUNNING || dev->state == VSH_STATE_GONE || dev->reset_pending )
+        return false;
+
+    if ( dev->leaving || dev->resuming )
+        return true;
+
+    if ( !dev->taking_away && !dev->clearing )
+        return false;
+
+    if ( !dev->attached )
+        return true;
+
+    /* It has lied.  A revocation is the toolstack's. */
+    return dev->state == VSH_STATE_FAILED && dev->last_error != SVQ_ERR_REVOKED &&
+           svq_error_is_backend(dev->last_error);
+}
+
 static bool take_away(struct svq_dev *dev)
 {
     return svq_is_shared(dev) ? svq_share_take_away(dev) : svq_pages_take_away(dev);

@@ -166,6 +166,13 @@ static int32_t queue_ack(struct svq_dev *dev, const struct vsh_mailbox *m)
            ? VSH_ERR_NONE : VSH_ERR_STATE;
 }
 
+/* Others pay for these, the driver by interrupts at least: they can be too many. */
+static bool is_limited(const struct vsh_mailbox *m)
+{
+    return m->request == VSH_REQ_ATTACH || m->request == VSH_REQ_DETACH ||
+           m->request == VSH_REQ_CONFIG;
+}
+
 void svq_mailbox_handle(struct svq_dev *dev)
 {
     struct vsh_mailbox m;
@@ -180,6 +187,10 @@ void svq_mailbox_handle(struct svq_dev *dev)
 
     /* A compiler must not look at the page again where the copy is meant. */
     svq_rmb();
+
+    /* As if it had not been sent yet: what is there later is read then. */
+    if ( is_limited(&m) && !svq_env_admit(dev) )
+        return;
 
     if ( m.version != VSH_ABI_VERSION )
         dev->request_error = VSH_ERR_REQUEST;

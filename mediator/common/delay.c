@@ -80,8 +80,7 @@ void vsh_delay_update(struct vsh_queue *vq, unsigned int q)
             d->deadline = now + allowance(d);
 
         d->timing = true;
-        migrate_timer(&d->timer, smp_processor_id());
-        set_timer(&d->timer, d->deadline);
+        vsh_set_timer(&d->timer, d->deadline);
     }
 
     if ( !read_atomic(&s->backend->virtio_shadow->delayed) )
@@ -106,7 +105,7 @@ static void cf_check expired(void *data)
     if ( !vsh_usable(s) || !test_bit(q, &s->waiting) )
         d->timing = false;
     else if ( d->timing && NOW() < d->deadline )
-        set_timer(&d->timer, d->deadline);
+        vsh_set_timer(&d->timer, d->deadline);
     else if ( d->timing )
     {
         d->timing = false;
@@ -294,6 +293,9 @@ bool virtio_shadow_idle(struct vcpu *v)
 
     if ( !vs )
         return true;
+
+    if ( vsh_pace_idle(v) )
+        vsh_leave_to_current();
 
     if ( read_atomic(&vs->quiet) )
         look_as_frontend(v->domain);

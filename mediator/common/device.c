@@ -189,6 +189,7 @@ static struct vsh_device *make_place(struct domain *d, unsigned int id)
         s->queue[i].device = s;
     }
     INIT_LIST_HEAD(&s->served);
+    vsh_control_init(s);
     vsh_wait_init(s);
     vsh_delay_init(s);
 
@@ -244,6 +245,7 @@ static void release(struct vsh_device *s)
 {
     ASSERT(!s->open);
 
+    vsh_control_stop(s);
     vsh_wait_stop(s);
     vsh_delay_stop(s);
     vsh_event_free(s);
@@ -350,6 +352,7 @@ int vsh_create(struct domain *d, unsigned int id,
     s->longest = 0;
     s->more = false;
     s->more_queues = 0;
+    s->control.full = 0;
     s->closing = false;
     s->removed = 0;
 
@@ -392,6 +395,7 @@ int vsh_close(struct vsh_device *s)
         /* Nobody else does anything for it any more. */
         s->more = false;
         s->more_queues = 0;
+        vsh_control_stop(s);
 
         if ( !svq_dev_release(&s->dev) && !vsh_window_remove(s) )
         {

@@ -19,10 +19,11 @@ struct virtio_shadow *vsh_domain(struct domain *d)
     if ( d->virtio_shadow )
         return d->virtio_shadow;
 
-    vs = xvzalloc(struct virtio_shadow);
+    vs = xvzalloc_flex_struct(struct virtio_shadow, pace, d->max_vcpus);
     if ( !vs )
         return NULL;
 
+    vsh_pace_init(vs, d);
     spin_lock_init(&vs->lock);
     INIT_LIST_HEAD(&vs->served);
 
@@ -39,6 +40,8 @@ struct virtio_shadow *vsh_domain(struct domain *d)
 
     domain_unlock(d);
 
+    if ( vs )
+        vsh_pace_exit(vs);
     xvfree(vs);
 
     return d->virtio_shadow;
@@ -103,6 +106,7 @@ void vsh_leave_backend(struct vsh_device *s)
     vsh_free_page(s->dummy);
     s->dummy = NULL;
     s->backend = NULL;
+    s->backends = false;
 
     put_domain(be);
 }
@@ -147,6 +151,7 @@ static int backend_died(struct vsh_device *s, const struct domain *be)
     {
         s->more = false;
         s->more_queues = 0;
+        vsh_control_stop(s);
         s->waiting = 0;
         s->quiet = 0;
 
@@ -201,6 +206,9 @@ int virtio_shadow_teardown(struct domain *d)
         if ( vs->device[i] )
             rc = vsh_close(vs->device[i]);
 
+    /* They refer to its vCPUs, which go before the rest of it does. */
+    if ( !rc )
+        vsh_pace_exit(vs);
 
     return rc;
 }
@@ -221,11 +229,13 @@ void virtio_shadow_free(struct domain *d)
             continue;
 
         ASSERT(!vs->device[i]->open);
+        vsh_control_exit(vs->device[i]);
         vsh_wait_exit(vs->device[i]);
         vsh_delay_exit(vs->device[i]);
         xvfree(vs->device[i]);
     }
 
+    vsh_pace_exit(vs);
     vsh_event_exit(vs);
     xvfree(vs);
     d->virtio_shadow = NULL;

@@ -60,11 +60,7 @@ static bool control(struct vsh_device *s, evtchn_port_t port)
     vsh_lock(s);
 
     if ( vsh_usable(s) && port == s->control_port )
-    {
-        svq_dev_control(&s->dev);
-        vsh_aperture_update(s);
-        more = vsh_run(s);
-    }
+        more = vsh_control(s);
 
     vsh_unlock(s);
 

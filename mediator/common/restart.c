@@ -24,9 +24,7 @@ static void cf_check wait_over(void *data)
         svq_dev_wait_over(&s->dev);
 
         /* On whatever vCPU this is: it has nothing to do with the device. */
-        s->more = svq_dev_run(&s->dev);
-        if ( s->more )
-            vsh_hand_over(s->frontend);
+        vsh_run_for_others(s);
     }
 
     vsh_unlock(s);
@@ -65,8 +63,7 @@ void vsh_wait_update(struct vsh_device *s)
 
     s->timing = true;
     s->deadline = NOW() + SECONDS(s->restart_s);
-    migrate_timer(&s->timer, smp_processor_id());
-    set_timer(&s->timer, s->deadline);
+    vsh_set_timer(&s->timer, s->deadline);
 }
 
 /* Ports and a place in the list of be, which is alive and has what it takes. */

@@ -2,6 +2,14 @@
 /*
  * Work that takes longer than a trap or a hypercall should is left to the vCPU
  * that caused it, to be done before it runs on, with softirqs in between.
+ *
+ * What a backend has asked for, or brought about by lies, is done by its own
+ * vCPUs.  So is what its devices have returned, but for no longer than
+ * VSH_RUN_MAX: what a frontend can feed into its device for ever is the
+ * frontend's to work off, as a backend must not be kept from its other devices.
+ * That is as long as work keeps any vCPU in a stretch (pace.c), unless it has
+ * asked for a reset or for the start of a device: a driver that runs on takes
+ * these to be done.
  */
 #include <xen/event.h>
 #include <xen/softirq.h>
@@ -9,23 +17,14 @@
 
 #include <vsh.h>
 
-/*
- * Rounds that a backend's vCPU does for a device at a time.  What a frontend
- * can feed into its device for ever is the frontend's to work off: a backend
- * must not be kept from its other devices.
- */
-#define BACKEND_ROUNDS  64
-
 bool vsh_usable(const struct vsh_device *s)
 {
     return s->open && !s->closing;
 }
 
 /* How long one part of the work took is what everybody else has waited for. */
-static void note_time(struct vsh_device *s, s_time_t begin)
+static void note_longest(struct vsh_device *s, s_time_t took)
 {
-    s_time_t took = NOW() - begin;
-
     /* Several queues at a time may find theirs to be the longest: one is. */
     if ( took <= read_atomic(&s->longest) )
         return;
@@ -37,27 +36,77 @@ static void note_time(struct vsh_device *s, s_time_t begin)
                s->frontend, s->id, took / MICROSECS(1));
 }
 
+static void note_time(struct vsh_device *s, s_time_t begin)
+{
+    note_longest(s, NOW() - begin);
+}
+
+/* Requests come and go, and that is all. */
+static bool is_serving(const struct svq_dev *dev)
+{
+    return dev->state == VSH_STATE_RUNNING && !dev->reset_pending &&
+           !dev->taking_away;
+}
+
+/* The device is locked; whoever reads these without a lock looks again. */
 static bool run_part(struct vsh_device *s)
 {
     s_time_t begin = NOW();
+    bool more = svq_dev_run(&s->dev);
+    bool backends = more && s->backend && svq_dev_is_backends(&s->dev);
 
-    s->more = svq_dev_run(&s->dev);
     note_time(s, begin);
 
-    return s->more;
+    write_atomic(&s->backends, backends);
+    write_atomic(&s->at_once, more && !backends && !is_serving(&s->dev));
+    write_atomic(&s->more, more);
+
+    return more;
 }
 
-/* Do a part of what has been noted for the device, and for all queues. */
+/*
+ * If what is left is the backend's, have one of its vCPUs go on.  False: it is
+ * not, or all of these are down, so it is the frontend's after all.
+ */
+static bool is_for_backend(struct vsh_device *s)
+{
+    if ( !s->backends )
+        return false;
+
+    if ( vsh_hand_over(s->backend) )
+        return true;
+
+    write_atomic(&s->backends, false);
+
+    return false;
+}
+
+/*
+ * Do a part of what has been noted for the device, and for all queues.  True:
+ * the current vCPU is to go on.
+ */
 bool vsh_run(struct vsh_device *s)
 {
+    const struct domain *d = current->domain;
     unsigned int i;
+
+    /* Its vCPUs are at it, and will see to whatever else there is. */
+    if ( s->backends && d != s->backend && svq_dev_is_backends(&s->dev) )
+        return false;
 
     run_part(s);
     vsh_wait_update(s);
     for ( i = 0; i < s->dev.nr_queues; i++ )
         vsh_delay_update(&s->queue[i], i);
 
-    return s->more;
+    return s->more && (d == s->backend || !is_for_backend(s));
+}
+
+/* The same on a vCPU that has nothing to do with the device. */
+void vsh_run_for_others(struct vsh_device *s)
+{
+    if ( run_part(s) && !is_for_backend(s) )
+        vsh_hand_over(s->frontend);
 }
 
 /* For a queue by itself, as far as it goes. */
@@ -87,7 +136,7 @@ bool vsh_run_queue(struct vsh_device *s, unsigned int q)
     return more;
 }
 
-/* The current vCPU does the rest before it runs on. */
+/* The current vCPU does the rest before it runs on, or when it has rested. */
 void vsh_leave_to_current(void)
 {
     if ( !current->virtio_shadow_pending )
@@ -116,9 +165,25 @@ bool vsh_run_all(struct vsh_device *s)
     return false;
 }
 
-static bool has_more(const struct vsh_device *s)
+/* Is there something to do that vCPUs of the backend do, and nobody else? */
+static bool backend_has_more(const struct vsh_device *s)
 {
-    return ACCESS_ONCE(s->more) || ACCESS_ONCE(s->more_queues);
+    return ACCESS_ONCE(s->control.due) ||
+           (ACCESS_ONCE(s->more) && ACCESS_ONCE(s->backends));
+}
+
+/* Is there something for vCPUs of the frontend, or of the backend, to do? */
+static bool device_has_more(const struct vsh_device *s, bool as_backend)
+{
+    if ( as_backend )
+        return ACCESS_ONCE(s->control.due) || ACCESS_ONCE(s->more);
+
+    return ACCESS_ONCE(s->more) && !ACCESS_ONCE(s->backends);
+}
+
+static bool has_more(const struct vsh_device *s, bool as_backend)
+{
+    return device_has_more(s, as_backend) || ACCESS_ONCE(s->more_queues);
 }
 
 /* The queue that is next to go on; VSH_MAX_QUEUES: none. */
@@ -142,14 +207,16 @@ static unsigned int next_queue(struct vsh_device *s)
 }
 
 /* A part of what is left to do: for the device, or for one of its queues. */
-static void run_once(struct vsh_device *s)
+static void run_once(struct vsh_device *s, bool as_backend)
 {
     unsigned int q;
 
-    if ( ACCESS_ONCE(s->more) )
+    if ( device_has_more(s, as_backend) )
     {
         vsh_lock(s);
-        if ( vsh_usable(s) && s->more )
+        if ( vsh_usable(s) && as_backend && s->control.due )
+            vsh_control(s);
+        else if ( vsh_usable(s) && s->more )
             vsh_run(s);
         vsh_unlock(s);
         return;
@@ -169,17 +236,27 @@ static void run_once(struct vsh_device *s)
     }
 }
 
-/* Have a vCPU of the domain go on, even if it sleeps.  False: there is none. */
+/*
+ * Have a vCPU of the domain go on, even if it sleeps; another one each time.
+ * False: there is none.
+ */
 bool vsh_hand_over(struct domain *d)
 {
+    struct virtio_shadow *vs = d->virtio_shadow;
+    unsigned int i, first = read_atomic(&vs->next_vcpu);
     struct vcpu *v;
 
-    /* Who finds it pending finds what there is to do. */
-    smp_wmb();
+    /* Who finds it pending, or has rested, finds what there is to do. */
+    smp_mb();
 
-    for_each_vcpu ( d, v )
+    if ( vsh_pace_rests(d) )
+        return true;
+
+    for ( i = 0; i < vs->nr_vcpus; i++ )
     {
-        if ( test_bit(_VPF_down, &v->pause_flags) )
+        v = d->vcpu[(first + i) % vs->nr_vcpus];
+
+        if ( !v || test_bit(_VPF_down, &v->pause_flags) )
             continue;
 
         write_atomic(&v->virtio_shadow_pending, 1);
@@ -189,6 +266,7 @@ bool vsh_hand_over(struct domain *d)
         if ( test_bit(_VPF_down, &v->pause_flags) )
             continue;
 
+        write_atomic(&vs->next_vcpu, v->vcpu_id + 1);
         vcpu_kick(v);
         return true;
     }
@@ -208,7 +286,7 @@ static struct vsh_device *next_served(struct virtio_shadow *vs)
 
     list_for_each_entry ( s, &vs->served, served )
     {
-        if ( !has_more(s) )
+        if ( !has_more(s, true) )
             continue;
 
         get_knownalive_domain(s->frontend);
@@ -222,17 +300,24 @@ static struct vsh_device *next_served(struct virtio_shadow *vs)
     return found;
 }
 
-static void hand_over_served(struct virtio_shadow *vs)
+/* What is the frontends' goes to them.  True: some of it is not. */
+static bool hand_over_served(struct virtio_shadow *vs)
 {
     struct vsh_device *s;
+    bool ours = false;
 
     spin_lock(&vs->lock);
 
     list_for_each_entry ( s, &vs->served, served )
-        if ( has_more(s) )
+    {
+        if ( has_more(s, false) )
             vsh_hand_over(s->frontend);
+        ours |= backend_has_more(s);
+    }
 
     spin_unlock(&vs->lock);
+
+    return ours;
 }
 
 /*
@@ -303,12 +388,88 @@ static bool forget(struct virtio_shadow *vs)
     return more;
 }
 
+/* Is there anything that the domain's vCPUs do not run on before? */
+static bool is_at_once(const struct virtio_shadow *vs)
+{
+    unsigned int i;
+
+    for ( i = 0; i < ARRAY_SIZE(vs->device); i++ )
+    {
+        const struct vsh_device *s = ACCESS_ONCE(vs->device[i]);
+
+        if ( s && ACCESS_ONCE(s->more) && ACCESS_ONCE(s->at_once) )
+            return true;
+    }
+
+    return false;
+}
+
+/*
+ * A part of it for each of the devices that are its own, until v has done
+ * enough or something more urgent comes.  Returns true if there is more.
+ */
+static bool run_own(struct virtio_shadow *vs, struct vcpu *v, bool *over)
+{
+    unsigned int i, first = read_atomic(&vs->next);
+    bool more = false, passed = false, ran = false;
+
+    for ( i = 0; i < ARRAY_SIZE(vs->device); i++ )
+    {
+        unsigned int id = (first + i) % ARRAY_SIZE(vs->device);
+        struct vsh_device *s = ACCESS_ONCE(vs->device[id]);
+        bool urgent = ran && softirq_pending(smp_processor_id());
+        s_time_t stretch;
+        bool at_once;
+
+        if ( !s || !has_more(s, false) )
+            continue;
+
+        /* The first that is passed is the first to go on with. */
+        if ( urgent || (*over && !ACCESS_ONCE(s->at_once)) )
+        {
+            if ( !passed )
+                write_atomic(&vs->next, id);
+            passed = true;
+            if ( urgent )
+                return true;
+            continue;
+        }
+
+        at_once = ACCESS_ONCE(s->at_once);
+        run_once(s, false);
+        ran = true;
+        more |= has_more(s, false);
+
+        stretch = vsh_pace_worked(v, !at_once);
+        *over = stretch >= VSH_RUN_MAX;
+        if ( !at_once )
+            note_longest(s, stretch);
+    }
+
+    return more || passed;
+}
+
+/* The same for one that it serves. */
+static bool run_served(struct virtio_shadow *vs, struct vcpu *v, bool *over)
+{
+    struct vsh_device *s = *over ? NULL : next_served(vs);
+
+    if ( s )
+    {
+        struct domain *frontend = s->frontend;
+
+        run_once(s, true);
+        put_domain(frontend);
+        *over = vsh_pace_worked(v, true) >= VSH_RUN_MAX;
+    }
+
+    return *over ? hand_over_served(vs) : s != NULL;
+}
+
 bool virtio_shadow_process_pending(struct vcpu *v)
 {
     struct virtio_shadow *vs = v->domain->virtio_shadow;
-    unsigned int i, first, round = v->virtio_shadow_pending;
-    struct vsh_device *s;
-    bool more = false;
+    bool more, over;
 
     ASSERT(v == current);
 
@@ -319,57 +480,36 @@ bool virtio_shadow_process_pending(struct vcpu *v)
     if ( !vs )
         return false;
 
+    if ( !vsh_pace_begin(v) && !is_at_once(vs) )
+        return false;
+
     more = forget(vs);
+    over = vsh_pace_worked(v, true) >= VSH_RUN_MAX;
+    more |= run_own(vs, v, &over);
+    more |= run_served(vs, v, &over);
 
-    first = read_atomic(&vs->next);
-    for ( i = 0; i < ARRAY_SIZE(vs->device); i++ )
+    if ( !more )
+        return false;
+
+    if ( over && !is_at_once(vs) )
     {
-        unsigned int id = (first + i) % ARRAY_SIZE(vs->device);
-
-        s = ACCESS_ONCE(vs->device[id]);
-        if ( !s || !has_more(s) )
-            continue;
-
-        run_once(s);
-        more |= has_more(s);
-
-        /* The rest after what is more urgent, beginning with the next one. */
-        if ( softirq_pending(smp_processor_id()) )
-        {
-            write_atomic(&vs->next, id + 1);
-            more = true;
-            break;
-        }
+        vsh_pace_rest(v);
+        return false;
     }
 
-    if ( round > BACKEND_ROUNDS )
-        hand_over_served(vs);
-    else if ( (s = next_served(vs)) != NULL )
-    {
-        struct domain *frontend = s->frontend;
+    /*
+     * In the middle of CPU_OFF it does not run on, and what is left would wait
+     * for CPU_ON.  Work that is handed over meanwhile is there before the bit
+     * is set, and found here, or goes elsewhere: vsh_hand_over().
+     */
+    if ( test_bit(_VPF_down, &v->pause_flags) && vsh_hand_over(v->domain) )
+        return false;
 
-        run_once(s);
-        put_domain(frontend);
-        more = true;
-    }
+    write_atomic(&v->virtio_shadow_pending, 1);
+    /* It may have been about to go to sleep when this was handed to it. */
+    vcpu_unblock(v);
 
-    if ( more )
-    {
-        /*
-         * In the middle of CPU_OFF it does not run on, and what is left would
-         * wait for CPU_ON.  Work that is handed over meanwhile is there before
-         * the bit is set, and found here, or goes elsewhere: vsh_hand_over().
-         */
-        if ( test_bit(_VPF_down, &v->pause_flags) && vsh_hand_over(v->domain) )
-            return false;
-
-        write_atomic(&v->virtio_shadow_pending,
-                     min(round, BACKEND_ROUNDS + 0U) + 1);
-        /* It may have been about to go to sleep when this was handed to it. */
-        vcpu_unblock(v);
-    }
-
-    return more;
+    return true;
 }
 
 /*

@@ -67,6 +67,22 @@ struct vsh_delay {
     bool timing;
 };
 
+/* Requests of the backend: control.c.  Valid while the device is locked. */
+struct vsh_control {
+    struct timer timer;     /* active if timing: for one that waits */
+    s_time_t full;          /* when there will be all tokens again */
+    bool timing;
+    bool due;               /* the mailbox is to be looked at; read without */
+};
+
+/* What a vCPU has done for the mediator: pace.c.  Its own, but for resting. */
+struct vsh_pace {
+    struct timer timer;     /* active while resting */
+    struct domain *domain;  /* constant */
+    s_time_t since, owed;   /* at that time it owed so much */
+    bool resting;           /* it may do no more until then */
+};
+
 /* What goes with a queue of the core; as valid as the device is. */
 struct vsh_queue {
     spinlock_t lock;        /* always; of queues that the device lacks, too */
@@ -83,6 +99,8 @@ struct vsh_device {
 
     struct vsh_queue queue[VSH_MAX_QUEUES];
 
+    struct vsh_control control;
+
     /* For how long the driver waits for another backend; active if timing. */
     struct timer timer;
     s_time_t deadline;
@@ -92,6 +110,8 @@ struct vsh_device {
     bool open;
     bool closing;           /* no call of the core but svq_dev_release() */
     bool more;              /* svq_dev_run() wants to be called again */
+    bool backends;          /* ... by the backend's vCPUs, and by nobody else */
+    bool at_once;           /* ... before a vCPU of the driver's runs on */
     unsigned long more_queues;  /* ... svq_queue_run(), by queue; atomic */
     unsigned int next_queue;    /* ... from this one on */
     unsigned long waiting;      /* queues with something to look for; atomic */
@@ -132,6 +152,7 @@ struct virtio_shadow {
     struct vsh_device *device[XEN_DOMCTL_VIRTIO_SHADOW_MAX_DEVICES];
     bool quiet;                 /* some have drivers to look after: delay.c */
     unsigned int next;          /* whose work is done first */
+    unsigned int next_vcpu;     /* ... by whom, if it is handed over */
 
     uint16_t *port_use;         /* what its ports are for: event.c */
     unsigned int nr_ports;      /* ... so many: constant with a device */
@@ -140,6 +161,9 @@ struct virtio_shadow {
     struct list_head served;
     bool delayed;               /* some are to be looked after: delay.c */
     uint64_t looks;             /* so many times that was done */
+
+    unsigned int nr_vcpus;
+    struct vsh_pace pace[];     /* by vCPU */
 };
 
 /* A bit of a queue, whose lock is held, in bits that others change as well. */
@@ -192,6 +216,23 @@ bool vsh_run_all(struct vsh_device *s);
 bool vsh_run_queue(struct vsh_device *s, unsigned int q);
 void vsh_leave_to_current(void);
 bool vsh_hand_over(struct domain *d);
+void vsh_run_for_others(struct vsh_device *s);
+
+/* control.c.  The device is locked, but for init and exit. */
+bool vsh_control(struct vsh_device *s);
+void vsh_control_stop(struct vsh_device *s);
+void vsh_control_init(struct vsh_device *s);
+void vsh_control_exit(struct vsh_device *s);
+
+/* pace.c.  v is the current vCPU, of a domain with a struct virtio_shadow. */
+bool vsh_pace_begin(struct vcpu *v);
+s_time_t vsh_pace_worked(struct vcpu *v, bool owes);
+void vsh_pace_rest(struct vcpu *v);
+bool vsh_pace_idle(struct vcpu *v);
+bool vsh_pace_rests(const struct domain *d);
+void vsh_pace_init(struct virtio_shadow *vs, struct domain *d);
+void vsh_pace_exit(struct virtio_shadow *vs);
+void vsh_set_timer(struct timer *timer, s_time_t expires);
 
 /* delay.c.  The queue is locked, but for init and exit; for stop the device. */
 void vsh_delay_init(struct vsh_device *s);

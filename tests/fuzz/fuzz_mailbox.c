@@ -167,7 +167,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             break;
         default:
             scribble = what >> 2;
+            env->throttled = what & 0x80;
             rd_request();
+            env->throttled = false;
             break;
         }
     }

@@ -510,7 +510,9 @@ void rd_request(void)
 {
     struct vsh_mailbox m = *be_mailbox();
     uint32_t errors, told = env->notify_control;
-    bool is_new = m.request_seq != rd.seq;
+    bool limited =
+        m.request == VSH_REQ_ATTACH || m.request == VSH_REQ_CONFIG || m.request == VSH_REQ_DETACH;
+    bool is_new = m.request_seq != rd.seq && !(limited && env->throttled);
 
     if (is_new) {
         errors = request(&m);

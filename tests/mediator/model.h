@@ -63,6 +63,7 @@ struct model_domain {
     unsigned int flushes;
     uint64_t ram_changes;
     unsigned int lookups;  /* pages looked up by p2m_get_ram_pages() */
+    unsigned int steps;    /* parts of the mediator's work that its vCPUs did */
     unsigned int nr_pages; /* that it owns: these keep it from being freed */
     bool freed;
     struct vcpu vcpus[4], *vcpu_ptr[4];
@@ -90,6 +91,8 @@ struct model {
     bool busy_elsewhere; /* a domctl of the dying domain may be under way */
 
     bool trylock_fails; /* another CPU has the lock */
+
+    s_time_t step_takes; /* how long a part of the work does: svq_dev_run(), svq_queue_run() */
 
     unsigned int log_lines;
     bool log_limited;

@@ -396,6 +396,9 @@ void printk(const char *fmt, ...)
         } else if (fmt[1] == 'u') {
             at += (size_t)snprintf(to, room, "%u", va_arg(ap, unsigned int));
             fmt++;
+        } else if (strncmp(fmt + 1, PRI_stime, strlen(PRI_stime)) == 0) {
+            at += (size_t)snprintf(to, room, "%lld", (long long)va_arg(ap, s_time_t));
+            fmt += strlen(PRI_stime);
         } else {
             assert_int_equal(fmt[1], 's');
             at += (size_t)snprintf(to, room, "%s", va_arg(ap, char *));

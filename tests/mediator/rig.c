@@ -18,6 +18,11 @@ int rig_teardown(void **state)
 
 void rig_domains(struct rig *r)
 {
+    rig_domains_with(r, RIG_RAM_PAGES);
+}
+
+void rig_domains_with(struct rig *r, unsigned int ram_pages)
+{
     unsigned int i;
 
     memset(r, 0, sizeof(*r));
@@ -27,7 +32,8 @@ void rig_domains(struct rig *r)
     r->queue_size = 16;
     r->policy = XEN_DOMCTL_VIRTIO_SHADOW_POLICY_GRANT;
     r->aperture = RIG_APERTURE;
-    for (i = 0; i < RIG_RAM_PAGES; i++) {
+    r->ram_pages = ram_pages;
+    for (i = 0; i < ram_pages; i++) {
         model_populate(r->fe, PFN_DOWN(RIG_RAM) + i);
     }
 }
@@ -47,7 +53,7 @@ struct xen_domctl_virtio_shadow_create rig_params(const struct rig *r)
         .queue_size = r->queue_size,
         .nr_banks = 1,
         .restart_s = r->restart_s,
-        .bank = {{.base = RIG_RAM, .size = RIG_RAM_PAGES * PAGE_SIZE}},
+        .bank = {{.base = RIG_RAM, .size = r->ram_pages * PAGE_SIZE}},
     };
 }
 
@@ -189,13 +195,12 @@ struct vsh_queue_info *rig_queue_info(struct rig *r, unsigned int q)
     return (struct vsh_queue_info *)((uint8_t *)info + info->queue_offset + q * info->queue_stride);
 }
 
-int rig_request(struct rig *r, uint32_t request)
+void rig_describe(struct rig *r)
 {
     struct vsh_mailbox *m = rig_window(r, VSH_FRAME_MAILBOX, true);
 
     assert_non_null(m);
     m->version = VSH_ABI_VERSION;
-    m->request = request;
     m->generation = rig_info(r)->generation;
     m->device_id = 2;
     m->vendor_id = 0x1af4;
@@ -204,8 +209,22 @@ int rig_request(struct rig *r, uint32_t request)
     m->queue_size = r->queue_size;
     m->config_len = 8;
     m->aperture_gfn[0] = r->aperture;
+}
+
+void rig_send(struct rig *r, uint32_t request)
+{
+    struct vsh_mailbox *m = rig_window(r, VSH_FRAME_MAILBOX, true);
+
+    assert_non_null(m);
+    m->request = request;
     m->request_seq = ++r->seq;
     model_send(r->be->vcpu[r->cpu], r->fe, rig_info(r)->control_channel);
+}
+
+int rig_request(struct rig *r, uint32_t request)
+{
+    rig_describe(r);
+    rig_send(r, request);
     rig_settle(r->be->vcpu[r->cpu]);
     assert_int_equal(rig_info(r)->reply_seq, r->seq);
 
@@ -395,6 +414,28 @@ unsigned int rig_settle(struct vcpu *v)
     current = before;
 
     return rounds;
+}
+
+void rig_settle_all(struct domain *d)
+{
+    unsigned int i;
+
+    for (i = 0; i < d->max_vcpus; i++) {
+        rig_settle(d->vcpu[i]);
+    }
+}
+
+void rig_idle(struct vcpu *v)
+{
+    struct vcpu *before = current;
+
+    current = v;
+    while (!virtio_shadow_idle(v)) {
+        rig_settle(v);
+    }
+    assert_false(model_locked());
+    assert_false(v->virtio_shadow_pending);
+    current = before;
 }
 
 bool rig_sees(struct rig *r, paddr_t addr, bool write)

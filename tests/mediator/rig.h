@@ -27,6 +27,7 @@ struct rig_queue {
 
 struct rig {
     struct domain *fe, *be;
+    unsigned int ram_pages; /* of the frontend */
     unsigned int id, nr_queues, queue_size;
     unsigned int cpu; /* the vCPU that acts, of either domain */
     unsigned long aperture;
@@ -40,7 +41,8 @@ struct rig {
     uint32_t restart_s; /* how long the driver waits for another backend */
 };
 
-/* A frontend with RAM, a backend, no device. */
+/* A frontend with RAM, so many pages of it or RIG_RAM_PAGES, a backend, no device. */
+void rig_domains_with(struct rig *r, unsigned int ram_pages);
 void rig_domains(struct rig *r);
 /* Another device, of the frontend r->fe and the backend r->be. */
 void rig_device(struct rig *r, unsigned int id, unsigned int nr_queues, unsigned int queue_size);
@@ -65,6 +67,9 @@ void *rig_window(struct rig *r, unsigned int frame, bool write);
 struct vsh_info *rig_info(struct rig *r);
 struct vsh_queue_info *rig_queue_info(struct rig *r, unsigned int q); /* where that says */
 int rig_request(struct rig *r, uint32_t request);
+void rig_describe(struct rig *r);
+/* A request that is sent, and no more. */
+void rig_send(struct rig *r, uint32_t request);
 void rig_attach(struct rig *r);
 /* Another one, which knows nothing of what was before. */
 void rig_backend_comes(struct rig *r);
@@ -89,6 +94,10 @@ void rig_serve(struct rig *r, unsigned int q, unsigned int nr, uint32_t len); /*
 
 /* Have a vCPU do what it has left before it runs on; the number of rounds. */
 unsigned int rig_settle(struct vcpu *v);
+
+/* The domain's vCPUs do what they have left, and go to sleep. */
+void rig_settle_all(struct domain *d);
+void rig_idle(struct vcpu *v);
 
 /* Can the backend see the buffer at addr of the frontend, and write it? */
 bool rig_sees(struct rig *r, paddr_t addr, bool write);

@@ -409,9 +409,10 @@ static void memory(void **state)
             s = rig_stats(&r);
             assert_true(s.xen_kib <= 72 + 1152 * per_256 * nr_queues);
 
-            /* The domains' own: a struct for each, and the frontend's ports. */
+            /* The domains' own: a struct for each with its vCPUs, and the frontend's ports. */
             bytes = model.xv_bytes + model.xen_pages * PAGE_SIZE;
             bytes -= 2 * sizeof(struct virtio_shadow);
+            bytes -= (r.fe->max_vcpus + r.be->max_vcpus) * sizeof(struct vsh_pace);
             bytes -= r.fe->virtio_shadow->nr_ports * sizeof(uint16_t);
             assert_int_equal(s.xen_kib, DIV_ROUND_UP(bytes, 1024));
 

@@ -42,34 +42,21 @@ static void running(struct rig *r)
     running_for(r, 0);
 }
 
-static void idle_one(struct vcpu *v)
-{
-    struct vcpu *before = current;
-
-    current = v;
-    while (!virtio_shadow_idle(v)) {
-        rig_settle(v);
-    }
-    assert_false(model_locked());
-    assert_false(v->virtio_shadow_pending);
-    current = before;
-}
-
 static void idle(struct rig *r)
 {
-    idle_one(r->be->vcpu[0]);
+    rig_idle(r->be->vcpu[0]);
 }
 
 static void frontend_idle(struct rig *r)
 {
-    idle_one(r->fe->vcpu[0]);
+    rig_idle(r->fe->vcpu[0]);
 }
 
 static void time_passes(struct rig *r)
 {
     assert_int_equal(model_timers_active(), 1);
     model_time_passes(MILLISECS(10));
-    rig_settle(r->fe->vcpu[0]);
+    rig_settle_all(r->fe);
 }
 
 static void found_when_the_backend_is_idle(void **state)
@@ -181,7 +168,7 @@ static void late_with_nothing(void **state)
         model_time_passes(MICROSECS(50));
         assert_int_equal(ahead(&r), before);
         model_time_passes(MICROSECS(51));
-        rig_settle(r.fe->vcpu[0]);
+        rig_settle_all(r.fe);
     }
     assert_int_equal(ahead(&r), 0);
     model_end();

@@ -83,10 +83,13 @@ static void upgraded_and_back(void **state)
     model_end();
 }
 
+/* What it has to do with the backend is for that one's vCPUs to clear up. */
 static void expect_failed(struct rig *r, enum svq_error err)
 {
-    struct xen_domctl_virtio_shadow_stats s = rig_stats(r);
+    struct xen_domctl_virtio_shadow_stats s;
 
+    rig_settle_all(r->be);
+    s = rig_stats(r);
     assert_int_equal(s.last_error, err);
     assert_int_equal(s.pages_mapped, 0);
     assert_int_equal(s.state, VSH_STATE_FAILED);
@@ -325,6 +328,7 @@ static void upgrade_of_a_page_that_moved(void **state)
     model_populate(r.fe, buffer_gfn(0));
 
     rig_submit(&r, 0, RIG_BUFFER(0), 512, true);
+    rig_settle_all(r.be);
     assert_int_equal(pg->refs, 1); /* not shown any more, and the other domain's still */
     assert_ptr_equal(rig_page(r.be, aperture_gfn(&r, 0)), rig_vsh(&r)->dummy);
     assert_int_equal(rig_stats(&r).last_error, SVQ_ERR_APERTURE);

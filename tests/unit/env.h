@@ -167,6 +167,7 @@ struct env {
     bool look_again[VSH_MAX_QUEUES];      /* kicks were asked for: the ring must be read */
     bool look_again_used[VSH_MAX_QUEUES]; /* ... calls: the shadow used ring */
     bool copied;                          /* the mailbox was, and its copy not yet used */
+    bool throttled;                       /* what svq_env_admit() does not let through */
 
     unsigned int grants, upgrades, revokes, downgrades, flushes, taken_away;
     unsigned int others_found; /* times that a queue alone was refused what another has */

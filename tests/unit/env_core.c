@@ -1242,6 +1242,15 @@ void svq_env_notify(struct svq_dev *dev, int q)
     env->notify[q]++;
 }
 
+bool svq_env_admit(struct svq_dev *dev)
+{
+    assert_ptr_equal(dev, &env->dev);
+    ENV_CHECK(env->copied && env->rmb, "a request is looked at before it is copied");
+    if (env->throttled)
+        env->copied = false;
+    return !env->throttled;
+}
+
 void svq_env_interrupt(struct svq_dev *dev)
 {
     assert_ptr_equal(dev, &env->dev);

@@ -388,6 +388,51 @@ static void mailbox_is_copied_once_and_the_copy_is_checked(void)
     drv_assert_alive();
 }
 
+/* What others pay for can be too much: it waits, as if it had not been sent, and is not lost. */
+static void requests_that_are_not_admitted_wait(void)
+{
+    static const uint32_t limited[] = {VSH_REQ_CONFIG, VSH_REQ_DETACH, VSH_REQ_ATTACH};
+    unsigned int i, told;
+    uint32_t state;
+
+    up_with(0);
+    for (i = 0; i < COUNT(limited); i++) {
+        be_describe();
+        be_mailbox()->config[0] ^= 1;
+        be_mailbox()->request = limited[i];
+        be_mailbox()->request_seq++;
+        told = env->notify_control;
+        state = be_info()->state;
+        env->throttled = true;
+        svq_dev_control(&env->dev);
+        svq_dev_control(&env->dev);
+        env_run();
+        assert_int_equal(env->notify_control, told);
+        assert_int_equal(be_info()->reply_seq, be_mailbox()->request_seq - 1);
+        assert_int_equal(be_info()->state, state);
+        assert_int_equal(svq_mmio_read(&env->dev, SVQ_MMIO_CONFIG, 1), 1);
+
+        env->throttled = false;
+        if (limited[i] == VSH_REQ_ATTACH)
+            drv_write(SVQ_MMIO_STATUS, 0);
+        svq_dev_control(&env->dev);
+        env_run();
+        assert_int_equal(be_info()->reply_seq, be_mailbox()->request_seq);
+        assert_int_equal(be_info()->reply_error, VSH_ERR_NONE);
+        if (limited[i] == VSH_REQ_CONFIG) {
+            assert_int_equal(svq_mmio_read(&env->dev, SVQ_MMIO_CONFIG, 1), 0);
+            be_describe();
+            assert_int_equal(be_request(VSH_REQ_CONFIG), VSH_ERR_NONE);
+        }
+    }
+    assert_int_equal(be_info()->state, VSH_STATE_READY);
+
+    /* The driver waits for these. */
+    env->throttled = true;
+    assert_int_equal(be_request(VSH_REQ_RESET_ACK), VSH_ERR_STATE);
+    assert_int_equal(be_request(VSH_REQ_QUEUE_ACK), VSH_ERR_STATE);
+}
+
 static void configuration_that_is_no_news_interrupts_nobody(void)
 {
     unsigned int i, interrupts;
@@ -408,6 +453,47 @@ static void configuration_that_is_no_news_interrupts_nobody(void)
     assert_int_equal(env->interrupts, interrupts + 1);
     assert_true(drv_read(SVQ_MMIO_INT_STATUS) & SVQ_INT_CONFIG);
     drv_assert_alive();
+}
+
+/* Who has brought it about that pages are to be taken away?  A reset is the driver's, though. */
+static void work_of_a_backend_that_lies(void)
+{
+    up_with(1);
+    assert_false(svq_dev_is_backends(&env->dev));
+    be_used_idx(0, 100);
+    svq_queue_called(&env->dev, 0);
+    svq_dev_run(&env->dev);
+    assert_int_equal(be_info()->state, VSH_STATE_FAILED);
+    assert_true(svq_dev_is_backends(&env->dev));
+    svq_mmio_write(&env->dev, SVQ_MMIO_STATUS, 4, 0);
+    assert_false(svq_dev_is_backends(&env->dev));
+    env_run();
+    assert_false(svq_dev_is_backends(&env->dev));
+}
+
+static void work_of_a_backend_that_leaves(void)
+{
+    up_with(1);
+    be_mailbox()->request = VSH_REQ_DETACH;
+    be_mailbox()->request_seq++;
+    svq_dev_control(&env->dev);
+    assert_true(svq_dev_is_backends(&env->dev));
+    env_run();
+    assert_false(svq_dev_is_backends(&env->dev));
+}
+
+static void work_of_a_driver_that_breaks_its_ring(void)
+{
+    up_with(1);
+    svq_dev_fail(&env->dev, 0, SVQ_ERR_HEAD);
+    assert_false(svq_dev_is_backends(&env->dev));
+}
+
+static void work_of_a_revocation(void)
+{
+    up_with(1);
+    svq_dev_fail(&env->dev, -1, SVQ_ERR_REVOKED);
+    assert_false(svq_dev_is_backends(&env->dev));
 }
 
 static const struct CMUnitTest tests[] = {
@@ -437,7 +523,12 @@ static const struct CMUnitTest tests[] = {
     TEST(unknown_requests_are_refused),
     TEST(other_versions_are_refused),
     TEST(mailbox_is_copied_once_and_the_copy_is_checked),
+    TEST(requests_that_are_not_admitted_wait),
     TEST(configuration_that_is_no_news_interrupts_nobody),
+    TEST(work_of_a_backend_that_lies),
+    TEST(work_of_a_backend_that_leaves),
+    TEST(work_of_a_driver_that_breaks_its_ring),
+    TEST(work_of_a_revocation),
 };
 
 TEST_MAIN(tests)

@@ -644,8 +644,17 @@ void svq_queue_kicked(struct svq_dev *dev, unsigned int q);
 /* The backend sent on queue q's channel.  Mostly only notes it. */
 void svq_queue_called(struct svq_dev *dev, unsigned int q);
 
-/* The backend sent on the control channel: carry out what the mailbox asks. */
+/*
+ * The backend sent on the control channel: carry out what the mailbox asks.  Where
+ * svq_env_admit() has not let it, the request is still there: call this again.
+ */
 void svq_dev_control(struct svq_dev *dev);
+
+/*
+ * Is what svq_dev_run() has to do what the backend has asked for, or brought about, and
+ * nothing that the driver waits for?  It has an end, as no driver can add to it.
+ */
+bool svq_dev_is_backends(const struct svq_dev *dev);
 
 /*
  * The backend is about to do nothing, or has been given the time that may pass
@@ -853,6 +862,12 @@ void svq_env_shown(struct svq_dev *dev, struct svq_page_op *op, unsigned int nr)
 
 /* Send to the backend: queue q's channel, or the control channel for -1. */
 void svq_env_notify(struct svq_dev *dev, int q);
+
+/*
+ * May a request be carried out now of a kind that costs others something: ATTACH,
+ * DETACH, CONFIG?  If not, it is to be tried again by svq_dev_control(), later.
+ */
+bool svq_env_admit(struct svq_dev *dev);
 
 /* Raise the device's interrupt in the frontend. */
 void svq_env_interrupt(struct svq_dev *dev);

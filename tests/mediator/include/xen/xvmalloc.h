@@ -10,6 +10,8 @@ void xvfree(void *p);
 
 #define xvzalloc(type) ((type *)model_alloc(sizeof(type), 1, true))
 #define xvzalloc_array(type, nr) ((type *)model_alloc(sizeof(type), nr, true))
+#define xvzalloc_flex_struct(type, field, nr)                                                      \
+    ((type *)model_alloc(offsetof(type, field[nr]), 1, true))
 #define xvmalloc_array(type, nr) ((type *)model_alloc(sizeof(type), nr, false))
 #define XVFREE(p)                                                                                  \
     do {                                                                                           \
