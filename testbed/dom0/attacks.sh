@@ -55,9 +55,61 @@ END
     elif [ "$lines" -gt 0 ] && [ "$lines" -eq "$delta" ] &&
         ! grep -qF "$text" /run/testbed/attack.log; then
         why="Xen said something else than: $text"
+    elif [ -n "$attack_harmed" ]; then
+        why=$attack_harmed
     elif grep -qE 'Xen (WARN|BUG) at|Assertion .* failed|Panic on CPU' /run/testbed/attack.log; then
         why="Xen found something wrong with itself"
     fi
+}
+
+# attack_bystander: chains that devices of the guest but the attacked one have returned, the time
+# in hundredths of a second, and the longest that Xen has worked for one of them at a time, in us.
+attack_bystander() {
+    xl virtio-shadow-list -j "$attack_guest" 2>/dev/null | awk -v id="$attack_id" '
+        $1 == "\"id\":" { mine = $2 + 0 == id }
+        $1 == "\"longest_ns\":" { longest = $2 / 1000 }
+        $1 == "\"longest_ns\":" && !mine && longest > most { most = longest }
+        $1 == "\"returned\":" && !mine { returned += $2 }
+        END { getline up <"/proc/uptime"; printf "%d %d %d\n", returned, up * 100, most }'
+}
+
+# attack_rate: chains in 10 s, since watch_since. Reads the other variables of attack_watch.
+attack_rate() {
+    echo $(((returned - watch_returned) * 1000 / (now - watch_since)))
+}
+
+# attack_harm RATE US: on the machine that repeats (its disks are RAM disks), says if a bystander did
+# worse than it may: it keeps 0.8 of its rate, and its vCPU is in Xen for VSH_RUN_MAX at most.
+attack_harm() {
+    case $(readlink /dev/disk/guest1) in
+        /dev/ram*) ;;
+        *) return ;;
+    esac
+    awk -v rate="$1" -v us="$2" 'BEGIN {
+        if (rate < 0.8) print "a bystander had " rate " of its rate"
+        else if (us > 2000) print "a bystander was kept in Xen for " us " us" }'
+}
+
+# attack_watch LINE: a part of an attack begins. What a bystander does in "storm" is compared with
+# what it did in "quiet", in attack_watched, and in attack_harmed if that is too little.
+attack_watch() {
+    part=${1#*@@WATCH }
+    read -r returned now longest <<END
+$(attack_bystander)
+END
+    case $part in
+        quiet*) ;;
+        storm*) attack_quiet=$(attack_rate) ;;
+        end*)
+            rate=$(awk -v quiet="$attack_quiet" -v storm="$(attack_rate)" \
+                'BEGIN { printf "%.2f", quiet ? storm / quiet : 0 }')
+            attack_watched=", \"bystander_rate\": $rate, \"longest_us\": $longest"
+            attack_harmed=$(attack_harm "$rate" "$longest")
+            log "bystander: $attack_quiet chains in 10 s before$attack_watched"
+            ;;
+    esac
+    watch_returned=$returned
+    watch_since=$now
 }
 
 # attack_one LINE
@@ -75,6 +127,9 @@ END
         observed="$why; $observed"
     fi
     [ "$class" -eq 0 ] && class= || class=", \"class\": $class"
+    class=$class$attack_watched
+    attack_watched=
+    attack_harmed=
     printf '{"name": "%s", "side": "%s", "expected": "%s", "observed": "%s", "pass": %s%s}\n' \
         "$(attack_json "$name")" "$side" "$(attack_json "$expected")" \
         "$(attack_json "$observed")" "$pass" "$class" >>"$RESULTS/attacks.jsonl"
@@ -88,6 +143,8 @@ attacks() {
     attack_id=$2
     attack_domid=$(domid "$1")
     attacks_seen=0
+    attack_watched=
+    attack_harmed=
     attack_log
     read -r attack_failures _ attack_others <<END
 $(attack_counters "$1" "$2")
@@ -117,6 +174,10 @@ END
             *"@@ATTACK "*"|@@"*)
                 attack_one "$line"
                 limit=$(($(cut -d. -f1 /proc/uptime) + $4))
+                echo "0 go" >"$attack_tty"
+                ;;
+            *"@@WATCH "*"|@@"*)
+                attack_watch "$line"
                 echo "0 go" >"$attack_tty"
                 ;;
             *"@@DONE $GUEST_SEQ "*)

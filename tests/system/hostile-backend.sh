@@ -42,6 +42,14 @@ attacks guest 1 hostile 60 \
     "hostile-backend $(domid guest) 1 ${ATTACKS:-used memory exact hypercalls mailbox life}"
 check "driver ends well" guest_finish guest 60 "$driver"
 
+# Storms, while the guest reads from its other disk.
+guest_run guest 20 '(while :; do dd if=/dev/vda2 of=/dev/null bs=4k count=500 iflag=direct; done) >/dev/null 2>&1 & echo $! >/tmp/load'
+guest_start guest "hand-peer 0x2000200"
+driver=$GUEST_SEQ
+attacks guest 1 hostile 60 "hostile-backend $(domid guest) 1 storm"
+check "driver ends well after the storms" guest_finish guest 60 "$driver"
+guest_run guest 20 'kill "$(cat /tmp/load)"'
+
 # A driver that comes before the daemon has described the device finds one without features, and does
 # not look again.
 guest_run hostile 20 'virtio-shadowd >/run/virtio-shadow/daemon.log 2>&1 &'

@@ -89,6 +89,13 @@ static void wait_for_dom0(void)
         errx(2, "dom0 does not answer");
 }
 
+void attack_watch(const char *part)
+{
+    printf("\n@@WATCH %s|@@\n", part);
+    fflush(stdout);
+    wait_for_dom0();
+}
+
 void attack_end(const struct attack *a, const char *why)
 {
     char line[1024], failures[16] = "*", text[96] = "";

@@ -24,6 +24,12 @@ struct attack {
 /* The number that the attack about to end has in docs/threat-model.md, "Found by review". */
 void attack_class(int number);
 
+/*
+ * A part of it begins, "quiet" or "storm", or the last one ends, "end": dom0 sees how a device
+ * that is not attacked does meanwhile. Waits for dom0 like attack_end().
+ */
+void attack_watch(const char *part);
+
 /* Adds to what was observed. */
 void attack_saw(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 

@@ -5,7 +5,7 @@
  *
  *   hostile-backend FRONTEND-DOMID DEVICE GROUP...
  *
- * Groups of attacks: used, memory, exact, hypercalls, mailbox, life. exact is what
+ * Groups of attacks: used, memory, exact, hypercalls, mailbox, life, storm. exact is what
  * policies promise that keep to the byte. The hypercalls need
  * "xen_privcmd.unrestricted=1 maxcpus=2" on the kernel's command line, and three
  * vCPUs.
@@ -25,6 +25,7 @@ static const struct {
     {"used", hostile_used},       {"memory", hostile_memory},
     {"exact", hostile_exact},     {"hypercalls", hostile_hypercalls},
     {"mailbox", hostile_mailbox}, {"life", hostile_life},
+    {"storm", hostile_storm},
 };
 
 /* Every process of that name. */

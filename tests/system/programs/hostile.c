@@ -46,7 +46,7 @@ void h_pause_ms(unsigned int ms)
     nanosleep(&ts, NULL);
 }
 
-static uint64_t milliseconds(void)
+uint64_t h_milliseconds(void)
 {
     struct timespec ts;
 
@@ -56,7 +56,7 @@ static uint64_t milliseconds(void)
 
 static uint64_t seconds(void)
 {
-    return milliseconds() / 1000;
+    return h_milliseconds() / 1000;
 }
 
 /* ---- accesses that may be refused ---- */
@@ -502,10 +502,10 @@ static bool answer(const struct request *r, const struct peer_order *order)
 
 bool h_exchange_within(const struct peer_order *order, unsigned int ms)
 {
-    uint64_t end = milliseconds() + ms;
+    uint64_t end = h_milliseconds() + ms;
     struct request r;
 
-    while (milliseconds() < end) {
+    while (h_milliseconds() < end) {
         if (!take(&r)) {
             h_pause_ms(1);
             continue;

@@ -56,6 +56,7 @@ bool h_wait_state(uint32_t state);
 /* Leaves VSH_STATE_RUNNING, or that incarnation of it. */
 bool h_wait_failed(uint32_t generation);
 void h_pause_ms(unsigned int ms);
+uint64_t h_milliseconds(void);
 
 /* The driver's next round begins: it gets this order. False if it does not come. */
 bool h_exchange(const struct peer_order *order);
@@ -159,6 +160,7 @@ void hostile_exact(void); /* under policies that keep to the byte */
 void hostile_hypercalls(void);
 void hostile_mailbox(void);
 void hostile_life(void);
+void hostile_storm(void);
 
 #define H_COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
