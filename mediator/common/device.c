@@ -9,6 +9,8 @@
 #include <xen/softirq.h>
 #include <xen/xvmalloc.h>
 
+#include <xsm/xsm.h>
+
 #include <vsh.h>
 #include <vsh-arch.h>
 
@@ -326,6 +328,11 @@ int vsh_create(struct domain *d, unsigned int id,
 
     rc = -EINVAL;
     if ( be == d )
+        goto out;
+
+    /* The domctl's own check knows only the frontend. */
+    rc = xsm_virtio_shadow_serve(XSM_PRIV, be, d);
+    if ( rc )
         goto out;
 
     rc = -ESRCH;

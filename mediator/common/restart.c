@@ -9,6 +9,8 @@
 #include <xen/errno.h>
 #include <xen/time.h>
 
+#include <xsm/xsm.h>
+
 #include <vsh.h>
 
 static void cf_check wait_over(void *data)
@@ -104,27 +106,36 @@ int vsh_reassign(struct vsh_device *s, domid_t backend)
     if ( !be )
         return -ESRCH;
 
+    rc = -EINVAL;
     if ( be == s->frontend )
-        rc = -EINVAL;
-    else if ( !vsh_domain(be) )
-        rc = be->is_dying ? -ESRCH : -ENOMEM;
-    else
+        goto out;
+
+    /* Whether the one before was allowed to be its backend says nothing. */
+    rc = xsm_virtio_shadow_serve(XSM_PRIV, be, s->frontend);
+    if ( rc )
+        goto out;
+
+    if ( !vsh_domain(be) )
     {
-        vsh_lock(s);
-
-        if ( !vsh_usable(s) )
-            rc = -ENOENT;
-        else if ( s->backend )
-            rc = -EBUSY;
-        /* What was sent to the other one is none of its business. */
-        else if ( svq_dev_scrub(&s->dev) )
-            rc = -ERESTART;
-        else
-            rc = join(s, be);
-
-        vsh_unlock(s);
+        rc = be->is_dying ? -ESRCH : -ENOMEM;
+        goto out;
     }
 
+    vsh_lock(s);
+
+    if ( !vsh_usable(s) )
+        rc = -ENOENT;
+    else if ( s->backend )
+        rc = -EBUSY;
+    /* What was sent to the other one is none of its business. */
+    else if ( svq_dev_scrub(&s->dev) )
+        rc = -ERESTART;
+    else
+        rc = join(s, be);
+
+    vsh_unlock(s);
+
+ out:
     put_domain(be);
 
     return rc;

@@ -94,6 +94,9 @@ struct model {
 
     s_time_t step_takes; /* how long a part of the work does: svq_dev_run(), svq_queue_run() */
 
+    /* What the security module denies: that this one serves that one. */
+    const struct domain *denied_backend, *denied_frontend;
+
     unsigned int log_lines;
     bool log_limited;
     char log[MODEL_LOG];

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include <asm/vgic.h>
+#include <xsm/xsm.h>
 
 #include "model.h"
 
@@ -116,6 +117,16 @@ struct domain *get_domain_by_id(domid_t id)
         }
     }
     return NULL;
+}
+
+/* Of two domains that whoever asks has references on, before anything is done for them. */
+int xsm_virtio_shadow_serve(xsm_default_t def, struct domain *be, struct domain *fe)
+{
+    assert_int_equal(def, XSM_PRIV);
+    assert_false(model_locked());
+    assert_ptr_not_equal(be, fe);
+    assert_true(be->refcnt > 1 && fe->refcnt);
+    return be == model.denied_backend && fe == model.denied_frontend ? -EPERM : 0;
 }
 
 void get_knownalive_domain(struct domain *d)

@@ -201,6 +201,35 @@ static void bad_domains(void **state)
     model_end();
 }
 
+/* It depends on both ends, and on which is which. */
+static void pair_that_is_not_allowed(void **state)
+{
+    struct domain *other;
+    struct rig r;
+
+    (void)state;
+    rig_domains(&r);
+    other = model_domain(7, 2);
+    model.denied_backend = r.be;
+    model.denied_frontend = r.fe;
+    REFUSE(-EPERM, (void)c);
+    REFUSE(-EPERM, c.policy = XEN_DOMCTL_VIRTIO_SHADOW_POLICY_TRUSTED);
+    assert_int_equal(model.xv_nr, 0);
+    assert_null(r.fe->virtio_shadow);
+    assert_null(r.be->virtio_shadow);
+
+    model.denied_backend = r.fe;
+    model.denied_frontend = r.be;
+    rig_device(&r, 0, 1, 16);
+    model.denied_backend = r.be;
+    model.denied_frontend = other;
+    rig_device(&r, 1, 1, 16);
+    model.denied_backend = other;
+    model.denied_frontend = r.fe;
+    rig_device(&r, 2, 1, 16);
+    model_end();
+}
+
 /* One that serves a device already, which could take another one. */
 static void dying_backend(void **state)
 {
@@ -496,6 +525,7 @@ int main(void)
         rig_test(bad_places),
         rig_test(places_at_their_limits),
         rig_test(bad_domains),
+        rig_test(pair_that_is_not_allowed),
         rig_test(dying_backend),
         rig_test(dying_frontend),
         rig_test(twice),

@@ -264,6 +264,34 @@ static void domain_dies_and_another_comes(void **state)
     }
 }
 
+/* Another may not be its backend; the device waits on, for one that may. */
+static void another_that_is_not_allowed(void **state)
+{
+    struct domain *other;
+    struct rig r;
+
+    (void)state;
+    set_up(&r);
+    other = model_domain(7, 2);
+    model.denied_backend = other;
+    model.denied_frontend = r.fe;
+    assert_int_equal(reassign(&r, 7), -EPERM);
+    assert_int_equal(rig_stats(&r).backend, RIG_BE);
+
+    model_kill_wholly(r.be);
+    assert_int_equal(reassign(&r, 7), -EPERM);
+    assert_int_equal(rig_stats(&r).backend, DOMID_INVALID);
+    assert_int_equal(other->refcnt, 1);
+    assert_null(other->virtio_shadow);
+    assert_int_equal(model_ports(r.fe), 2); /* of the one that died */
+    assert_waiting(&r);
+
+    new_backend(&r, 8);
+    rig_backend_comes(&r);
+    serve(&r, REQUESTS);
+    model_end();
+}
+
 /* In the window that another domain maps, but for what is offered to it again. */
 static unsigned int find_in_window(struct rig *r, uint64_t what)
 {
@@ -626,6 +654,7 @@ int main(void)
         rig_test(zero_is_not_at_all),
         rig_test(each_wait_has_its_own_time),
         rig_test(domain_dies_and_another_comes),
+        rig_test(another_that_is_not_allowed),
         rig_test(another_does_not_see_what_one_was_sent),
         rig_test(domain_dies_again_and_again),
         rig_test(nobody_comes),
