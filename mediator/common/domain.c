@@ -53,10 +53,14 @@ int vsh_join_backend(struct vsh_device *s, struct domain *be)
     struct virtio_shadow *vs = vsh_domain(be);
     struct page_info *dummy;
     unsigned int i;
-    int rc = 0;
+    int rc;
 
     if ( !vs )
         return be->is_dying ? -ESRCH : -ENOMEM;
+
+    rc = vsh_aperture_room(vs);
+    if ( rc )
+        return rc;
 
     /* One for each device: the backend writes what it likes into it. */
     dummy = vsh_alloc_page();
@@ -76,6 +80,7 @@ int vsh_join_backend(struct vsh_device *s, struct domain *be)
             memset(&s->queue[i].user, 0, sizeof(s->queue[i].user));
         s->looked = 0;
         list_add_tail(&s->served, &vs->served);
+        vs->nr_served++;
     }
 
     spin_unlock(&vs->lock);
@@ -99,7 +104,8 @@ void vsh_leave_backend(struct vsh_device *s)
 
     spin_lock(&vs->lock);
     list_del_init(&s->served);
-    memset(s->aperture, 0, sizeof(s->aperture));
+    vs->nr_served--;
+    vsh_aperture_remove(vs, s);
     spin_unlock(&vs->lock);
 
     /* Mappings of it in the p2m hold references of their own. */
@@ -237,6 +243,7 @@ void virtio_shadow_free(struct domain *d)
 
     vsh_pace_exit(vs);
     vsh_event_exit(vs);
+    vsh_aperture_exit(vs);
     xvfree(vs);
     d->virtio_shadow = NULL;
 }

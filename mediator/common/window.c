@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the backend maps: the window, and where the aperture is.
+ * The window, as the backend maps it.
  */
 #include <xen/domain_page.h>
 #include <xen/errno.h>
@@ -59,16 +59,6 @@ unsigned int virtio_shadow_window_frames(const struct domain *d,
     return nr;
 }
 
-/* The fault path looks at where the frames are, without the device's locks. */
-static void set_gfn(struct vsh_device *s, struct vsh_frame *f, gfn_t gfn)
-{
-    spinlock_t *lock = &s->backend->virtio_shadow->lock;
-
-    spin_lock(lock);
-    f->gfn = gfn;
-    spin_unlock(lock);
-}
-
 /* Is the frame where it was mapped last? */
 static bool is_there(const struct vsh_device *s, const struct vsh_frame *f)
 {
@@ -89,7 +79,7 @@ static void unmap_frame(struct vsh_device *s, struct vsh_frame *f)
         put_page(f->pg);
     }
 
-    set_gfn(s, f, INVALID_GFN);
+    f->gfn = INVALID_GFN;
 }
 
 static int map_frame(struct vsh_device *s, struct vsh_frame *f, gfn_t gfn)
@@ -119,7 +109,7 @@ static int map_frame(struct vsh_device *s, struct vsh_frame *f, gfn_t gfn)
     if ( rc )
         put_page(f->pg);
     else
-        set_gfn(s, f, gfn);
+        f->gfn = gfn;
 
     return rc;
 }
@@ -183,7 +173,7 @@ bool vsh_window_remove(struct vsh_device *s)
     {
         if ( e[i].done )
             put_page(f[i]->pg);
-        set_gfn(s, f[i], INVALID_GFN);
+        f[i]->gfn = INVALID_GFN;
         free_frame(f[i]);
     }
 
@@ -224,7 +214,7 @@ bool vsh_window_take_away(struct vsh_device *s)
     {
         if ( e[i].done )
             put_page(f[i]->pg);
-        set_gfn(s, f[i], INVALID_GFN);
+        f[i]->gfn = INVALID_GFN;
     }
 
     if ( s->taken < s->nr_frames )
@@ -233,69 +223,6 @@ bool vsh_window_take_away(struct vsh_device *s)
     s->taken = 0;
 
     return false;
-}
-
-/* The backend may have said (anew) where it shows the aperture. */
-void vsh_aperture_update(struct vsh_device *s)
-{
-    const struct svq_dev *dev = &s->dev;
-    spinlock_t *lock;
-    unsigned int i;
-
-    /* What a process that is gone accessed may still be accessed: keep it. */
-    if ( !s->backend || !dev->attached )
-        return;
-
-    lock = &s->backend->virtio_shadow->lock;
-
-    spin_lock(lock);
-
-    for ( i = 0; i < dev->nr_banks; i++ )
-    {
-        s->aperture[i].first = _gfn(dev->aperture_gfn[i]);
-        s->aperture[i].nr = PFN_DOWN(dev->bank[i].size);
-    }
-
-    spin_unlock(lock);
-}
-
-static bool shows(const struct vsh_device *s, gfn_t gfn)
-{
-    unsigned int i;
-
-    for ( i = 0; i < ARRAY_SIZE(s->aperture); i++ )
-        if ( gfn_x(gfn) - gfn_x(s->aperture[i].first) < s->aperture[i].nr )
-            return true;
-
-    for ( i = 0; i < s->nr_frames; i++ )
-        if ( gfn_eq(gfn, s->frame[i].gfn) )
-            return true;
-
-    return false;
-}
-
-bool virtio_shadow_is_backend_gfn(struct domain *d, gfn_t gfn)
-{
-    struct virtio_shadow *vs = d->virtio_shadow;
-    const struct vsh_device *s;
-    bool found = false;
-
-    /* A device that is just being added or removed has nothing to show. */
-    if ( !vs || list_empty(&vs->served) )
-        return false;
-
-    spin_lock(&vs->lock);
-
-    list_for_each_entry ( s, &vs->served, served )
-    {
-        found = shows(s, gfn);
-        if ( found )
-            break;
-    }
-
-    spin_unlock(&vs->lock);
-
-    return found;
 }
 
 /*

@@ -16,7 +16,7 @@
  *                        those below, and none of these but the p2m's while
  *                        requests come and go
  *     virtio_shadow.lock   the list of devices that a backend serves, and where
- *                          they appear in it; taken alone on the fault path
+ *                          their apertures are; taken alone on the fault path
  *     p2m lock             of one domain at a time, never of two; a fault on a
  *                          page of a table takes the device's locks without it
  *       leaves: event channels, vGIC, scheduler
@@ -42,12 +42,6 @@ struct vsh_frame {
     struct page_info *pg;
     gfn_t gfn;              /* where the backend maps it, or INVALID_GFN */
     bool writable;          /* by the backend */
-};
-
-/* Where a bank of the frontend appears in the backend. */
-struct vsh_range {
-    gfn_t first;
-    unsigned long nr;
 };
 
 /*
@@ -138,7 +132,6 @@ struct vsh_device {
     /* Guarded by the backend's virtio_shadow.lock; written with all locks. */
     struct list_head served;    /* empty: not in the backend's list */
     uint64_t looked;            /* virtio_shadow.looks: this one had its turn */
-    struct vsh_range aperture[VSH_MAX_BANKS];
 
     struct svq_dev dev;
 };
@@ -161,6 +154,11 @@ struct virtio_shadow {
     struct list_head served;
     bool delayed;               /* some are to be looked after: delay.c */
     uint64_t looks;             /* so many times that was done */
+    unsigned int nr_served;     /* devices of the list */
+
+    struct vsh_shown *shown;    /* their apertures, in order: aperture.c */
+    unsigned int nr_shown, max_shown;
+    unsigned long shown_first, shown_end;   /* the bounds of all; atomic */
 
     unsigned int nr_vcpus;
     struct vsh_pace pace[];     /* by vCPU */
@@ -197,7 +195,12 @@ void vsh_free_page(struct page_info *pg);
 /* window.c.  The device is locked. */
 bool vsh_window_remove(struct vsh_device *s);
 bool vsh_window_take_away(struct vsh_device *s);
+
+/* aperture.c.  For update the device is locked, for remove the backend. */
+int vsh_aperture_room(struct virtio_shadow *vs);
+void vsh_aperture_exit(struct virtio_shadow *vs);
 void vsh_aperture_update(struct vsh_device *s);
+void vsh_aperture_remove(struct virtio_shadow *vs, const struct vsh_device *s);
 
 /* Event channels: event.c. */
 int vsh_event_alloc(struct vsh_device *s, domid_t backend);

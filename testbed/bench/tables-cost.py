@@ -23,7 +23,7 @@ HELPERS = re.compile(
     r"(.*p2m_.*|get_page|get_page_nr|put_page|_write_(un)?lock|.*guest_tlb.*|radix_tree.*)$"
 )
 # The guest looks at registers while it waits.
-NOISE = re.compile(r".*mmio.*|virtio_shadow_is_backend_gfn|vsh_usable|find_device|mark$")
+NOISE = re.compile(r".*mmio.*|virtio_shadow_is_(backend|aperture)|vsh_usable|find_device|mark$")
 
 
 class Symbols:

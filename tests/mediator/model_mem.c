@@ -16,6 +16,8 @@ static struct page_info page[NR_PAGES];
 static uint8_t *memory;
 static unsigned int next_page;
 
+unsigned int model_gfns;
+
 /* In front of each allocation. */
 struct header {
     struct header *next, *prev;

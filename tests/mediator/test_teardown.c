@@ -91,7 +91,7 @@ static void after_death_of_frontend(struct rig *r)
     assert_true(r->fe->model->freed);
     assert_int_equal(r->be->refcnt, 1);
     assert_true(list_empty(&r->be->virtio_shadow->served));
-    assert_false(virtio_shadow_is_backend_gfn(r->be, _gfn(RIG_APERTURE)));
+    assert_false(virtio_shadow_is_aperture(r->be, _gfn(RIG_APERTURE)));
     for (gfn = 0; gfn < MODEL_P2M; gfn++) {
         if (p2m_is_foreign(model_at(r->be, gfn)->type)) {
             if (!dummy) {
@@ -277,7 +277,7 @@ static void statistics(struct rig *r)
 static void backend_faults(struct rig *r)
 {
     if (!r->be->model->freed) {
-        virtio_shadow_is_backend_gfn(r->be, _gfn(RIG_APERTURE));
+        virtio_shadow_is_aperture(r->be, _gfn(RIG_APERTURE));
     }
 }
 

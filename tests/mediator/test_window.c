@@ -259,76 +259,13 @@ static void large_window_goes_in_steps(void **state)
     model_end();
 }
 
-static bool shown(struct domain *d, unsigned long gfn)
-{
-    bool is = virtio_shadow_is_backend_gfn(d, _gfn(gfn));
-
-    assert_false(model_locked());
-    return is;
-}
-
-static void addresses_of_devices(void **state)
-{
-    const unsigned long w = RIG_WINDOW(0), a = RIG_APERTURE;
-    struct rig r, r2;
-
-    (void)state;
-    rig_domains(&r);
-    assert_false(shown(r.be, a));
-    rig_device(&r, 0, 1, 16);
-    assert_false(shown(r.be, a));
-    assert_false(shown(r.be, w));
-    assert_false(shown(r.be, 0));
-    rig_map_window(&r);
-    assert_int_equal(rig_request(&r, 99), VSH_ERR_REQUEST);
-    assert_false(shown(r.be, 0)); /* nobody has said where the aperture is */
-    assert_true(shown(r.be, w));
-    assert_true(shown(r.be, w + svq_window_frames(1, 16, 0) - 1));
-    assert_false(shown(r.be, w + svq_window_frames(1, 16, 0)));
-    assert_false(shown(r.be, a));
-    rig_attach(&r);
-    assert_true(shown(r.be, a));
-    assert_true(shown(r.be, a + RIG_RAM_PAGES - 1));
-    assert_false(shown(r.be, a + RIG_RAM_PAGES));
-    assert_false(shown(r.be, a - 1));
-    assert_false(shown(r.fe, a));
-    assert_false(shown(dom_xen, a));
-
-    /* The second device's, and the first's still. */
-    r2 = r;
-    rig_device(&r2, 1, 1, 16);
-    rig_map_window(&r2);
-    rig_attach(&r2);
-    assert_true(shown(r.be, a));
-    assert_true(shown(r.be, r2.aperture + RIG_RAM_PAGES - 1));
-    assert_true(shown(r.be, RIG_WINDOW(1)));
-
-    /* A process that is gone may have left a thread that accesses it: stays. */
-    assert_int_equal(rig_request(&r, VSH_REQ_DETACH), 0);
-    assert_true(shown(r.be, a));
-    r.aperture = 0xc000;
-    rig_attach(&r);
-    assert_false(shown(r.be, a));
-    assert_true(shown(r.be, 0xc000));
-
-    rig_op(r.fe, XEN_DOMCTL_VIRTIO_SHADOW_DESTROY, 0);
-    assert_false(shown(r.be, 0xc000));
-    assert_false(shown(r.be, w));
-    assert_true(shown(r.be, r2.aperture));
-
-    /* Another device in its place does not show what the old one did. */
-    rig_device(&r, 0, 1, 16);
-    assert_false(shown(r.be, 0xc000));
-    model_end();
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         rig_test(only_for_the_backend),         rig_test(writable_frames),
         rig_test(mapped_twice_and_moved),       rig_test(removed_by_the_backend),
         rig_test(dummies_where_the_window_was), rig_test(each_device_has_a_dummy_of_its_own),
-        rig_test(large_window_goes_in_steps),   rig_test(addresses_of_devices),
+        rig_test(large_window_goes_in_steps),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
