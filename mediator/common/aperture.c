@@ -13,14 +13,6 @@
 
 #include <vsh.h>
 
-/* One bank of one device; the backend may have them overlap. */
-struct vsh_shown {
-    const struct vsh_device *device;
-    gfn_t first;
-    unsigned long nr;
-    gfn_t end;              /* the highest of this one's and all before it */
-};
-
 /*
  * For one more device.  Called with the domctl lock, so nobody else makes the
  * table larger, nor the list of devices longer.

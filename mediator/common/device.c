@@ -275,6 +275,10 @@ static int set_up(struct vsh_device *s, struct domain *be,
     if ( rc )
         return rc;
 
+    rc = vsh_prepare_backend(be);
+    if ( rc )
+        return rc;
+
     /* Its reference goes to the device. */
     get_knownalive_domain(be);
     rc = vsh_join_backend(s, be);

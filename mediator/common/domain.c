@@ -47,20 +47,30 @@ struct virtio_shadow *vsh_domain(struct domain *d)
     return d->virtio_shadow;
 }
 
-/* Make be, on which s takes over the caller's reference, the backend of s. */
-int vsh_join_backend(struct vsh_device *s, struct domain *be)
+/*
+ * Allocate what be needs as the backend of one more device, before any lock of
+ * the device is taken.  Called with the domctl lock, as the next one is.
+ */
+int vsh_prepare_backend(struct domain *be)
 {
     struct virtio_shadow *vs = vsh_domain(be);
-    struct page_info *dummy;
-    unsigned int i;
-    int rc;
 
     if ( !vs )
         return be->is_dying ? -ESRCH : -ENOMEM;
 
-    rc = vsh_aperture_room(vs);
-    if ( rc )
-        return rc;
+    return vsh_aperture_room(vs);
+}
+
+/*
+ * Make be, which is prepared, and on which s takes over the caller's reference,
+ * the backend of s.
+ */
+int vsh_join_backend(struct vsh_device *s, struct domain *be)
+{
+    struct virtio_shadow *vs = be->virtio_shadow;
+    struct page_info *dummy;
+    unsigned int i;
+    int rc = 0;
 
     /* One for each device: the backend writes what it likes into it. */
     dummy = vsh_alloc_page();

@@ -115,11 +115,9 @@ int vsh_reassign(struct vsh_device *s, domid_t backend)
     if ( rc )
         goto out;
 
-    if ( !vsh_domain(be) )
-    {
-        rc = be->is_dying ? -ESRCH : -ENOMEM;
+    rc = vsh_prepare_backend(be);
+    if ( rc )
         goto out;
-    }
 
     vsh_lock(s);
 

@@ -44,6 +44,14 @@ struct vsh_frame {
     bool writable;          /* by the backend */
 };
 
+/* Where a bank of a frontend appears in the backend; they may overlap. */
+struct vsh_shown {
+    const struct vsh_device *device;
+    gfn_t first;
+    unsigned long nr;
+    gfn_t end;              /* the highest of this one's and all before it */
+};
+
 /*
  * What one call of svq_dev_run() is to take at most, on hardware: the longest
  * chain there can be, of SVQ_CHAIN_PAGES pages that have nothing to do with
@@ -261,6 +269,7 @@ int vsh_reassign(struct vsh_device *s, domid_t backend);
 
 /* domain.c */
 struct virtio_shadow *vsh_domain(struct domain *d);
+int vsh_prepare_backend(struct domain *be);
 int vsh_join_backend(struct vsh_device *s, struct domain *be);
 void vsh_leave_backend(struct vsh_device *s);
 

@@ -438,16 +438,20 @@ static void memory(void **state)
             s = rig_stats(&r);
             assert_true(s.xen_kib <= 72 + 1152 * per_256 * nr_queues);
 
-            /* The domains' own: a struct for each with its vCPUs, and the frontend's ports. */
+            /*
+             * The domains' own: a struct for each with its vCPUs, the frontend's ports, and the
+             * backend's table of apertures.
+             */
             bytes = model.xv_bytes + model.xen_pages * PAGE_SIZE;
             bytes -= 2 * sizeof(struct virtio_shadow);
             bytes -= (r.fe->max_vcpus + r.be->max_vcpus) * sizeof(struct vsh_pace);
             bytes -= r.fe->virtio_shadow->nr_ports * sizeof(uint16_t);
+            bytes -= r.be->virtio_shadow->max_shown * sizeof(struct vsh_shown);
             assert_int_equal(s.xen_kib, DIV_ROUND_UP(bytes, 1024));
 
             assert_int_equal(rig_op(r.fe, XEN_DOMCTL_VIRTIO_SHADOW_DESTROY, 0), 0);
             assert_int_equal(model.xen_pages, 0);
-            assert_int_equal(model.xv_nr, 4);
+            assert_int_equal(model.xv_nr, 5);
             model_end();
         }
     }
