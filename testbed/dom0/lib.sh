@@ -168,14 +168,21 @@ wait_up() {
     wait_console "$1" "$2" "@@READY"
 }
 
+# uuid_of WORD: a UUID, always the same for the same word.
+uuid_of() {
+    printf '%s' "$1" | md5sum | sed 's/^\(.\{8\}\)\(....\)\(....\)\(....\)\(.\{12\}\).*/\1-\2-\3-\4-\5/'
+}
+
 # start_backend NAME DISK...: a backend VM that has these disks besides its root, /dev/xvda,
-# BACKEND_VCPUS vCPUs (1), BACKEND_MEMORY MiB (256), and BACKEND_ARGS for its kernel.
+# BACKEND_VCPUS vCPUs (1), BACKEND_MEMORY MiB (256), and BACKEND_ARGS for its kernel. When it is
+# started again it has the same UUID, and so the same devices, unless BACKEND_IDENTITY is another word.
 start_backend() {
     _backend=$1
     shift
-    create "$(write_config "$_backend" "$TRIMMED" "${BACKEND_MEMORY:-256}" "${BACKEND_VCPUS:-1}" \
-        "root=/dev/xvda ro ${BACKEND_ARGS:-}" "$(pv_disk backend xvda ro)" "$@")" &&
-        wait_up "$_backend" 60
+    _config=$(write_config "$_backend" "$TRIMMED" "${BACKEND_MEMORY:-256}" "${BACKEND_VCPUS:-1}" \
+        "root=/dev/xvda ro ${BACKEND_ARGS:-}" "$(pv_disk backend xvda ro)" "$@") || return 1
+    echo "uuid = \"$(uuid_of "${BACKEND_IDENTITY:-$_backend}")\"" >>"$_config"
+    create "$_config" && wait_up "$_backend" 60
 }
 
 wait_gone() {
