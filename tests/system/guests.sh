@@ -30,9 +30,9 @@ for guest in smp debian; do
         guest_run "$guest" 20 '[ "$(root-device)" = /dev/vda1 ]'
 done
 job_start smp "$MIB"
-smp=$(probe backend smp 4)
+smp=$(probe_busy backend smp 4)
 job_start debian "$MIB"
-debian=$(probe backend debian 4)
+debian=$(probe_busy backend debian 4)
 for guest in smp debian; do
     check "$guest: $MIB MiB are equal after unmounting and mounting again" \
         job_finish "$guest" "$MIB"
