@@ -33,7 +33,7 @@ run_suite()
     if [ "$1" = system ]; then
         "$(entry_of system)"
     else
-        make --no-print-directory -C "$here/$1" check
+        make --no-print-directory -j"$(nproc)" -C "$here/$1" check
     fi
 }
 

@@ -34,9 +34,9 @@ run_one()
     if [ -n "$seconds" ]; then
         how=(-max_total_time="$seconds")
     else
-        how=(-runs=20000 -seed=1 -reload=0 -entropic=0)
+        how=(-runs=10000 -seed=1 -reload=0 -entropic=0)
         case $target in
-        fuzz_mmio | fuzz_mailbox) how+=(-runs=200000) ;;
+        fuzz_mmio | fuzz_mailbox) how+=(-runs=50000) ;;
         esac
         dirs=("$build/unkept/$target")
         rm -rf "${dirs[0]}"

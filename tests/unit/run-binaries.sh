@@ -2,20 +2,32 @@
 # SPDX-License-Identifier: MIT
 # Run cmocka test binaries, show what failed and how to run that alone, and end
 # with one line: N passed, N failed.  A binary that dies or hangs is a failure.
+# TEST_JOBS of them run at the same time (1).
 set -euo pipefail
 
 passed=0
 failed=0
-out=$(mktemp)
-trap 'rm -f "$out"' EXIT
+jobs=${TEST_JOBS:-1}
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+declare -A started=()
 
-for binary in "$@"; do
-    rc=0
+# start BINARY: its output goes to a file of its name.
+start() {
+    local binary=$1
     # So many seconds of a CPU; by the clock a busy host needs many times that.
     (
         ulimit -S -t 300
         CMOCKA_MESSAGE_OUTPUT=tap exec timeout 3600 "$binary"
-    ) >"$out" 2>&1 </dev/null || rc=$?
+    ) >"$dir/$(basename "$binary")" 2>&1 </dev/null &
+    started[$!]=$binary
+}
+
+# report BINARY STATUS
+report() {
+    local binary=$1 rc=$2 out planned ok bad name
+    local -a names
+    out=$dir/$(basename "$binary")
 
     # A sanitizer's report may share a line with the result before it.
     planned=$(sed -n 's/^1\.\.\([0-9][0-9]*\)$/\1/p' "$out" | head -n 1)
@@ -41,6 +53,22 @@ for binary in "$@"; do
 
     passed=$((passed + ok))
     failed=$((failed + bad))
+}
+
+# reap: waits for the next one that ends.
+reap() {
+    local pid rc=0
+    wait -n -p pid || rc=$?
+    report "${started[$pid]}" "$rc"
+    unset "started[$pid]"
+}
+
+for binary in "$@"; do
+    [ "${#started[@]}" -lt "$jobs" ] || reap
+    start "$binary"
+done
+while [ "${#started[@]}" -gt 0 ]; do
+    reap
 done
 
 printf '%d passed, %d failed\n' "$passed" "$failed"
