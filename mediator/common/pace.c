@@ -60,7 +60,7 @@ void vsh_pace_rest(struct vcpu *v)
     vsh_set_timer(&p->timer, p->since + p->owed);
 }
 
-/* It has nothing else to do.  True: it was resting, so it is to go on. */
+/* It has nothing else to do.  True: it was resting, and must go on. */
 bool vsh_pace_idle(struct vcpu *v)
 {
     struct vsh_pace *p = pace_of(v);

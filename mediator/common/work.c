@@ -83,7 +83,7 @@ static bool is_for_backend(struct vsh_device *s)
 
 /*
  * Do a part of what has been noted for the device, and for all queues.  True:
- * the current vCPU is to go on.
+ * the current vCPU must go on.
  */
 bool vsh_run(struct vsh_device *s)
 {
@@ -246,7 +246,7 @@ bool vsh_hand_over(struct domain *d)
     unsigned int i, first = read_atomic(&vs->next_vcpu);
     struct vcpu *v;
 
-    /* Who finds it pending, or has rested, finds what there is to do. */
+    /* A vCPU that finds it pending, or has rested, sees the work too. */
     smp_mb();
 
     if ( vsh_pace_rests(d) )

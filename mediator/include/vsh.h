@@ -74,7 +74,7 @@ struct vsh_control {
     struct timer timer;     /* active if timing: for one that waits */
     s_time_t full;          /* when there will be all tokens again */
     bool timing;
-    bool due;               /* the mailbox is to be looked at; read without */
+    bool due;               /* the mailbox needs a look; read without */
 };
 
 /* What a vCPU has done for the mediator: pace.c.  Its own, but for resting. */

@@ -865,7 +865,7 @@ void svq_env_notify(struct svq_dev *dev, int q);
 
 /*
  * May a request be carried out now of a kind that costs others something: ATTACH,
- * DETACH, CONFIG?  If not, it is to be tried again by svq_dev_control(), later.
+ * DETACH, CONFIG?  If not, svq_dev_control() must try it again later.
  */
 bool svq_env_admit(struct svq_dev *dev);
 
