@@ -3,7 +3,9 @@
 # Makes the series into a git branch (xen-patches/export.sh), and with "-b" builds every commit of
 # it: the hypervisor for arm64, with mediation from the commit that adds it on, and at the end
 # without; for x86, without; and the tools for arm64. Builds are incremental: a part that a commit
-# does not touch is not built again. The first commit that does not build is named, with its log.
+# does not touch is not built again, nor one that was seen to build before, from the same tree (the
+# records are kept beside the cache of builds). The first commit that does not build is named, with
+# its log.
 #   xen-branch.sh [-b]
 # The branch "virtio-shadow" is in out/xen-branch/xen.git, on the release that XEN chooses.
 set -euo pipefail
@@ -48,7 +50,9 @@ sysroot=${STAGE_DIR[sysroot]}
 git="git -C $out/xen.git"
 mapfile -t commits < <($git rev-list --reverse "HEAD..$branch")
 [[ ${#commits[@]} -gt 0 ]] || die "branch $branch has no commits"
-mkdir -p "$out/logs"
+records=$CACHE/xen-branch
+mkdir -p "$out/logs" "$records"
+find "$records" -type f -mtime +90 -delete
 
 # source_of COMMIT DIR: its files, with new times only where they differ.
 source_of() {
@@ -81,6 +85,16 @@ hypervisor() {
         xmake "$arch" "$cross" "$kind"
 }
 
+# mediated: the same, with all that the system tests switch on, mediation too once it is there.
+mediated() {
+    hypervisor arm64 arm64 "$CROSS" "$TESTBED/config/xen.config" || return
+    ! grep -q '^config VIRTIO_SHADOW$' "$out/src/xen/common/Kconfig" ||
+        grep -q '^CONFIG_VIRTIO_SHADOW=y' "$out/arm64/.config" || {
+        echo "CONFIG_VIRTIO_SHADOW was not built: see $out/arm64/.config"
+        return 1
+    }
+}
+
 tmake() {
     make -j"$JOBS" XEN_TARGET_ARCH=arm64 CROSS_COMPILE="$CROSS" "$@"
 }
@@ -100,15 +114,32 @@ tools() (
         tmake -C tools subdir-all-xl
 )
 
-# part NAME COMMAND...: built for this commit, or the end.
+# record_of NAME: the file that says that this part builds from this commit's tree.
+record_of() {
+    echo "$records/$({
+        echo "$1"
+        $git rev-parse "$commit^{tree}"
+        echo "$compilers"
+        cat "$REPO/tests/xen-branch.sh" "$TESTBED/config/xen.config"
+    } | sha256sum | cut -c1-32)"
+}
+
+# part NAME DIR COMMAND...: built for this commit from its files in DIR, or the end.
 part() {
-    local name=$1 log=$out/logs/$nr-$1.log
-    shift
+    local name=$1 dir=$2 log=$out/logs/$nr-$1.log record
+    shift 2
+    record=$(record_of "$name")
+    if [[ -e $record ]]; then
+        built+=" ($name)"
+        return
+    fi
+    source_of "$commit" "$dir"
     if ! "$@" >"$log" 2>&1 </dev/null; then
         tail -n 20 "$log" >&2
         echo "not ok $($git log -1 --format='%h ("%s")' "$commit"): $name does not build ($log)"
         exit 1
     fi
+    touch "$record"
     built+=" $name"
 }
 
@@ -123,29 +154,26 @@ else
     say "xen-branch: there is no compiler for x86 here: x86 is left out"
 fi
 
+compilers=$("${CROSS}gcc" --version | head -n 1)
+[[ -z $x86 ]] || compilers+=" $("${x86_cross}gcc" --version | head -n 1)"
+
 nr=0
 for commit in "${commits[@]}"; do
     nr=$((nr + 1))
     built=
     changed=$($git diff --name-only "$commit^" "$commit")
     if [[ $nr -eq 1 ]] || grep -q '^xen/' <<<"$changed"; then
-        source_of "$commit" "$out/src"
-        part arm64 hypervisor arm64 arm64 "$CROSS" "$TESTBED/config/xen.config"
-        ! grep -q '^config VIRTIO_SHADOW$' "$out/src/xen/common/Kconfig" ||
-            grep -q '^CONFIG_VIRTIO_SHADOW=y' "$out/arm64/.config" ||
-            die "CONFIG_VIRTIO_SHADOW was not built: see $out/arm64/.config"
+        part arm64 "$out/src" mediated
         if [[ -n $x86 ]] && { [[ $nr -eq 1 ]] ||
             grep '^xen/' <<<"$changed" | grep -qv '^xen/arch/\(arm\|ppc\|riscv\)/'; }; then
-            part x86 hypervisor x86 x86_64 "$x86_cross"
+            part x86 "$out/src" hypervisor x86 x86_64 "$x86_cross"
         fi
     fi
     if [[ $nr -eq 1 ]] || grep -qE '^(tools|xen/include/public)/' <<<"$changed"; then
-        source_of "$commit" "$out/src-tools"
-        part tools tools
+        part tools "$out/src-tools" tools
     fi
     if [[ $nr -eq ${#commits[@]} ]]; then
-        source_of "$commit" "$out/src"
-        part "arm64-without" hypervisor arm64-without arm64 "$CROSS"
+        part arm64-without "$out/src" hypervisor arm64-without arm64 "$CROSS"
     fi
     say "xen-branch: $nr of ${#commits[@]}: $($git log -1 --format=%s "$commit"):${built:- text}"
 done
