@@ -3,11 +3,13 @@
 # run.sh [prove|mutants] [NAME...]: all proofs, or those named, as many at a time as there are
 # processors. Ends with one line: N passed, N failed.
 #
-# prove: CBMC finds nothing, and every cover check is reached: a proof of nothing is none.
+# prove: CBMC finds nothing, and every cover check is reached: a proof of nothing is none. What was
+# proved from the same files by the same CBMC is not proved again, unless PROVE_ANEW=1.
 # mutants: with the core broken as NAME/mutant.sed says, the proof fails.
 set -euo pipefail
 cd "$(dirname "$0")"
 source ../lib/jobs.sh
+proved=${VIRTIO_SHADOW_CACHE:-${XDG_CACHE_HOME:-${HOME:-~}/.cache}/virtio-shadow}/proofs
 
 what=prove
 case ${1:-} in
@@ -20,16 +22,37 @@ jobs=${PROOF_JOBS:-$(nproc)}
 limit=${PROOF_SECONDS:-900}
 CBMC_PROGRAM=$(./cbmc.sh --where)
 export CBMC_PROGRAM
-mkdir -p build/log
+mkdir -p build/log "$proved"
+find "$proved" -type f -mtime +90 -delete
 
 cbmc_make()
 {
     timeout "$limit" make --no-print-directory -C "$name" "$@"
 }
 
+# proved_before NAME: says so if it was, from the same files; the record's path is in RECORD.
+proved_before()
+{
+    local inputs
+    inputs=$(cbmc_make -s inputs) || return
+    RECORD=$proved/$1-$({
+        "$CBMC_PROGRAM" --version
+        cat run.sh
+        cd "$1"
+        # shellcheck disable=SC2086 # a list
+        sha256sum $inputs
+    } | sha256sum | cut -c1-32)
+    [[ -z ${PROVE_ANEW:-} && -s $RECORD ]] || return
+    printf '%s, before\n' "$(< "$RECORD")"
+    touch "$RECORD"
+}
+
 prove()
 {
-    local name=$1 log=build/log/$1 begin=$SECONDS checks covered
+    local name=$1 log=build/log/$1 begin=$SECONDS checks covered RECORD=
+    if proved_before "$name"; then
+        return
+    fi
     if ! cbmc_make prove > "$log.prove" 2>&1 || ! grep -q '^VERIFICATION SUCCESSFUL' "$log.prove"; then
         echo "  FAIL  $name; run it alone: make -C tests/proofs/$name prove"
         { grep -E 'FAILURE|rror' "$log.prove" || tail -n 5 "$log.prove"; } | head -n 20 | sed 's/^/    /'
@@ -49,7 +72,9 @@ prove()
         return 1
     fi
     printf '  ok    %-28s %4d checks, %2d of %2d covered, %d s\n' "$name" "$checks" \
-        "${covered% *}" "${covered#* }" $((SECONDS - begin))
+        "${covered% *}" "${covered#* }" $((SECONDS - begin)) | tee "$log.proved"
+    # As a whole, or not at all: others may prove the same.
+    [[ -z $RECORD ]] || { cp "$log.proved" "$RECORD.$$" && mv "$RECORD.$$" "$RECORD"; }
 }
 
 mutants()
