@@ -68,14 +68,11 @@ case $machine in
         clock=(-accel "tcg,thread=single" -icount "shift=2,sleep=off")
         memory=${memory:-4096}
         dom0_mem=1536M
-        # As large as the guests' disks: what is not written takes no memory.
-        dom0_args="brd.rd_nr=4 brd.rd_size=$((418 * 1024))"
         ;;
     multi)
         clock=(-accel "tcg,thread=multi")
         memory=${memory:-3072}
         dom0_mem=512M
-        dom0_args=
         ;;
     *) die "there is no machine '$machine': it is repeat or multi" ;;
 esac
@@ -94,6 +91,9 @@ kernels=$(built image-kernels/kernels.ext4)
 backend=$(built image-backend/root.ext4)
 guest=$(built image-guest/disk.raw)
 hand_guest=$(built hand-guest/hand-guest)
+dom0_args=
+# As large as the guests' disks: what is not written takes no memory.
+[[ $machine == multi ]] || dom0_args="brd.rd_nr=4 brd.rd_size=$(($(stat -c %s "$guest") / 1024))"
 
 rm -rf "$out"
 mkdir -p "$out"

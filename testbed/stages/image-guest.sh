@@ -4,7 +4,7 @@
 stage_deps=(userspace fio test-programs)
 stage_inputs=(testbed/lib/image.sh testbed/config/busybox-applets testbed/guest)
 
-ROOT_MIB=32
+ROOT_MIB=44
 DATA_MIB=384
 
 stage_build() {
@@ -17,6 +17,8 @@ stage_build() {
     install_with_libraries "$root" "$(stage_dir userspace)/usr/bin/iperf3" usr/bin/iperf3 \
         "$(stage_dir userspace)"
     install_with_libraries "$root" "$(stage_dir fio)/usr/bin/fio" usr/bin/fio "$(stage_dir fio)"
+    install_with_libraries "$root" "$(stage_dir userspace)/usr/bin/openssl" usr/bin/openssl \
+        "$(stage_dir userspace)"
     install_with_libraries "$root" "$(stage_dir userspace)/usr/sbin/e2fsck" usr/sbin/e2fsck \
         "$(stage_dir userspace)"
     make_ext4 "$out/root.ext4" "$ROOT_MIB" "$root"

@@ -8,7 +8,7 @@ stage_build() {
     local out=$1
     source "$TESTBED/lib/apt.sh"
     step "fetching arm64 programs"
-    apt_fetch_closure "$out/debs" busybox-static qemu-utils kmod passt iperf3 e2fsprogs
+    apt_fetch_closure "$out/debs" busybox-static qemu-utils kmod passt iperf3 e2fsprogs openssl
     (cd "$out/debs" && ls) >"$out/.id"
     deb_versions "$out/debs" | sed 's/^qemu-utils /qemu-storage-daemon /' >"$out/.versions"
     unpack_debs "$out/debs" "$out"
