@@ -7,14 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <virtio-shadow/version.h>
 
 #include "log.h"
 #include "virtio_net.h"
 #include "virtio_shadow_uapi.h"
-
-#ifndef VERSION
-#define VERSION "0.1"
-#endif
 
 #define DEFAULT_RUN_DIR "/run/virtio-shadow"
 #define DEFAULT_LIMIT_MS 10000
@@ -293,7 +290,7 @@ static enum options_result command_line(struct options *o, int argc, char **argv
             fputs(usage, stdout);
             return OPTIONS_DONE;
         case OPT_VERSION:
-            puts("virtio-shadowd " VERSION);
+            puts("virtio-shadowd " VSH_RELEASE);
             return OPTIONS_DONE;
         case '?':
             fputs("Try virtio-shadowd --help.\n", stderr);

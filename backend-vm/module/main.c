@@ -16,6 +16,7 @@
 
 #include <xen/xen.h>
 
+#include "virtio-shadow/version.h"
 #include "vsh.h"
 
 static int __init vsh_init(void)
@@ -49,4 +50,5 @@ module_init(vsh_init);
 module_exit(vsh_exit);
 
 MODULE_DESCRIPTION("Backend of Xen's mediated virtio devices");
+MODULE_VERSION(VSH_RELEASE);
 MODULE_LICENSE("GPL");
