@@ -3,15 +3,14 @@
 # check.sh BUILD TARGET...: run fuzzers from BUILD, as many at a time as there are processors, show
 # what was found, and end with one line: N passed, N failed.
 #
-# FUZZ_SECONDS: each for so long; they begin with corpus/TARGET and with what is in BUILD/corpus, where
-# they keep what is worth keeping. Without: a number of runs that are the same each time, so that
+# FUZZ_SECONDS: each for so long; they begin with BUILD/seeds and with what is in BUILD/corpus, where they
+# keep what is worth keeping. Without: a number of runs that are the same each time, so that
 # whether a test passes is no matter of luck.
 set -euo pipefail
 source "$(dirname "$0")/../lib/jobs.sh"
 
 build=$1
 shift
-here=$(cd "$(dirname "$0")" && pwd)
 seconds=${FUZZ_SECONDS:-}
 jobs=${FUZZ_JOBS:-$(nproc)}
 limit=$((${seconds:-780} + 120))
@@ -28,8 +27,8 @@ fi
 run_one()
 {
     local target=$1 log=$build/log/$1 begin=$SECONDS rc=0 runs line
-    local seeds=$here/corpus/${1#fuzz_} kept=$build/corpus/${1#fuzz_} how
-    local dirs=("$kept")
+    local seeds=$build/seeds/${1#fuzz_} kept=$build/corpus/${1#fuzz_} how
+    local dirs=("$kept" "$seeds")
 
     if [ -n "$seconds" ]; then
         how=(-max_total_time="$seconds")
@@ -38,12 +37,11 @@ run_one()
         case $target in
         fuzz_mmio | fuzz_mailbox) how+=(-runs=50000) ;;
         esac
-        dirs=("$build/unkept/$target")
+        dirs[0]=$build/unkept/$target
         rm -rf "${dirs[0]}"
     fi
 
     mkdir -p "${dirs[0]}" "$build/log" "$build/found"
-    [ ! -d "$seeds" ] || dirs+=("$seeds")
     timeout "$limit" "${fixed[@]}" "$build/$target" "${how[@]}" -max_len=256 \
         -len_control=0 -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 \
         -artifact_prefix="$build/found/$target-" "${dirs[@]}" > "$log" 2>&1 < /dev/null || rc=$?

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# coverage.sh COVERED BUILD TARGET...: replay the corpora with programs of BUILD/replay that share
+# coverage.sh COVERED BUILD TARGET...: replay BUILD/seeds with programs of BUILD/replay that share
 # objects of the core with the unit tests in COVERED, which have just run, and report the lines of
 # the core that ran in either. Fails below MIN_COVERAGE percent.
 set -euo pipefail
@@ -11,12 +11,7 @@ shift 2
 min=${MIN_COVERAGE:-95}
 
 for target in "$@"; do
-    files=(corpus/"${target#fuzz_}"/*)
-    [ -f "${files[0]}" ] || {
-        echo "no corpus of $target: make -C tests/fuzz merge"
-        exit 1
-    }
-    timeout 300 "$build/replay/$target" "${files[@]}"
+    timeout 300 "$build/replay/$target" "$build/seeds/${target#fuzz_}"/*
 done
 
 report=$(cd ../unit && ./coverage.sh gcov "$covered" ../../libvirtio-shadow/src)

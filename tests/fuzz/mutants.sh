@@ -31,7 +31,8 @@ hunt()
 
     for target in "$@"; do
         file=$work/$name.log
-        make --no-print-directory BUILD="$work/build" CORE="$core" "$work/build/fuzz_$target" > "$file" 2>&1 || {
+        make --no-print-directory BUILD="$work/build" CORE="$core" "$work/build/fuzz_$target" \
+            "$work/build/seeds/$target" > "$file" 2>&1 || {
             cat "$file"
             echo "  FAIL  $name does not build"
             return 1
@@ -39,7 +40,7 @@ hunt()
         mkdir -p "$work/corpus"
         if ! timeout $((seconds + 60)) "$work/build/fuzz_$target" -max_total_time="$seconds" \
             -max_len=256 -len_control=0 -timeout=20 -artifact_prefix="$work/$name-" \
-            "$(mktemp -d -p "$work/corpus")" "corpus/$target" > "$file" 2>&1 < /dev/null; then
+            "$(mktemp -d -p "$work/corpus")" "$work/build/seeds/$target" > "$file" 2>&1 < /dev/null; then
             printf '  ok    %-24s %-8s %3d s  %s\n' "$name" "$target" $((SECONDS - begin)) "$(finding "$file")"
             return 0
         fi

@@ -1,18 +1,26 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# run.sh BUILD TARGET...: the suite: the fuzzers, then the coverage of the core.
+# run.sh BUILD TARGET...: the suite: the archives of inputs, the fuzzers, then the coverage of the core.
 set -euo pipefail
 cd "$(dirname "$0")"
 
 out=$(mktemp)
 trap 'rm -f "$out"' EXIT
-failed=0
 
-./check.sh "$@" | tee "$out" || failed=1
+./check.sh "$@" | tee "$out" || true
 last=$(tail -n 1 "$out")
 [[ $last =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed$ ]]
 passed=${BASH_REMATCH[1]}
 failed=${BASH_REMATCH[2]}
+
+if ./corpus.sh check corpus/* > "$out" 2>&1; then
+    echo '  ok    archives of inputs'
+    passed=$((passed + 1))
+else
+    echo '  FAIL  archives of inputs; run it alone: tests/fuzz/corpus.sh check tests/fuzz/corpus/*'
+    sed 's/^/    /' "$out"
+    failed=$((failed + 1))
+fi
 
 # As much time as it needs: another count follows, which is the one that counts.
 if make --no-print-directory BUILD="$1" coverage > "$out" 2>&1; then
