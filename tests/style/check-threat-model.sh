@@ -53,7 +53,7 @@ done < <(column 3 | names '"')
 # `file`: `case`, `case`; or files alone.  A case has to be in the file's list, not only written.
 while IFS= read -r part; do
     file=""
-    if [[ $part =~ (^|mediator |backend |p2m )\`(test_[a-z]+)\`: ]]; then
+    if [[ $part =~ (^|mediator |backend |p2m )\`(test_[a-z_]+)\`: ]]; then
         file=${BASH_REMATCH[1]:-unit}
         file=tests/${file% }/${BASH_REMATCH[2]}.c
         part=${part#*:}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What drivers, backends and administrators can do to a device, in every order, and
+ * All that drivers, backends and administrators can do to a device, in every order, and
  * with every part of the work that follows done in between, or not yet: in the end it
  * can be reset, gets a backend and works.  Without a reset it goes on with the next
  * backend, unless it has failed.
