@@ -11,6 +11,7 @@ help: ## list the targets
 	@echo '  XEN_SOURCE=PLACE  a Xen tree: a clone, a tarball, a folder, or the URL of one; needed once,'
 	@echo '                    where nothing else has it; PLACE#REV takes another commit of a clone'
 	@sed -n 's/^default /  XEN=RELEASE       the release of Xen that is built; without it /p' testbed/config/xen-releases
+	@echo '  STAGES="STAGE..." make test: of style unit mediator daemon fuzz proofs system bench; all without'
 	@echo '  REQUIRE_XEN=1     make test: without Xen the tests that need it fail, and are not skipped'
 
 fetch: ## fetch everything that all the others need, Xen included; they need no network then
@@ -19,8 +20,8 @@ fetch: ## fetch everything that all the others need, Xen included; they need no 
 run: ## build what is missing, boot a guest from a mediated disk, print a summary (out/run/)
 	@testbed/run.sh
 
-test: ## run all tests, on the host and on the emulated machine (out/test/)
-	@testbed/test.sh
+test: ## run all tests, on the host and on the emulated machine, or those of STAGES (out/test/)
+	@testbed/test.sh $(STAGES)
 
 soak: ## run for an hour what "make test" does a little of, then "hosts" (out/soak/)
 	@testbed/soak.sh

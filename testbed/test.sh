@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Runs all tests, on the host (tests/run.sh) and on the emulated machine (system-tests.sh), and a short
-# run of the benchmarks, of which only counts whether it is complete (bench/run.sh). Ends with one
-# line, "N passed, N failed", over all of them; the same for each suite is in out/test/summary.json.
-# Releases of Xen that are not the chosen one boot a few scenarios, where they can be had.
+# Runs all tests, or the stages that are named: test.sh [STAGE...]
+# Most are on the host (tests/run.sh); stage system is on the emulated machine (system-tests.sh), and
+# stage bench is a short run of the benchmarks, of which only counts whether it is complete
+# (bench/run.sh). Ends with a table of the suites and the seconds that each took, and with one line,
+# "N passed, N failed", over all of them; the same is in out/test/summary.json. Releases of Xen that
+# are not the chosen one boot a few scenarios, where they can be had.
 #
 # Where no place has Xen (lib/xen-places.sh), those that need it are skipped, and named, and the line
 # ends with ", N skipped". With REQUIRE_XEN=1 they have failed.
@@ -14,6 +16,10 @@ source "$REPO/tests/lib/count.sh"
 out=$REPO/out/test
 SUITES=$out/suites
 export SUITES
+# The stages in their order, and the suites of the host that are in each.
+STAGES=(style unit mediator daemon fuzz proofs system bench)
+declare -A HOST_SUITES=([style]="style testbed" [unit]="unit parallel" [mediator]="mediator p2m"
+    [daemon]=backend [fuzz]=fuzz [proofs]=proofs)
 # What the system tests do on the releases that are not chosen.
 ON_OTHERS=(mediated-disk hostile-driver hostile-backend)
 passed=0
@@ -21,6 +27,11 @@ failed=0
 skipped=0
 no_xen=
 notes=()
+
+# add_suite NAME PASSED FAILED SKIPPED SECONDS: a line for the table.
+add_suite() {
+    echo "$@" >>"$SUITES"
+}
 
 # run NAME COMMAND...: adds its last count to the totals. One that claims success but ended with an
 # error, or counted nothing, is a failure.
@@ -36,7 +47,7 @@ run() {
     fi
     # The suites of the host write lines of their own.
     [[ $(wc -l <"$SUITES") -gt $known ]] ||
-        echo "$name $PASSED $FAILED $SKIPPED $((SECONDS - begin))" >>"$SUITES"
+        add_suite "$name" "$PASSED" "$FAILED" "$SKIPPED" $((SECONDS - begin))
     passed=$((passed + PASSED))
     failed=$((failed + FAILED))
     skipped=$((skipped + SKIPPED))
@@ -49,11 +60,11 @@ run_on_xen() {
     elif [[ ${REQUIRE_XEN:-} == 1 ]]; then
         notes+=("failed: $1: $no_xen, and REQUIRE_XEN=1 wants it")
         failed=$((failed + 1))
-        echo "$1 0 1 0 0" >>"$SUITES"
+        add_suite "$1" 0 1 0 0
     else
         notes+=("skipped: $1: $no_xen")
         skipped=$((skipped + 1))
-        echo "$1 0 0 1 0" >>"$SUITES"
+        add_suite "$1" 0 0 1 0
     fi
 }
 
@@ -96,7 +107,7 @@ run_other() {
     if [[ $status -eq 3 ]]; then
         notes+=("skipped: system-$base: no place has Xen $1 (make fetch XEN=$base XEN_SOURCE=... brings it)")
         skipped=$((skipped + 1))
-        echo "system-$base 0 0 1 0" >>"$SUITES"
+        add_suite "system-$base" 0 0 1 0
         return
     fi
     # What was found is kept now.
@@ -121,21 +132,53 @@ summary() {
         END { print "\n  }\n}" }' "$SUITES" >"$out/summary.json"
 }
 
+# run_stage STAGE
+run_stage() {
+    local -a suites
+    local other
+    case $1 in
+        system)
+            run_on_xen system "$TESTBED/system-tests.sh"
+            while IFS= read -r other; do
+                run_other "$other"
+            done < <(other_releases)
+            ;;
+        bench) run_on_xen bench env QUICK=1 "$TESTBED/bench/run.sh" ;;
+        *)
+            read -ra suites <<<"${HOST_SUITES[$1]}"
+            run "$1" "$REPO/tests/run.sh" "${suites[@]}"
+            ;;
+    esac
+}
+
+# check_stages STAGE...: they are known, and each suite of the host is in one of all.
+check_stages() {
+    local name
+    for name; do
+        [[ " ${STAGES[*]} " == *" $name "* ]] || die "no stage is called '$name'; they are: ${STAGES[*]}"
+    done
+    while IFS= read -r name; do
+        [[ " ${HOST_SUITES[*]} " == *" $name "* ]] || die "the suite $name is in no stage of ${BASH_SOURCE[0]}"
+    done < <("$REPO/tests/run.sh" -l)
+}
+
+stages=("$@")
+[[ $# -gt 0 ]] || stages=("${STAGES[@]}")
+check_stages "${stages[@]}"
 rm -rf "$out"
 mkdir -p "$out"
 : >"$SUITES"
 begin=$SECONDS
 "$TESTBED/host-packages.sh"
-choose_xen
-run host "$REPO/tests/run.sh"
-# The host's runner takes the system tests along where it knows how.
-[[ -f $REPO/tests/system/run.sh ]] || run_on_xen system "$TESTBED/system-tests.sh"
-while IFS= read -r other; do
-    run_other "$other"
-done < <(other_releases)
-run_on_xen bench env QUICK=1 "$TESTBED/bench/run.sh"
+case " ${stages[*]} " in
+    *" mediator "* | *" system "* | *" bench "*) choose_xen ;;
+esac
+for stage in "${stages[@]}"; do
+    run_stage "$stage"
+done
 summary $((SECONDS - begin))
 say "tests ended; counts per suite: out/test/summary.json"
 [[ ${#notes[@]} -eq 0 ]] || printf '%s\n' "${notes[@]}"
+print_table "$SUITES" $((SECONDS - begin))
 print_count "$passed" "$failed" "$skipped"
 [[ $failed -eq 0 && $passed -gt 0 ]]

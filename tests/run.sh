@@ -2,16 +2,17 @@
 # SPDX-License-Identifier: MIT
 # Run test suites: all that are here, or those named.  Ends with one line,
 # N passed, N failed, over all of them, and ", N skipped" if something could not
-# be run here.  SUITES=FILE: adds a line for each suite, of its name, how many
-# passed, failed and were skipped, and the seconds it took.
+# be run here.  In front of it is a table of the suites and the seconds that each
+# took; with SUITES=FILE its lines are added to FILE instead.
 #
 #   tests/run.sh [style] [testbed] [unit] [parallel] [backend] [mediator] [p2m]
-#                [fuzz] [proofs] [system]
+#                [fuzz] [proofs]
+#   tests/run.sh -l     lists the suites that are here
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 source "$here/lib/count.sh"
-all=(style testbed unit parallel backend mediator p2m fuzz proofs system)
+all=(style testbed unit parallel backend mediator p2m fuzz proofs)
 
 usage()
 {
@@ -19,43 +20,41 @@ usage()
     exit 2
 }
 
-entry_of()
+is_here()
 {
-    if [ "$1" = system ]; then
-        echo "$here/system/run.sh"
-    else
-        echo "$here/$1/Makefile"
-    fi
+    [ -e "$here/$1/Makefile" ]
 }
 
-run_suite()
-{
-    if [ "$1" = system ]; then
-        "$(entry_of system)"
-    else
-        make --no-print-directory -j"$(nproc)" -C "$here/$1" check
-    fi
-}
-
+list=
+if [ "${1:-}" = -l ]; then
+    list=1
+    shift
+fi
 suites=()
 for name in "$@"; do
     case " ${all[*]} " in
     *" $name "*) suites+=("$name") ;;
     *) echo "$0: no suite is called '$name'" >&2; usage ;;
     esac
-    if [ ! -e "$(entry_of "$name")" ]; then
+    if ! is_here "$name"; then
         echo "$0: the suite '$name' is not in $here" >&2
         exit 2
     fi
 done
 if [ $# -eq 0 ]; then
     for name in "${all[@]}"; do
-        [ ! -e "$(entry_of "$name")" ] || suites+=("$name")
+        ! is_here "$name" || suites+=("$name")
     done
+fi
+if [ -n "$list" ]; then
+    printf '%s\n' "${suites[@]}"
+    exit 0
 fi
 
 out=$(mktemp)
-trap 'rm -f "$out"' EXIT
+table=$(mktemp)
+trap 'rm -f "$out" "$table"' EXIT
+begin=$SECONDS
 passed=0
 failed=0
 skipped=0
@@ -64,7 +63,7 @@ for name in "${suites[@]}"; do
     echo "== $name"
     start=$SECONDS
     rc=0
-    run_suite "$name" 2>&1 </dev/null | tee "$out" || rc=$?
+    make --no-print-directory -j"$(nproc)" -C "$here/$name" check 2>&1 </dev/null | tee "$out" || rc=$?
 
     # The suite's own last count.
     counted="no count of tests"
@@ -75,12 +74,12 @@ for name in "${suites[@]}"; do
     fi
 
     echo "== $name took $((SECONDS - start)) s"
-    [ -z "${SUITES:-}" ] ||
-        echo "$name $PASSED $FAILED $SKIPPED $((SECONDS - start))" >> "$SUITES"
+    echo "$name $PASSED $FAILED $SKIPPED $((SECONDS - start))" >> "${SUITES:-$table}"
     passed=$((passed + PASSED))
     failed=$((failed + FAILED))
     skipped=$((skipped + SKIPPED))
 done
 
+[ ! -s "$table" ] || print_table "$table" $((SECONDS - begin))
 print_count "$passed" "$failed" "$skipped"
 [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

@@ -23,6 +23,19 @@ print_count()
     fi
 }
 
+# print_table FILE SECONDS: the suites of FILE, which has a line for each, of its name, how many passed,
+# failed and were skipped, and the seconds that it took; and all of them, which took SECONDS together.
+print_table()
+{
+    awk -v seconds="$2" '
+        function row(name, passed, failed, skipped, seconds) {
+            printf "%-14s %8s %8s %8s %8s\n", name, passed, failed, skipped, seconds
+        }
+        BEGIN { row("suite", "passed", "failed", "skipped", "seconds") }
+        { row($1, $2, $3, $4, $5); passed += $2; failed += $3; skipped += $4 }
+        END { row("all", passed + 0, failed + 0, skipped + 0, seconds) }' "$1"
+}
+
 # is_sound STATUS: a suite that says all is well and yet fails, or did nothing, is not.
 is_sound()
 {
