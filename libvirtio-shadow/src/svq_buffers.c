@@ -264,6 +264,36 @@ static enum svq_error copy_out(struct svq_queue *q, unsigned int nr)
     return err;
 }
 
+/* What the device is to write in pages that are granted: else it could read what was there. */
+static enum svq_error zero_seg(struct svq_pages *p, const struct svq_seg *s)
+{
+    enum svq_error err = SVQ_ERR_NONE;
+    uint64_t addr = s->addr;
+    uint32_t left = s->bounced || !s->write ? 0 : s->len, n;
+
+    for ( ; left && err == SVQ_ERR_NONE; addr += n, left -= n )
+    {
+        n = svq_in_page(addr, left);
+        err = svq_pages_zero(p, addr >> SVQ_PAGE_SHIFT, (uint32_t)(addr & SVQ_PAGE_MASK), n);
+    }
+
+    return err;
+}
+
+static enum svq_error zero_parts(struct svq_queue *q, unsigned int nr)
+{
+    enum svq_error err = SVQ_ERR_NONE;
+    unsigned int i;
+
+    for ( i = 0; i < nr && err == SVQ_ERR_NONE; i++ )
+        err = zero_seg(&q->pages, &q->part[i]);
+
+    /* Before there is an entry. */
+    svq_wmb();
+
+    return err;
+}
+
 enum svq_error svq_buffers_take(struct svq_dev *dev, struct svq_queue *q, struct svq_chain *c,
                                 bool *full)
 {
@@ -288,6 +318,8 @@ enum svq_error svq_buffers_take(struct svq_dev *dev, struct svq_queue *q, struct
     {
         if ( dev->policy != VSH_POLICY_GRANT )
             err = copy_out(q, c->parts);
+        if ( err == SVQ_ERR_NONE && dev->scrub )
+            err = zero_parts(q, c->parts);
         if ( err == SVQ_ERR_NONE )
             return err;
 
@@ -307,6 +339,12 @@ static unsigned int copy_work(uint32_t len)
     return (len >> SVQ_PAGE_SHIFT) + 1;
 }
 
+/* Zeroing a page is as much work as copying one. */
+static unsigned int zero_work(const struct svq_seg *s)
+{
+    return s->write && !s->bounced ? svq_pages_of(s->addr, s->len) : 0;
+}
+
 unsigned int svq_buffers_count(const struct svq_dev *dev, struct svq_queue *q,
                                const struct svq_chain *c)
 {
@@ -317,11 +355,14 @@ unsigned int svq_buffers_count(const struct svq_dev *dev, struct svq_queue *q,
     if ( c->remapped )
         st->bytes_exposed += (uint64_t)svq_pages_of(c->table, c->table_len) << SVQ_PAGE_SHIFT;
 
+    for ( i = 0; i < c->parts && dev->scrub; i++ )
+        work += zero_work(&q->part[i]);
+
     /* Nothing is copied. */
     if ( dev->policy == VSH_POLICY_GRANT )
     {
         st->bytes_exposed += (uint64_t)c->pages << SVQ_PAGE_SHIFT;
-        return 0;
+        return work;
     }
 
     for ( i = 0; i < c->parts; i++ )
@@ -400,6 +441,27 @@ static inline const struct svq_seg *next_seg(const struct svq_queue *q,
     *i = s->next;
 
     return &s->seg;
+}
+
+enum svq_error svq_buffers_zero(struct svq_queue *q, unsigned int head, unsigned int *work)
+{
+    const struct svq_slot *first = &q->slot[head];
+    enum svq_error err = SVQ_ERR_NONE;
+    unsigned int i = head, n;
+
+    *work = 0;
+
+    for ( n = 0; n < first->count && err == SVQ_ERR_NONE; n++ )
+    {
+        const struct svq_seg *s = next_seg(q, first, n, &i);
+
+        err = zero_seg(&q->pages, s);
+        *work += zero_work(s);
+    }
+
+    svq_wmb();
+
+    return err;
 }
 
 enum svq_error svq_buffers_return(struct svq_queue *q, unsigned int head, uint32_t len,

@@ -22,6 +22,12 @@ unsigned int svq_buffers_count(const struct svq_dev *dev, struct svq_queue *q,
                                const struct svq_chain *c);
 
 /*
+ * svq_dev.scrub: the pages of the chain in slot head, which are not visible, are about to be
+ * granted again.  Zeroes what the device is to write there.
+ */
+enum svq_error svq_buffers_zero(struct svq_queue *q, unsigned int head, unsigned int *work);
+
+/*
  * The chain in slot head has come back, with len bytes written: they are where the
  * driver wants them, and its pages and bounce pages are given back.
  */

@@ -3,14 +3,6 @@
 #include "svq_guest.h"
 #include "svq_pages.h"
 
-/* How much of len bytes from at on is in the page that at is in. */
-static uint32_t in_page(uint64_t at, uint32_t len)
-{
-    uint32_t n = SVQ_PAGE_SIZE - (uint32_t)(at & SVQ_PAGE_MASK);
-
-    return n < len ? n : len;
-}
-
 enum svq_error svq_guest_read(struct svq_pages *p, uint64_t addr, void *buf, uint32_t len)
 {
     uint8_t *to = buf;
@@ -24,7 +16,7 @@ enum svq_error svq_guest_read(struct svq_pages *p, uint64_t addr, void *buf, uin
         if ( frame == SVQ_NO_FRAME )
             return SVQ_ERR_PAGE;
 
-        n = in_page(addr, len);
+        n = svq_in_page(addr, len);
         svq_env_read(p->dev, frame, (uint32_t)(addr & SVQ_PAGE_MASK), to, n);
 
         if ( own )
@@ -48,7 +40,7 @@ enum svq_error svq_guest_copy(struct svq_pages *p, uint64_t addr, uint8_t *const
             return SVQ_ERR_PAGE;
 
         /* In one page on either side.  Mostly both begin one, or are short. */
-        n = in_page(off, in_page(addr, len));
+        n = svq_in_page(off, svq_in_page(addr, len));
         svq_env_copy(p->dev, frame, (uint32_t)(addr & SVQ_PAGE_MASK),
                      page[off >> SVQ_PAGE_SHIFT] + (off & SVQ_PAGE_MASK), n, to_guest);
 

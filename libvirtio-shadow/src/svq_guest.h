@@ -8,6 +8,14 @@
 
 #include <virtio-shadow/svq.h>
 
+/* How much of len bytes from at on is in the page that at is in. */
+static inline uint32_t svq_in_page(uint64_t at, uint32_t len)
+{
+    uint32_t n = SVQ_PAGE_SIZE - (uint32_t)(at & SVQ_PAGE_MASK);
+
+    return n < len ? n : len;
+}
+
 /*
  * Copy len > 0 bytes at guest-physical addr, in a RAM bank, into buf.
  * SVQ_ERR_PAGE if one of the pages is not plain RAM of the frontend's.

@@ -791,6 +791,52 @@ uint64_t svq_pages_frame(struct svq_pages *p, uint64_t gfn, bool *own)
     return frame;
 }
 
+/* The frame of a page that is taken; *own as for svq_pages_frame(). */
+static uint64_t taken_frame(struct svq_pages *p, struct svq_page *pg, bool *own)
+{
+    uint64_t generation = svq_env_generation(p->dev);
+
+    /*
+     * Visible, the record's reference may be the entry's.  That of a page of several
+     * queues is one of theirs.  And none is to be held while there is no backend.
+     */
+    *own = pg->have != SVQ_NONE || pg->multi || !p->max_kept || p->dev->resuming;
+    if ( *own )
+        return svq_env_frame(p->dev, pg->gfn);
+
+    if ( pg->generation != generation )
+        svq_page_let_go(p, pg);
+
+    /* It is what will be granted, as if it had been kept. */
+    if ( pg->frame == SVQ_NO_FRAME )
+    {
+        pg->generation = generation;
+        pg->frame = svq_env_frame(p->dev, pg->gfn);
+    }
+
+    return pg->frame;
+}
+
+enum svq_error svq_pages_zero(struct svq_pages *p, uint64_t gfn, uint32_t at, uint32_t len)
+{
+    struct svq_page *pg = find(p, gfn);
+    uint64_t frame;
+    bool own;
+
+    if ( !pg || pg->readers )
+        return SVQ_ERR_NONE;
+
+    frame = taken_frame(p, pg, &own);
+    if ( frame == SVQ_NO_FRAME )
+        return SVQ_ERR_PAGE;
+
+    svq_env_zero(p->dev, frame, at, len);
+    if ( own )
+        svq_env_forget(p->dev, frame);
+
+    return SVQ_ERR_NONE;
+}
+
 bool svq_pages_forget(struct svq_pages *p)
 {
     unsigned int n;

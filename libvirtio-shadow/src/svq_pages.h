@@ -68,6 +68,14 @@ enum svq_error svq_pages_commit(struct svq_dev *dev, struct svq_queue *q);
  */
 uint64_t svq_pages_frame(struct svq_pages *p, uint64_t gfn, bool *own);
 
+/*
+ * Zero len bytes from byte at on of the page at gfn, which a buffer that the device
+ * writes has taken: before it is granted, as far as it is not yet.  Unless the device is
+ * to read something there as well: then the backend is shown it in any case, and what is
+ * to be read may lie in that very place.
+ */
+enum svq_error svq_pages_zero(struct svq_pages *p, uint64_t gfn, uint32_t at, uint32_t len);
+
 /* Let go of what is kept of pages in no flight: a part, and true while there is more. */
 bool svq_pages_forget(struct svq_pages *p);
 

@@ -17,6 +17,7 @@
  *
  * A driver that resets the device, or comes only now, finds it as it was.
  */
+#include "svq_buffers.h"
 #include "svq_dev.h"
 #include "svq_pages.h"
 #include "svq_queue.h"
@@ -103,6 +104,9 @@ void svq_restart_resume(struct svq_dev *dev)
 {
     dev->waiting = false;
     dev->resuming = true;
+    /* The old one may have written there. */
+    dev->zeroing = dev->scrub;
+    dev->zero_slot = 0;
     svq_pages_begin_resume(dev);
 }
 
@@ -236,6 +240,40 @@ static void offer(struct svq_dev *dev, struct svq_queue *q)
     q->fetch = true;
 }
 
+/* Zero what is offered again to be written: as much as the budget is for. */
+static enum svq_error zero_again(struct svq_dev *dev, unsigned int *budget)
+{
+    enum svq_error err = SVQ_ERR_NONE;
+
+    while ( *budget && err == SVQ_ERR_NONE && dev->resume_queue < dev->nr_queues )
+    {
+        struct svq_queue *q = &dev->queue[dev->resume_queue];
+        unsigned int work = 0;
+
+        if ( q->live && dev->zero_slot < q->shadow_size )
+        {
+            if ( is_in_flight(&q->slot[dev->zero_slot]) )
+                err = svq_buffers_zero(q, dev->zero_slot, &work);
+            dev->zero_slot++;
+        }
+        else
+        {
+            dev->resume_queue++;
+            dev->zero_slot = 0;
+        }
+
+        svq_spend(budget, 1 + work);
+    }
+
+    if ( dev->resume_queue == dev->nr_queues )
+    {
+        dev->zeroing = false;
+        svq_pages_begin_resume(dev);
+    }
+
+    return err;
+}
+
 /* Everything is visible: let it begin. */
 static void take_over(struct svq_dev *dev)
 {
@@ -269,18 +307,24 @@ static void take_over(struct svq_dev *dev)
 }
 
 /* The next step of resuming.  False while there is more. */
-static bool resume(struct svq_dev *dev)
+static bool resume(struct svq_dev *dev, unsigned int *budget)
 {
     enum svq_error err;
+    bool more = true;
 
-    if ( svq_pages_resume(dev, &err) )
-        return false;
+    if ( dev->zeroing )
+        err = zero_again(dev, budget);
+    else
+        more = svq_pages_resume(dev, &err);
 
     if ( err != SVQ_ERR_NONE )
     {
         svq_dev_fail(dev, -1, err);
         return false;
     }
+
+    if ( more )
+        return false;
 
     dev->resuming = false;
     take_over(dev);
@@ -293,5 +337,5 @@ bool svq_restart_step(struct svq_dev *dev, unsigned int *budget)
     if ( dev->leaving )
         return leave(dev, budget);
 
-    return !dev->resuming || resume(dev);
+    return !dev->resuming || resume(dev, budget);
 }

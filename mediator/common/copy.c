@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The core's environment: copying from the frontend's pages, and to them.
+ * The core's environment: copying from the frontend's pages, and to them, and
+ * zeroing them.
  *
  * Straight from the one to the other.  The frontend may change what is copied,
  * or give the page away, at the same time: whichever of the two it is, what
@@ -46,6 +47,16 @@ void svq_env_copy(struct svq_dev *dev, uint64_t frame, uint32_t at,
     else
         memcpy(bounce, p + at, len);
 
+    unmap_domain_page(p);
+}
+
+void svq_env_zero(struct svq_dev *dev, uint64_t frame, uint32_t at,
+                  uint32_t len)
+{
+    uint8_t *p = map_domain_page(_mfn(frame));
+
+    ASSERT(len <= PAGE_SIZE - at);
+    memset(p + at, 0, len);
     unmap_domain_page(p);
 }
 

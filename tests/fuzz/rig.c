@@ -335,6 +335,7 @@ void rig_create(struct input *in, bool exact)
         .queues = policy == VSH_POLICY_GRANT ? 1 + shape % 2 : 1,
         .policy = policy,
         .threshold = 1000,
+        .scrub = shape & 0x40,
         .forgetful = device & 0x40,
         .keep = device & 0x80,
         .size = REF_SIZE,

@@ -294,6 +294,13 @@ void svq_env_copy(struct svq_dev *dev, uint64_t frame, uint32_t at, uint8_t *bou
     svq_env_frame(dev, frame);
 }
 
+void svq_env_zero(struct svq_dev *dev, uint64_t frame, uint32_t at, uint32_t len)
+{
+    (void)at;
+    (void)len;
+    svq_env_frame(dev, frame);
+}
+
 void svq_env_protect(struct svq_dev *dev, struct svq_table_page *t, unsigned int nr)
 {
     (void)nr;

@@ -673,6 +673,7 @@ void env_create(const struct env_opts *opts)
     dev->policy = opts->policy ? opts->policy : VSH_POLICY_GRANT;
     dev->pool = opts->pool;
     dev->threshold = opts->threshold;
+    dev->scrub = opts->scrub;
     for (i = 0; i < queues; i++) {
         alloc_queue(&dev->queue[i], size);
         alloc_bounce(&dev->queue[i], size);

@@ -112,6 +112,7 @@ struct env_opts {          /* 0 means the default */
     bool keep; /* the driver waits for another backend */
     uint32_t threshold;
     bool forgetful; /* nothing is kept of pages that are in no flight */
+    bool scrub;
 };
 
 struct env {
@@ -145,7 +146,7 @@ struct env {
     unsigned int table_reads;                /* calls of svq_env_read() */
     uint8_t *bounce_used[VSH_MAX_QUEUES][2]; /* bytes of bounce pages in flight */
     uint8_t *given[VSH_MAX_QUEUES];          /* bytes that the backend was ever to read */
-    uint64_t copied_out, copied_in;          /* bytes */
+    uint64_t copied_out, copied_in, zeroed;  /* bytes */
     unsigned int protected;                  /* pages that are read-only for the guest */
     unsigned int protects, unprotects, protects_refused; /* pages */
     unsigned int protect_flushes;
@@ -164,6 +165,7 @@ struct env {
     void (*on_published)(unsigned int queue, unsigned int slot); /* before the idx moves */
 
     bool rmb, wmb, mb;                    /* seen since what they must follow */
+    bool zeroing;                         /* zeroed, and no barrier since: nothing is granted */
     bool look_again[VSH_MAX_QUEUES];      /* kicks were asked for: the ring must be read */
     bool look_again_used[VSH_MAX_QUEUES]; /* ... calls: the shadow used ring */
     bool copied;                          /* the mailbox was, and its copy not yet used */

@@ -605,6 +605,8 @@ void env_barrier(enum env_barrier barrier)
         env->wmb = true;
     else
         env->mb = env->rmb = env->wmb = true;
+
+    env->zeroing &= barrier == ENV_RMB;
 }
 
 /* The core reads where the next available chain would be. */
@@ -915,6 +917,18 @@ void svq_env_copy(struct svq_dev *dev, uint64_t frame, uint32_t at, uint8_t *bou
         env->on_read((struct env_where){ENV_BUFFER, q, 0}, ram, len);
 }
 
+void svq_env_zero(struct svq_dev *dev, uint64_t frame, uint32_t at, uint32_t len)
+{
+    assert_ptr_equal(dev, &env->dev);
+    ENV_CHECK(dev->scrub, "zeroed, which nobody has asked for");
+    ENV_CHECK(len && at + len <= PAGE, "nothing, or more than one page at a time");
+    ENV_CHECK(env_frame(frame)->refs + env_frame(frame)->given_up > 1, "no reference is held");
+    env->wmb = false;
+    env->zeroing = true;
+    env->zeroed += len;
+    (memset)(env_frame_data(frame) + at, 0, len);
+}
+
 void svq_env_protect(struct svq_dev *dev, struct svq_table_page *t, unsigned int nr)
 {
     unsigned int i;
@@ -1012,6 +1026,7 @@ unsigned int svq_env_grant(struct svq_dev *dev, unsigned int q, struct svq_page_
     assert_in_range(nr, 1, SVQ_PAGE_BATCH);
     ENV_CHECK((dev->state == VSH_STATE_RUNNING || dev->sharing || dev->resuming) && dev->attached,
               "a grant while not running");
+    ENV_CHECK(!env->zeroing, "granted without a barrier after it was zeroed");
     env->wmb = false;
 
     for (i = 0; i < nr; i++) {

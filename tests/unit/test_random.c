@@ -494,6 +494,7 @@ static void run_seed(void **state)
                           .records = s->kind == TIGHT ? TIGHT_RECORDS : 0,
                           .policy = s->kind == TIGHT ? VSH_POLICY_GRANT
                                                      : policies[s->number % COUNT(policies)],
+                          .scrub = s->number / COUNT(policies) % 2,
                           /* In the middle of what chains have. */
                           .threshold = 2000});
     watch_start();

@@ -619,6 +619,7 @@ static void run_seed(void **state)
                                   .records = s->number % 3 ? 0 : 256,
                                   .policy = policies[s->number % COUNT(policies)],
                                   .threshold = 2000,
+                                  .scrub = s->number / COUNT(policies) % 2,
                                   .indirect = remap ? SVQ_INDIRECT_REMAP : SVQ_INDIRECT_COPY});
     assert_int_equal(be_attach(), VSH_ERR_NONE);
     start_all();

@@ -1039,6 +1039,7 @@ static void anything(unsigned int number, uint64_t features, uint32_t policy)
                               .indirect = SVQ_INDIRECT_COPY,
                               .policy = policy,
                               .threshold = 4096,
+                              .scrub = number % 2,
                               .records = 128},
             features);
     ring_begin_all();

@@ -513,6 +513,7 @@ struct svq_dev {
     uint32_t policy;                    /* VSH_POLICY_* */
     struct vsh_bank pool;               /* VSH_POLICY_POOL: page aligned, in a bank */
     uint32_t threshold;                 /* VSH_POLICY_HYBRID: bytes; 0: SVQ_THRESHOLD */
+    bool scrub;                         /* what is granted to be written is zeroed before */
     struct svq_queue queue[VSH_MAX_QUEUES];
     struct vsh_info *info;              /* window frame 0 */
     const struct vsh_mailbox *mailbox;  /* window frame 1: hostile */
@@ -559,7 +560,8 @@ struct svq_dev {
     bool waiting;                       /* the backend is gone, its description is not */
     bool leaving;                       /* work: what it has returned, and then its access */
     bool resuming;                      /* work: what is in flight, for the one that has come */
-    uint32_t resume_queue;              /* ... so far it has got */
+    bool zeroing;                       /* ... which is zeroed before */
+    uint32_t resume_queue, zero_slot;   /* ... so far it has got */
     uint32_t restarts;                  /* times that another took over from one in use: shown */
 
     uint32_t scrub_queue, scrub_page;   /* svq_dev_scrub(): so far it has got */
@@ -601,7 +603,7 @@ static inline struct vsh_queue_info *svq_info_queue(const struct svq_dev *dev, u
  * (max_size), pages.page, pages.bucket, pages.nr (svq_page_records()) and pages.key
  * (random); and policy, and pool if the policy is to have one.  It may set
  * pages.max_kept of each queue, if svq_env_generation() tells what it has to;
- * threshold, indirect, and withheld, to offer less than
+ * threshold, scrub, indirect, and withheld, to offer less than
  * there is: bits of SVQ_WITHHOLDABLE.  If it sets keep, it bounds the time that
  * waiting is set (svq_dev_wait_over()).  It writes the event channels, frontend
  * and device into the zeroed info page itself.
@@ -768,6 +770,9 @@ void svq_env_read(struct svq_dev *dev, uint64_t frame, uint32_t at, void *buf, u
 /* The same between a frame and a bounce page: to the guest, or from there. */
 void svq_env_copy(struct svq_dev *dev, uint64_t frame, uint32_t at, uint8_t *bounce, uint32_t len,
                   bool to_guest);
+
+/* Zero len > 0 bytes of a frame, in the same way.  Whoever sees it from now on sees that. */
+void svq_env_zero(struct svq_dev *dev, uint64_t frame, uint32_t at, uint32_t len);
 
 /*
  * Make pages of indirect tables read-only for the frontend.  t[].frame becomes

@@ -214,6 +214,12 @@ void svq_env_copy(struct svq_dev *dev, uint64_t frame, uint32_t at, uint8_t *bou
     memcpy(to_guest ? guest : bounce, to_guest ? bounce : guest, len);
 }
 
+void svq_env_zero(struct svq_dev *dev, uint64_t frame, uint32_t at, uint32_t len)
+{
+    (void)dev;
+    memset(bench_ram(frame * SVQ_PAGE_SIZE + at), 0, len);
+}
+
 void svq_env_protect(struct svq_dev *dev, struct svq_table_page *t, unsigned int nr)
 {
     (void)dev;
