@@ -110,6 +110,12 @@ static int check_policy(const struct xen_domctl_virtio_shadow_create *c)
           c->threshold > XEN_DOMCTL_VIRTIO_SHADOW_MAX_THRESHOLD) )
         return -EINVAL;
 
+    /* Nobody knows which buffers there are. */
+    if ( (c->flags & XEN_DOMCTL_VIRTIO_SHADOW_F_SCRUB) &&
+         (c->policy == XEN_DOMCTL_VIRTIO_SHADOW_POLICY_TRUSTED ||
+          c->policy == XEN_DOMCTL_VIRTIO_SHADOW_POLICY_POOL) )
+        return -EINVAL;
+
     if ( c->policy == XEN_DOMCTL_VIRTIO_SHADOW_POLICY_POOL )
         return is_pool(c) ? 0 : -EINVAL;
 
@@ -129,7 +135,7 @@ static int check(const struct domain *d,
     BUILD_BUG_ON(XEN_DOMCTL_VIRTIO_SHADOW_INDIRECT_REMAP != SVQ_INDIRECT_REMAP);
     BUILD_BUG_ON(XEN_DOMCTL_VIRTIO_SHADOW_INDIRECT_OFF != SVQ_INDIRECT_OFF);
 
-    if ( c->flags )
+    if ( c->flags & ~XEN_DOMCTL_VIRTIO_SHADOW_F_SCRUB )
         return -EOPNOTSUPP;
 
     if ( c->pad )
@@ -220,6 +226,7 @@ static int set_up_core(struct vsh_device *s,
     dev->pool.base = c->pool_base;
     dev->pool.size = c->pool_size;
     dev->keep = c->restart_s;
+    dev->scrub = c->flags & XEN_DOMCTL_VIRTIO_SHADOW_F_SCRUB;
     dev->withheld = c->withhold;
     for ( i = 0; i < c->nr_banks; i++ )
     {

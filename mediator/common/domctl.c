@@ -106,6 +106,8 @@ static void device_stats(struct xen_domctl_virtio_shadow_stats *to,
     to->driver_features = dev->driver_features;
     to->restart_s = s->restart_s;
     to->restarts = dev->restarts;
+    if ( dev->scrub )
+        to->flags = XEN_DOMCTL_VIRTIO_SHADOW_F_SCRUB;
     to->longest_ns = s->longest;
 
     vsh_unlock(s);

@@ -55,7 +55,8 @@ struct vsh_shown {
 /*
  * What one call of svq_dev_run() is to take at most, on hardware: the longest
  * chain there can be, of SVQ_CHAIN_PAGES pages that have nothing to do with
- * each other.  Each is looked up, entered and, later, removed, for some 0.5 us.
+ * each other.  Each is looked up, entered and, later, removed, for some 0.5 us;
+ * with F_SCRUB it is zeroed besides, which is 8 MiB for all of them.
  * The statistics say what it has taken.
  */
 #define VSH_RUN_MAX MILLISECS(2)

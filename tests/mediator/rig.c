@@ -53,6 +53,7 @@ struct xen_domctl_virtio_shadow_create rig_params(const struct rig *r)
         .queue_size = r->queue_size,
         .nr_banks = 1,
         .restart_s = r->restart_s,
+        .flags = r->flags,
         .bank = {{.base = RIG_RAM, .size = r->ram_pages * PAGE_SIZE}},
     };
 }

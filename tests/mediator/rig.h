@@ -39,6 +39,7 @@ struct rig {
     uint32_t indirect; /* XEN_DOMCTL_VIRTIO_SHADOW_INDIRECT_* */
     struct vsh_bank pool;
     uint32_t restart_s; /* how long the driver waits for another backend */
+    uint32_t flags;     /* XEN_DOMCTL_VIRTIO_SHADOW_F_* */
 };
 
 /* A frontend with RAM, so many pages of it or RIG_RAM_PAGES, a backend, no device. */

@@ -162,6 +162,88 @@ static void hybrid(void **state)
     model_end();
 }
 
+static void expect_zeroes(struct rig *r, uint64_t das, uint32_t len)
+{
+    for (; len--; das++) {
+        assert_int_equal(*device_at(r, das, false), 0);
+    }
+}
+
+/* Of a buffer that is not asked to be zeroed the backend sees what was there. */
+static void scrub(void **state)
+{
+    static const uint16_t policies[] = {XEN_DOMCTL_VIRTIO_SHADOW_POLICY_GRANT,
+                                        XEN_DOMCTL_VIRTIO_SHADOW_POLICY_HYBRID};
+    const uint32_t len = 96 + 2 * PAGE_SIZE + 10;
+    unsigned int i;
+    struct rig r;
+
+    (void)state;
+    for (i = 0; i < 4; i++) {
+        bool grants = policies[i / 2] == XEN_DOMCTL_VIRTIO_SHADOW_POLICY_GRANT, on = i % 2;
+        paddr_t at = RIG_BUFFER(10) + 4000;
+
+        model_start();
+        rig_domains(&r);
+        r.policy = policies[i / 2];
+        r.threshold = grants ? 0 : 4096;
+        r.flags = on ? XEN_DOMCTL_VIRTIO_SHADOW_F_SCRUB : 0;
+        rig_device(&r, 0, 1, 16);
+        rig_up(&r);
+        assert_int_equal(rig_stats(&r).flags, r.flags);
+
+        guest_fill(&r, RIG_BUFFER(10), 5 * PAGE_SIZE, 0);
+        rig_submit(&r, 0, at, len, true);
+        guest_expect(&r, RIG_BUFFER(10), 4000, 0);
+        guest_expect(&r, at + len, PAGE_SIZE, (uint8_t)(at + len));
+        if (on) {
+            expect_zeroes(&r, RIG_BUFFER(11), 2 * PAGE_SIZE);
+        } else {
+            assert_int_equal(*device_at(&r, RIG_BUFFER(11) + 3, false), 3);
+            guest_expect(&r, at, len, (uint8_t)at);
+        }
+        if (grants && on) {
+            expect_zeroes(&r, at, len);
+        }
+        /* Copied: what was there is not the backend's, and is as it was. */
+        if (!grants) {
+            assert_false(rig_sees(&r, at, false));
+            guest_expect(&r, at, 96, (uint8_t)at);
+        }
+        *device_at(&r, RIG_BUFFER(11), true) = 0xee;
+        rig_serve(&r, 0, 1, grants ? len : 0);
+        assert_int_equal(*(uint8_t *)rig_ram(&r, RIG_BUFFER(11)), 0xee);
+        expect_refs(&r);
+
+        /* What is to be read is not touched. */
+        guest_fill(&r, RIG_BUFFER(10), 4 * PAGE_SIZE, 7);
+        rig_submit(&r, 0, RIG_BUFFER(10), 4 * PAGE_SIZE, false);
+        assert_int_equal(*device_at(&r, RIG_BUFFER(10) + 5, false), 12);
+        guest_expect(&r, RIG_BUFFER(10), 4 * PAGE_SIZE, 7);
+        rig_serve(&r, 0, 1, 0);
+        expect_refs(&r);
+        model_end();
+    }
+}
+
+/* With nothing to zero, it is no error to ask for it. */
+static void scrub_and_copy(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    rig_domains(&r);
+    r.policy = XEN_DOMCTL_VIRTIO_SHADOW_POLICY_COPY;
+    r.flags = XEN_DOMCTL_VIRTIO_SHADOW_F_SCRUB;
+    rig_device(&r, 0, 1, 16);
+    rig_up(&r);
+    guest_fill(&r, RIG_BUFFER(10), 3 * PAGE_SIZE, 0);
+    rig_submit(&r, 0, RIG_BUFFER(10), 3 * PAGE_SIZE, true);
+    rig_serve(&r, 0, 1, 0);
+    guest_expect(&r, RIG_BUFFER(10), 3 * PAGE_SIZE, 0);
+    model_end();
+}
+
 static void default_threshold(void **state)
 {
     struct rig r;
@@ -260,6 +342,8 @@ int main(void)
         rig_test(outgoing),
         rig_test(incoming),
         rig_test(hybrid),
+        rig_test(scrub),
+        rig_test(scrub_and_copy),
         rig_test(default_threshold),
         rig_test(long_buffers),
         rig_test(pages_that_are_refused),

@@ -59,7 +59,9 @@ static void bad_numbers(void **state)
     REFUSE(-EINVAL, c.withhold = 1ULL << SVQ_F_VERSION_1);
     REFUSE(-EINVAL, c.withhold = ~0ULL);
     for (unsigned int bit = 0; bit < 32; bit++) {
-        REFUSE(-EOPNOTSUPP, c.flags = 1U << bit);
+        if (1U << bit != XEN_DOMCTL_VIRTIO_SHADOW_F_SCRUB) {
+            REFUSE(-EOPNOTSUPP, c.flags = 1U << bit);
+        }
         REFUSE(-EINVAL, c.pad = 1U << bit);
     }
     REFUSE(-EINVAL, c.nr_queues = 0);
@@ -96,6 +98,10 @@ static void bad_policies(void **state)
         REFUSE(-EINVAL, c.policy = others[i]; c.pool_base = RIG_RAM; c.pool_size = PAGE_SIZE;
                c.threshold = 4096);
     }
+    REFUSE(-EINVAL, c.policy = XEN_DOMCTL_VIRTIO_SHADOW_POLICY_TRUSTED;
+           c.flags = XEN_DOMCTL_VIRTIO_SHADOW_F_SCRUB);
+    REFUSE(-EINVAL, c.policy = XEN_DOMCTL_VIRTIO_SHADOW_POLICY_POOL; c.pool_base = RIG_RAM;
+           c.pool_size = PAGE_SIZE; c.flags = XEN_DOMCTL_VIRTIO_SHADOW_F_SCRUB);
     REFUSE(-EINVAL, c.threshold = 1);
     REFUSE(-EINVAL, c.pool_base = RIG_RAM);
     REFUSE(-EINVAL, c.pool_size = PAGE_SIZE);

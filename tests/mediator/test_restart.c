@@ -317,6 +317,11 @@ static void write_ram(struct rig *r, paddr_t addr, uint64_t what, unsigned int n
     }
 }
 
+static uint8_t *seen_at(struct rig *r, paddr_t addr, bool write)
+{
+    return model_access(r->be, (r->aperture << PAGE_SHIFT) + (addr - RIG_RAM), write);
+}
+
 static void another_does_not_see_what_one_was_sent(void **state)
 {
     const uint64_t returned = 0x6465746e72757465, kept = 0x7470656b7470656b;
@@ -345,6 +350,34 @@ static void another_does_not_see_what_one_was_sent(void **state)
     rig_serve(&r, 0, 1, 0);
     assert_int_equal(rig_used(&r, 0), 2);
     model_end();
+}
+
+/* Nor what that one wrote into pages of requests that it did not return. */
+static void another_does_not_see_what_one_wrote(void **state)
+{
+    unsigned int scrub;
+    struct rig r;
+
+    (void)state;
+    for (scrub = 0; scrub < 2; scrub++) {
+        model_start();
+        rig_domains(&r);
+        r.restart_s = RESTART_S;
+        r.policy = XEN_DOMCTL_VIRTIO_SHADOW_POLICY_GRANT;
+        r.flags = scrub ? XEN_DOMCTL_VIRTIO_SHADOW_F_SCRUB : 0;
+        rig_device(&r, 0, 2, 16);
+        rig_up(&r);
+        rig_submit(&r, 0, RIG_BUFFER(0), 2 * PAGE_SIZE, true);
+        *seen_at(&r, RIG_BUFFER(1), true) = 0xee;
+        model_kill_wholly(r.be);
+        assert_int_equal(*(uint8_t *)rig_ram(&r, RIG_BUFFER(1)), 0xee);
+        new_backend(&r, 7);
+        rig_backend_comes(&r);
+        assert_int_equal(*seen_at(&r, RIG_BUFFER(1), false), scrub ? 0 : 0xee);
+        rig_serve(&r, 0, 1, 0);
+        assert_int_equal(rig_used(&r, 0), 1);
+        model_end();
+    }
 }
 
 static void domain_dies_again_and_again(void **state)
@@ -656,6 +689,7 @@ int main(void)
         rig_test(domain_dies_and_another_comes),
         rig_test(another_that_is_not_allowed),
         rig_test(another_does_not_see_what_one_was_sent),
+        rig_test(another_does_not_see_what_one_wrote),
         rig_test(domain_dies_again_and_again),
         rig_test(nobody_comes),
         rig_test(who_may_take_over),
