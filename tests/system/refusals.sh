@@ -38,6 +38,10 @@ refused "tables in place where buffers are copied" "shadow_policy=grant" \
     "$(with shadow_indirect=remap)"
 refused "a threshold for a policy without" "shadow_threshold" \
     "$(with shadow_policy=copy,shadow_threshold=4096)"
+refused "zeroing where Xen knows of no buffers" "shadow_scrub=on is not possible" \
+    "$(with shadow_policy=trusted,shadow_scrub=on)"
+refused "zeroing of a disk that is not mediated" "shadow_scrub needs shadow=on" \
+    "$(echo "$good" | sed 's/shadow=on/shadow_scrub=on/')"
 refused "a threshold that is too large" "shadow_threshold" "$(with shadow_threshold=1048577)"
 refused "a pool without its policy" "shadow_pool_size" "$(with shadow_pool_size=8)"
 refused "a pool that the guest has no memory for" "shadow_pool_size" \
