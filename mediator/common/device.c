@@ -138,7 +138,7 @@ static int check(const struct domain *d,
     if ( c->flags & ~XEN_DOMCTL_VIRTIO_SHADOW_F_SCRUB )
         return -EOPNOTSUPP;
 
-    if ( c->pad )
+    if ( c->lacks )
         return -EINVAL;
 
     if ( c->indirect > XEN_DOMCTL_VIRTIO_SHADOW_INDIRECT_OFF ||
@@ -166,6 +166,32 @@ static int check(const struct domain *d,
         return rc;
 
     return check_policy(c);
+}
+
+/*
+ * The most page tables that the backend's p2m can need for the device, wherever
+ * the backend puts window and apertures: after check().
+ */
+static unsigned long count_tables(
+    const struct xen_domctl_virtio_shadow_create *c)
+{
+    unsigned int i, bounce = svq_bounce_frames(c->policy, c->queue_size);
+    unsigned long nr;
+
+    nr = p2m_foreign_tables(svq_window_frames(c->nr_queues, c->queue_size,
+                                              bounce));
+
+    /* Nothing of the frontend's is ever mapped. */
+    if ( c->policy == XEN_DOMCTL_VIRTIO_SHADOW_POLICY_COPY )
+        return nr;
+
+    if ( c->policy == XEN_DOMCTL_VIRTIO_SHADOW_POLICY_POOL )
+        return nr + p2m_foreign_tables(PFN_DOWN(c->pool_size));
+
+    for ( i = 0; i < c->nr_banks; i++ )
+        nr += p2m_foreign_tables(PFN_DOWN(c->bank[i].size));
+
+    return nr;
 }
 
 /*
@@ -282,10 +308,6 @@ static int set_up(struct vsh_device *s, struct domain *be,
     if ( rc )
         return rc;
 
-    rc = vsh_prepare_backend(be);
-    if ( rc )
-        return rc;
-
     /* Its reference goes to the device. */
     get_knownalive_domain(be);
     rc = vsh_join_backend(s, be);
@@ -320,7 +342,7 @@ static int set_up(struct vsh_device *s, struct domain *be,
 
 /* Not called twice at a time, nor together with other domctls (domctl lock). */
 int vsh_create(struct domain *d, unsigned int id,
-               const struct xen_domctl_virtio_shadow_create *c)
+               struct xen_domctl_virtio_shadow_create *c)
 {
     struct vsh_device *s;
     struct domain *be;
@@ -362,6 +384,11 @@ int vsh_create(struct domain *d, unsigned int id,
     /* A closed device's traps are where they were. */
     rc = -EBUSY;
     if ( s->has_handler && s->base != c->base )
+        goto out;
+
+    s->nr_tables = count_tables(c);
+    rc = vsh_prepare_backend(be, s->nr_tables, &c->lacks);
+    if ( rc )
         goto out;
 
     memset(&s->dev, 0, sizeof(s->dev));

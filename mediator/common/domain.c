@@ -48,17 +48,24 @@ struct virtio_shadow *vsh_domain(struct domain *d)
 }
 
 /*
- * Allocate what be needs as the backend of one more device, before any lock of
- * the device is taken.  Called with the domctl lock, as the next one is.
+ * Allocate what be needs as the backend of one more device, and see that it has
+ * so many tables for it, before any lock of the device is taken.  -ERESTART if
+ * there is more to do.  Called with the domctl lock, as the next one is.
  */
-int vsh_prepare_backend(struct domain *be)
+int vsh_prepare_backend(struct domain *be, unsigned long nr_tables,
+                        uint32_t *lacks)
 {
     struct virtio_shadow *vs = vsh_domain(be);
+    int rc;
 
     if ( !vs )
         return be->is_dying ? -ESRCH : -ENOMEM;
 
-    return vsh_aperture_room(vs);
+    rc = vsh_aperture_room(vs);
+    if ( rc )
+        return rc;
+
+    return vsh_aperture_tables(be, nr_tables, lacks);
 }
 
 /*
@@ -79,15 +86,23 @@ int vsh_join_backend(struct vsh_device *s, struct domain *be)
 
     spin_lock(&vs->lock);
 
+    /* Its pool goes after it has been closed: nothing is reserved any more. */
     if ( vs->closed )
         rc = -ESRCH;
     else
+        rc = p2m_foreign_reserve(be, &s->reserve, s->nr_tables);
+
+    if ( !rc )
     {
         s->backend = be;
         SWAP(s->dummy, dummy);
         s->taken = 0;
+        s->owes = false;
         for ( i = 0; i < ARRAY_SIZE(s->queue); i++ )
+        {
             memset(&s->queue[i].user, 0, sizeof(s->queue[i].user));
+            s->queue[i].user.reserve = &s->reserve;
+        }
         s->looked = 0;
         list_add_tail(&s->served, &vs->served);
         vs->nr_served++;
@@ -116,6 +131,7 @@ void vsh_leave_backend(struct vsh_device *s)
     list_del_init(&s->served);
     vs->nr_served--;
     vsh_aperture_remove(vs, s);
+    p2m_foreign_unreserve(be, &s->reserve);
     spin_unlock(&vs->lock);
 
     /* Mappings of it in the p2m hold references of their own. */

@@ -164,15 +164,6 @@ static int do_stats(const struct domain *d, struct xen_domctl_virtio_shadow *op)
     return -ENOENT;
 }
 
-static int do_reassign(struct vsh_device *s,
-                       const struct xen_domctl_virtio_shadow_reassign *r)
-{
-    if ( r->pad[0] || r->pad[1] || r->pad[2] )
-        return -EINVAL;
-
-    return vsh_reassign(s, r->backend);
-}
-
 static int do_revoke(struct vsh_device *s)
 {
     struct svq_dev *dev = &s->dev;
@@ -204,7 +195,9 @@ int virtio_shadow_domctl(struct domain *d, struct xen_domctl_virtio_shadow *op,
     switch ( op->op )
     {
     case XEN_DOMCTL_VIRTIO_SHADOW_CREATE:
-        return vsh_create(d, op->id, &op->u.create);
+        rc = vsh_create(d, op->id, &op->u.create);
+        *copyback = rc == -ENOSPC;
+        return rc;
 
     case XEN_DOMCTL_VIRTIO_SHADOW_DESTROY:
         s = open_device(d, op->id);
@@ -216,7 +209,9 @@ int virtio_shadow_domctl(struct domain *d, struct xen_domctl_virtio_shadow *op,
 
     case XEN_DOMCTL_VIRTIO_SHADOW_REASSIGN:
         s = open_device(d, op->id);
-        return s ? do_reassign(s, &op->u.reassign) : -ENOENT;
+        rc = s ? vsh_reassign(s, &op->u.reassign) : -ENOENT;
+        *copyback = rc == -ENOSPC;
+        return rc;
 
     case XEN_DOMCTL_VIRTIO_SHADOW_STATS:
         rc = do_stats(d, op);

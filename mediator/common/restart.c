@@ -98,11 +98,16 @@ static int join(struct vsh_device *s, struct domain *be)
  * The backend of s has died: another domain takes its place, and may attach.
  * -ERESTART if there is more to do before.  Called with the domctl lock.
  */
-int vsh_reassign(struct vsh_device *s, domid_t backend)
+int vsh_reassign(struct vsh_device *s,
+                 struct xen_domctl_virtio_shadow_reassign *r)
 {
-    struct domain *be = get_domain_by_id(backend);
+    struct domain *be;
     int rc;
 
+    if ( r->pad || r->lacks )
+        return -EINVAL;
+
+    be = get_domain_by_id(r->backend);
     if ( !be )
         return -ESRCH;
 
@@ -115,7 +120,7 @@ int vsh_reassign(struct vsh_device *s, domid_t backend)
     if ( rc )
         goto out;
 
-    rc = vsh_prepare_backend(be);
+    rc = vsh_prepare_backend(be, s->nr_tables, &r->lacks);
     if ( rc )
         goto out;
 

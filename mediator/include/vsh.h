@@ -19,7 +19,7 @@
  *                          their apertures are; taken alone on the fault path
  *     p2m lock             of one domain at a time, never of two; a fault on a
  *                          page of a table takes the device's locks without it
- *       leaves: event channels, vGIC, scheduler
+ *       leaves: event channels, vGIC, scheduler, the pool of page tables
  *
  * None is taken with interrupts off.
  */
@@ -124,6 +124,9 @@ struct vsh_device {
     /* Reference held.  NULL: it has died. */
     struct domain *backend;
     struct page_info *dummy;    /* its own; NULL without backend */
+    struct p2m_foreign_reserve reserve; /* of the backend's pool of tables */
+    unsigned long nr_tables;    /* that it can need there at most */
+    bool owes;                  /* some of them are where it is no more */
 
     bool has_handler;       /* once true always true, at base */
     paddr_t base;
@@ -168,6 +171,8 @@ struct virtio_shadow {
     struct vsh_shown *shown;    /* their apertures, in order: aperture.c */
     unsigned int nr_shown, max_shown;
     unsigned long shown_first, shown_end;   /* the bounds of all; atomic */
+    gfn_t ever_first, ever_end; /* ... of all that there have been */
+    gfn_t trimmed;              /* so far there are no tables to be had */
 
     unsigned int nr_vcpus;
     struct vsh_pace pace[];     /* by vCPU */
@@ -207,6 +212,7 @@ bool vsh_window_take_away(struct vsh_device *s);
 
 /* aperture.c.  For update the device is locked, for remove the backend. */
 int vsh_aperture_room(struct virtio_shadow *vs);
+int vsh_aperture_tables(struct domain *be, unsigned long nr, uint32_t *lacks);
 void vsh_aperture_exit(struct virtio_shadow *vs);
 void vsh_aperture_update(struct vsh_device *s);
 void vsh_aperture_remove(struct virtio_shadow *vs, const struct vsh_device *s);
@@ -254,7 +260,7 @@ void vsh_delay_stop(struct vsh_device *s);
 
 /* device.c */
 int vsh_create(struct domain *d, unsigned int id,
-               const struct xen_domctl_virtio_shadow_create *c);
+               struct xen_domctl_virtio_shadow_create *c);
 int vsh_close(struct vsh_device *s);
 struct vsh_device *vsh_device_get(const struct domain *d, unsigned int id);
 
@@ -266,11 +272,13 @@ void vsh_wait_update(struct vsh_device *s);
 void vsh_wait_stop(struct vsh_device *s);
 void vsh_wait_init(struct vsh_device *s);
 void vsh_wait_exit(struct vsh_device *s);
-int vsh_reassign(struct vsh_device *s, domid_t backend);
+int vsh_reassign(struct vsh_device *s,
+                 struct xen_domctl_virtio_shadow_reassign *r);
 
 /* domain.c */
 struct virtio_shadow *vsh_domain(struct domain *d);
-int vsh_prepare_backend(struct domain *be);
+int vsh_prepare_backend(struct domain *be, unsigned long nr_tables,
+                        uint32_t *lacks);
 int vsh_join_backend(struct vsh_device *s, struct domain *be);
 void vsh_leave_backend(struct vsh_device *s);
 

@@ -27,7 +27,9 @@
 #define MODEL_PORTS 512
 #define MODEL_HANDLERS 40
 #define MODEL_IRQS 96
-#define MODEL_P2M (1UL << 16) /* gfns that a domain has */
+#define MODEL_P2M (1UL << 16)  /* gfns that a domain has */
+#define MODEL_TABLE 512UL      /* ... in one table of its p2m */
+#define MODEL_POOL (1UL << 32) /* pages for tables: more than are ever needed */
 #define MODEL_LOG 4096
 
 struct model_port {
@@ -61,6 +63,8 @@ struct model_domain {
     unsigned long stale[MODEL_P2M]; /* gfns that the TLB knows otherwise */
     unsigned int nr_stale;
     unsigned int flushes;
+    unsigned long pool, pool_reserved; /* pages for tables that are left; reserved: of these */
+    bool table[MODEL_P2M / MODEL_TABLE];
     uint64_t ram_changes;
     unsigned int lookups;  /* pages looked up by p2m_get_ram_pages() */
     unsigned int steps;    /* parts of the mediator's work that its vCPUs did */

@@ -92,6 +92,7 @@ struct domain *model_domain(domid_t id, unsigned int nr_vcpus)
         d->vcpu[i]->vcpu_id = i;
     }
     d->model->nr_ports = MODEL_PORTS;
+    d->model->pool = MODEL_POOL;
     d->max_evtchn_port = MODEL_PORTS - 1;
     d->model->max_handlers = virtio_shadow_mmio_handlers() + 4;
     spin_lock_init(&d->domain_lock);

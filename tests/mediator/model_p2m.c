@@ -69,7 +69,29 @@ static void use(struct domain *d, struct p2m_foreign_user *user)
     user->table[0] = _mfn(d->domain_id);
 }
 
-static int map_one(struct domain *d, const struct p2m_foreign *f, unsigned int nr, mfn_t dummy)
+/* The table of gfn, from what the pool has left. */
+static bool has_table(struct domain *d, unsigned long gfn, struct p2m_foreign_reserve *r)
+{
+    struct model_domain *m = d->model;
+
+    if (m->table[gfn / MODEL_TABLE]) {
+        return true;
+    }
+    assert_true(m->pool_reserved <= m->pool);
+    if (r && r->left) {
+        r->left--;
+        m->pool_reserved--;
+    } else if (m->pool == m->pool_reserved) {
+        return false;
+    }
+    m->pool--;
+    m->table[gfn / MODEL_TABLE] = true;
+
+    return true;
+}
+
+static int map_one(struct domain *d, const struct p2m_foreign *f, unsigned int nr, mfn_t dummy,
+                   struct p2m_foreign_reserve *r)
 {
     struct model_entry *e;
     unsigned int k, dropped;
@@ -80,7 +102,7 @@ static int map_one(struct domain *d, const struct p2m_foreign *f, unsigned int n
     if (gfn_x(f->gfn) >= MODEL_P2M) {
         return -EINVAL;
     }
-    if (model_fails()) {
+    if (model_fails() || !has_table(d, gfn_x(f->gfn), r)) {
         return -ENOMEM;
     }
 
@@ -105,6 +127,87 @@ static int map_one(struct domain *d, const struct p2m_foreign *f, unsigned int n
     return 0;
 }
 
+/* Of one level. */
+unsigned long p2m_foreign_tables(unsigned long nr)
+{
+    return nr ? (nr + MODEL_TABLE - 2) / MODEL_TABLE + 1 : 0;
+}
+
+int p2m_foreign_reserve(struct domain *d, struct p2m_foreign_reserve *r, unsigned long nr)
+{
+    struct model_domain *m = d->model;
+    int rc = 0;
+
+    model_lock("pool", RANK_LEAF);
+    if (nr > m->pool - m->pool_reserved + r->left) {
+        rc = -ENOSPC;
+    } else {
+        m->pool_reserved += nr - r->left;
+        r->left = nr;
+    }
+    model_unlock("pool");
+
+    return rc;
+}
+
+void p2m_foreign_unreserve(struct domain *d, struct p2m_foreign_reserve *r)
+{
+    model_lock("pool", RANK_LEAF);
+    assert_true(r->left <= d->model->pool_reserved);
+    d->model->pool_reserved -= r->left;
+    r->left = 0;
+    model_unlock("pool");
+}
+
+unsigned long p2m_foreign_lacks(struct domain *d, unsigned long nr)
+{
+    unsigned long spare;
+
+    model_lock("pool", RANK_LEAF);
+    spare = d->model->pool - d->model->pool_reserved;
+    model_unlock("pool");
+
+    return nr > spare ? nr - spare : 0;
+}
+
+static bool is_empty(struct domain *d, unsigned long block)
+{
+    unsigned long i;
+
+    for (i = 0; i < MODEL_TABLE; i++) {
+        if (model_at(d, block * MODEL_TABLE + i)->type != p2m_invalid) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* It looks at a few at a time, and frees one. */
+void p2m_foreign_trim(struct domain *d, gfn_t *start, gfn_t end)
+{
+    unsigned int i, freed = 0;
+
+    assert_true(gfn_x(*start) < gfn_x(end));
+    assert_true(!(gfn_x(*start) % MODEL_TABLE) && !(gfn_x(end) % MODEL_TABLE));
+    model_lock("p2m", RANK_P2M);
+    for (i = 0; i < 4 && !freed && gfn_x(*start) < gfn_x(end); i++) {
+        unsigned long block = gfn_x(*start) / MODEL_TABLE;
+
+        if (gfn_x(*start) >= MODEL_P2M) {
+            *start = end;
+        } else {
+            *start = gfn_add(*start, MODEL_TABLE);
+            freed = d->model->table[block] && is_empty(d, block);
+        }
+        if (freed) {
+            flush_locked(d);
+            d->model->table[block] = false;
+            d->model->pool++;
+        }
+    }
+    model_unlock("p2m");
+}
+
 unsigned int p2m_foreign_map(struct domain *d, struct p2m_foreign_user *user,
                              const struct p2m_foreign *f, unsigned int nr, mfn_t dummy, int *error)
 {
@@ -114,7 +217,7 @@ unsigned int p2m_foreign_map(struct domain *d, struct p2m_foreign_user *user,
     use(d, user);
     *error = 0;
     for (i = 0; i < nr; i++) {
-        *error = map_one(d, &f[i], nr - i, dummy);
+        *error = map_one(d, &f[i], nr - i, dummy, user->reserve);
         if (*error) {
             break;
         }
@@ -340,6 +443,8 @@ void model_p2m_relinquish(struct domain *d)
 {
     unsigned long gfn;
 
+    /* Whoever had some has left, or the pool could not be freed. */
+    assert_int_equal(d->model->pool_reserved, 0);
     flush_locked(d);
     for (gfn = 0; gfn < MODEL_P2M; gfn++) {
         struct model_entry *e = model_at(d, gfn);

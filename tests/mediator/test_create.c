@@ -7,6 +7,7 @@ static void expect_nothing(const struct rig *r)
     assert_int_equal(model_ports(r->fe), 0);
     assert_int_equal(model_irqs(r->fe), 0);
     assert_int_equal(model.xen_pages, 0);
+    assert_int_equal(r->be->model->pool_reserved, 0);
     assert_int_equal(r->be->refcnt, 1);
     assert_int_equal(r->fe->refcnt, 2); /* itself, and its pages */
     assert_true(!r->be->virtio_shadow || list_empty(&r->be->virtio_shadow->served));
@@ -62,7 +63,7 @@ static void bad_numbers(void **state)
         if (1U << bit != XEN_DOMCTL_VIRTIO_SHADOW_F_SCRUB) {
             REFUSE(-EOPNOTSUPP, c.flags = 1U << bit);
         }
-        REFUSE(-EINVAL, c.pad = 1U << bit);
+        REFUSE(-EINVAL, c.lacks = 1U << bit);
     }
     REFUSE(-EINVAL, c.nr_queues = 0);
     REFUSE(-EINVAL, c.nr_queues = XEN_DOMCTL_VIRTIO_SHADOW_MAX_QUEUES + 1);

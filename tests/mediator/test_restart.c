@@ -85,12 +85,13 @@ static int reassign(struct rig *r, domid_t be)
 
 static void padding_is_refused(struct rig *r, domid_t be)
 {
-    for (unsigned int i = 0; i < 3; i++) {
+    for (unsigned int i = 0; i < 2; i++) {
         struct xen_domctl_virtio_shadow op = {
             .op = XEN_DOMCTL_VIRTIO_SHADOW_REASSIGN, .id = r->id, .u.reassign.backend = be};
         bool copyback = false;
 
-        op.u.reassign.pad[i] = 0x100;
+        op.u.reassign.pad = i ? 0 : 0x100;
+        op.u.reassign.lacks = i;
         assert_int_equal(virtio_shadow_domctl(r->fe, &op, &copyback), -EINVAL);
         assert_int_equal(rig_stats(r).backend, DOMID_INVALID);
     }

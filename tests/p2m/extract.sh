@@ -11,6 +11,7 @@ out=$2
 p2m=xen/arch/arm/mmu/p2m.c
 p2m_h=xen/arch/arm/include/asm/p2m.h
 common_h=xen/include/xen/p2m-common.h
+domain_h=xen/arch/arm/include/asm/domain.h
 
 die()
 {
@@ -50,13 +51,16 @@ sed '/^#include/d' "$tree/xen/arch/arm/include/asm/lpae.h" >"$out/lpae.h"
     range $p2m_h '^typedef enum {$' '^} p2m_type_t;'
     range $p2m_h '^#define p2m_to_mask' '^#define p2m_is_foreign'
     range $p2m_h '^struct p2m_domain {' '^};'
+    range $domain_h '^struct paging_domain {' '^};'
     range $common_h '^struct p2m_foreign {' '^};'
+    range $common_h '^struct p2m_foreign_reserve {' '^};'
     range $common_h '^#define P2M_FOREIGN_TABLES' '^};'
 } >"$out/p2m-types.h"
 
 {
     range $p2m '^static mfn_t .*empty_root_mfn;' ';'
-    for name in generate_vttbr p2m_alloc_page p2m_free_page; do
+    for name in generate_vttbr p2m_pool_take p2m_pool_put p2m_alloc_page p2m_free_page \
+        p2m_set_allocation; do
         func $p2m $name
     done
     range $p2m '^static DEFINE_PER_CPU.*vmid_loaded' '^static DEFINE_PER_CPU.*vmid_to_load'

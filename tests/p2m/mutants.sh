@@ -16,7 +16,8 @@ for mutant in "$@"; do
     name=$(basename "$mutant" .sed)
     rm -rf "$work"
     for file in $source xen/arch/arm/p2m.c xen/arch/arm/include/asm/p2m.h \
-        xen/arch/arm/include/asm/lpae.h xen/include/xen/p2m-common.h; do
+        xen/arch/arm/include/asm/lpae.h xen/arch/arm/include/asm/domain.h \
+        xen/include/xen/p2m-common.h; do
         install -D "$tree/$file" "$work/tree/$file"
     done
     sed -i -f "mutants/$name.sed" "$work/tree/$source"

@@ -122,7 +122,8 @@ struct page_info *alloc_domheap_page(struct domain *d, unsigned int flags)
 
 void free_domheap_page(struct page_info *pg)
 {
-    (void)alloc_domheap_page(pg->owner, 0);
+    assert_null(pg->list);
+    rig.to_heap++;
 }
 
 void *map_domain_page(mfn_t mfn)
@@ -174,6 +175,7 @@ static void start_domain(struct domain *d, unsigned int id, unsigned int pool)
     d->arch.paging.p2m_freelist.pool = true;
     for (i = 0; i < pool; i++)
         page_list_add_tail(rig_frame(NULL), &d->arch.paging.p2m_freelist);
+    d->arch.paging.p2m_free_pages = d->arch.paging.p2m_total_pages = pool;
 
     p2m->domain = d;
     p2m->vmid = (uint16_t)id;
@@ -368,7 +370,8 @@ unsigned int rig_map(unsigned int user, const unsigned int *place, const unsigne
         if (i == done && *error == -EEXIST)
             assert_true(p->type != p2m_invalid && !(dummy && was_dummy));
         if (i == done && *error == -ENOMEM)
-            assert_true(rig.be.arch.paging.p2m_freelist.nr < 2);
+            assert_true(rig.be.arch.paging.p2m_free_pages <
+                        2 + rig.be.arch.paging.p2m_reserved_pages);
 
         /* Those of the rest of the batch may have gone with those before. */
         if (dummy && was_dummy) {
@@ -520,6 +523,9 @@ void rig_end(void)
     p2m_clear_root_pages(&rig.be.arch.p2m);
     assert_int_equal(p2m_teardown(&rig.be), 0);
     assert_int_equal(rig.be.arch.p2m.pages.nr, 0);
+    assert_int_equal(rig.be.arch.paging.p2m_reserved_pages, 0);
+    assert_int_equal(rig.be.arch.paging.p2m_free_pages, rig.be.arch.paging.p2m_freelist.nr);
+    assert_int_equal(rig.be.arch.paging.p2m_free_pages, rig.be.arch.paging.p2m_total_pages);
     while (page_list_remove_head(&rig.be.arch.paging.p2m_freelist))
         continue;
 }

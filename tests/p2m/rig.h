@@ -33,6 +33,7 @@ struct rig {
     unsigned int nr_held[RIG_USERS];
     struct rig_place place[RIG_PLACES];
     unsigned int nr_places;
+    unsigned int to_heap; /* pages that a pool has given back */
 };
 
 extern struct rig rig;

@@ -69,6 +69,7 @@ typedef struct {
 #define mfn_eq(a, b) ((a).n == (b).n)
 #define gfn_max(a, b) ((a).n > (b).n ? (a) : (b))
 #define gfn_min(a, b) ((a).n < (b).n ? (a) : (b))
+#define gfn_next_boundary(g, order) _gfn(((g).n + (1UL << (order))) & ~((1UL << (order)) - 1))
 #define gfn_to_gaddr(g) ((paddr_t)(g).n << PAGE_SHIFT)
 #define mfn_to_maddr(m) ((paddr_t)(m).n << PAGE_SHIFT)
 #define mfn_valid(m) ((m).n < NR_FRAMES)
@@ -177,6 +178,8 @@ typedef struct {
 } rwlock_t;
 typedef bool spinlock_t;
 
+#define spin_is_locked(l) (*(l))
+
 #define spin_lock(l)                                                                               \
     do {                                                                                           \
         ASSERT(!*(l));                                                                             \
@@ -253,10 +256,7 @@ struct domain {
     unsigned int ram_changed; /* calls of virtio_shadow_memory_changed() */
     struct {
         struct p2m_domain p2m;
-        struct {
-            spinlock_t lock;
-            struct page_list_head p2m_freelist;
-        } paging;
+        struct paging_domain paging;
     } arch;
 };
 
@@ -274,6 +274,7 @@ struct vcpu {
 #define is_iommu_enabled(d) ((d)->iommu)
 #define iommu_use_hap_pt(d) ((d)->iommu)
 #define hypercall_preempt_check() false
+#define general_preempt_check() false
 #define IOMMU_FLUSHF_added 1
 #define IOMMU_FLUSHF_modified 2
 #define iommu_iotlb_flush_all(d, flags) (((d)->iommu ? hw_flush_iommu() : (void)0), (flags)&0)
@@ -295,6 +296,12 @@ void p2m_restore_state(struct vcpu *n);
 void p2m_clear_root_pages(struct p2m_domain *p2m);
 int p2m_teardown(struct domain *d);
 uint64_t p2m_ram_generation(const struct domain *d);
+int p2m_set_allocation(struct domain *d, unsigned long pages, bool *preempted);
+unsigned long p2m_foreign_tables(unsigned long nr);
+int p2m_foreign_reserve(struct domain *d, struct p2m_foreign_reserve *r, unsigned long nr);
+void p2m_foreign_unreserve(struct domain *d, struct p2m_foreign_reserve *r);
+unsigned long p2m_foreign_lacks(struct domain *d, unsigned long nr);
+void p2m_foreign_trim(struct domain *d, gfn_t *start, gfn_t end);
 unsigned int p2m_foreign_map(struct domain *d, struct p2m_foreign_user *user,
                              const struct p2m_foreign *f, unsigned int nr, mfn_t dummy, int *error);
 unsigned int p2m_foreign_unmap(struct domain *d, struct p2m_foreign_user *user,

@@ -87,12 +87,18 @@ static unsigned int nr_taken;
 
 static void pool(bool all_back)
 {
-    struct page_list_head *list = &rig.be.arch.paging.p2m_freelist;
+    struct paging_domain *p = &rig.be.arch.paging;
 
-    if (!all_back && list->nr && nr_taken < 64)
-        taken[nr_taken++] = page_list_remove_head(list);
-    while (all_back && nr_taken)
-        page_list_add_tail(taken[--nr_taken], list);
+    if (!all_back && p->p2m_free_pages && nr_taken < 64) {
+        taken[nr_taken++] = page_list_remove_head(&p->p2m_freelist);
+        p->p2m_free_pages--;
+        p->p2m_total_pages--;
+    }
+    while (all_back && nr_taken) {
+        page_list_add_tail(taken[--nr_taken], &p->p2m_freelist);
+        p->p2m_free_pages++;
+        p->p2m_total_pages++;
+    }
 }
 
 static void step(void)

@@ -10,6 +10,8 @@
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 #define BUILD_BUG_ON(c) _Static_assert(!(c), #c)
 #define DIV_ROUND_UP(n, d) (((n) + (d)-1) / (d))
+#define ROUNDUP(x, a) (((x) + (a)-1) & ~((a)-1))
+#define ROUNDDOWN(x, a) ((x) & ~((a)-1))
 
 #define container_of(p, type, member)                                                              \
     ({                                                                                             \

@@ -40,6 +40,16 @@ static inline gfn_t gfn_add(gfn_t g, unsigned long n)
     return _gfn(g.x + n);
 }
 
+static inline gfn_t gfn_max(gfn_t a, gfn_t b)
+{
+    return _gfn(a.x > b.x ? a.x : b.x);
+}
+
+static inline gfn_t gfn_min(gfn_t a, gfn_t b)
+{
+    return _gfn(a.x < b.x ? a.x : b.x);
+}
+
 static inline mfn_t _mfn(unsigned long x)
 {
     return (mfn_t){x};
