@@ -174,14 +174,16 @@ uuid_of() {
 }
 
 # start_backend NAME DISK...: a backend VM that has these disks besides its root, /dev/xvda,
-# BACKEND_VCPUS vCPUs (1), BACKEND_MEMORY MiB (256), and BACKEND_ARGS for its kernel. When it is
-# started again it has the same UUID, and so the same devices, unless BACKEND_IDENTITY is another word.
+# BACKEND_VCPUS vCPUs (1), BACKEND_MEMORY MiB (256), BACKEND_ARGS for its kernel, and BACKEND_MORE in
+# its configuration. When it is started again it has the same UUID, and so the same devices, unless
+# BACKEND_IDENTITY is another word.
 start_backend() {
     _backend=$1
     shift
     _config=$(write_config "$_backend" "$TRIMMED" "${BACKEND_MEMORY:-256}" "${BACKEND_VCPUS:-1}" \
         "root=/dev/xvda ro ${BACKEND_ARGS:-}" "$(pv_disk backend xvda ro)" "$@") || return 1
     echo "uuid = \"$(uuid_of "${BACKEND_IDENTITY:-$_backend}")\"" >>"$_config"
+    [ -z "${BACKEND_MORE:-}" ] || echo "$BACKEND_MORE" >>"$_config"
     create "$_config" && wait_up "$_backend" 60
 }
 

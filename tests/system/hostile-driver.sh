@@ -7,12 +7,16 @@
 . /testbed/dom0/mediated.sh
 . /testbed/dom0/attacks.sh
 
+# As little memory for page tables as one can have, and a guest that can make more of them necessary.
+BACKEND_MORE='shadow_memory = 1'
 check "backend VM is up" \
     start_backend backend "$(pv_disk guest1 xvdb rw)" "$(pv_disk guest2 xvdc rw)" || exit 1
 # Two vCPUs: one changes what Xen reads on behalf of the other.
-check "guest is created" create "$(write_config guest "$TRIMMED" 256 2 \
+check "guest is created" create "$(write_config guest "$TRIMMED" 512 2 \
     "root=/dev/vda1 rw xen_privcmd.unrestricted=1" \
     "$(mediated_disk backend xvda /dev/xvdb)" "$(mediated_disk backend xvdb /dev/xvdc)")" || exit 1
+check "backend VM gets the page tables that the guest can make necessary" \
+    grep -q 'backend domain .* got .* KiB of shadow_memory more' /run/testbed/xl.out
 check "guest is up" wait_up guest 60 || exit 1
 xl vcpu-pin guest 0 0
 xl vcpu-pin guest 1 1

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* A driver driven by hand: what keeps Xen busy for as long as possible at a time. */
+/*
+ * A driver driven by hand: what keeps Xen busy for as long as possible at a time, and what makes it
+ * need as many page tables as possible.
+ */
 #include <string.h>
 
 #include "hand-driver.h"
@@ -28,6 +31,39 @@ static void longest_chain(void)
     set_desc(1 + buffers, buf_pa + STATUS_OFF, 1, SVQ_DESC_F_WRITE, 0);
     offer(0);
     kick();
+}
+
+/* What a page table of the backend's maps. */
+#define BLOCK (2u << 20)
+
+/*
+ * A page in each block of RAM, in requests that are too large to be copied: of each the tables of
+ * the backend's stage 2 stay.
+ */
+static const char *all_blocks(void)
+{
+    const unsigned int buffers = QSIZE - 2, blocks = (unsigned int)((ram_end - ram_start) / BLOCK);
+    struct blk_header h = {.type = BLK_UNKNOWN};
+    unsigned int block = 0, i;
+
+    attack_class(5);
+    while (block < blocks) {
+        uint16_t before = used_idx();
+
+        memcpy(buf + HEADER_OFF, &h, sizeof(h));
+        buf[STATUS_OFF] = 0xff;
+        set_desc(0, buf_pa + HEADER_OFF, sizeof(h), SVQ_DESC_F_NEXT, 1);
+        for (i = 0; i < buffers; i++, block++)
+            set_desc(1 + i, ram_start + (uint64_t)(block % blocks) * BLOCK, 4 * PAGE,
+                     SVQ_DESC_F_NEXT, 2 + i);
+        set_desc(1 + buffers, buf_pa + STATUS_OFF, 1, SVQ_DESC_F_WRITE, 0);
+        offer(0);
+        kick();
+        if (!wait_used((uint16_t)(before + 1)))
+            return "a request was not served";
+    }
+    attack_saw("%u blocks", blocks);
+    return NULL;
 }
 
 static const char *served(void)
@@ -61,6 +97,7 @@ static const struct {
 } worst[] = {
     {"50 chains of as many pages as there may be", served},
     {"50 resets with such a chain under way", reset_under_way},
+    {"a page in flight in each block that a page table maps", all_blocks},
 };
 
 void attack_worst(void)
