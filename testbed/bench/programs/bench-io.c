@@ -2,11 +2,14 @@
 /*
  * A fixed number of I/O requests on a block device, and how long they took:
  *
- *   bench-io [-w] [-r] [-m] [-b BYTES] [-q DEPTH] [-n REQUESTS] [-t TASKS] DEVICE...
+ *   bench-io [-w] [-r] [-m] [-b BYTES] [-q DEPTH] [-n REQUESTS] [-t TASKS]
+ *            [-l LAYOUT -f FILE] DEVICE...
  *   bench-io -m -s MILLISECONDS none
  *
  * -w  write; -r  at random; -m  mark begin and end for the emulator's instruction counter;
  * -t  processes, on a CPU each. Several devices take turns.
+ * -l  contiguous or scattered: buffers of physical pages that are laid out so, out of FILE, on
+ *     a file system in RAM; all who name it have the same ones (buffers.h). One task.
  * -s  sleep instead, to see what happens without any I/O.
  *
  * For counts, fio would do too much besides: here, what happens between the marks is I/O.
@@ -30,6 +33,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "buffers.h"
 #include "mark.h"
 
 #define MAX_DEPTH 128
@@ -43,6 +47,8 @@ static bool writes, at_random, marks;
 static int fds[MAX_DEVICES];
 static uint64_t blocks[MAX_DEVICES];
 static const char *names[MAX_DEVICES];
+static const char *pool;
+static enum layout layout;
 
 static _Noreturn void fail(const char *what, const char *name)
 {
@@ -139,6 +145,20 @@ static void pin(unsigned int cpu)
     sched_setaffinity(0, sizeof(set), &set);
 }
 
+static char *get_buffers(void)
+{
+    char *buffers;
+
+    if (pool)
+        return map_buffers(pool, layout, bytes, depth);
+    buffers = mmap(NULL, depth * bytes, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    if (buffers == MAP_FAILED)
+        fail("no memory for", names[0]);
+    memset(buffers, 0x5a, depth * bytes);
+    return buffers;
+}
+
 /* A child tells that it is ready, waits for the start, works, and tells that it is done. */
 static void child(unsigned int task, int ready, int start)
 {
@@ -146,15 +166,20 @@ static void child(unsigned int task, int ready, int start)
     char *buffers, c = 0;
 
     pin(task);
-    buffers = mmap(NULL, depth * bytes, PROT_READ | PROT_WRITE,
-                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-    if (buffers == MAP_FAILED || syscall(SYS_io_setup, MAX_DEPTH, &ctx))
+    buffers = get_buffers();
+    if (syscall(SYS_io_setup, MAX_DEPTH, &ctx))
         fail("no memory for", names[0]);
-    memset(buffers, 0x5a, depth * bytes);
     run(ctx, buffers, 2ul * depth * devices, task);
     if (write(ready, &c, 1) != 1 || read(start, &c, 1) != 1)
         _exit(1);
     run(ctx, buffers, requests / tasks, task);
+    /* Told when it is done, and nothing else: what follows would be counted. */
+    if (write(ready, &c, 1) != 1)
+        _exit(1);
+    if (read(start, &c, 1) != 1)
+        _exit(1);
+    if (pool)
+        report_buffers(buffers, layout, bytes, depth);
     _exit(0);
 }
 
@@ -176,7 +201,7 @@ int main(int argc, char **argv)
     unsigned long sleep_ms = 0;
     static char go[MAX_TASKS];
 
-    while ((option = getopt(argc, argv, "wrmb:q:n:t:s:")) != -1) {
+    while ((option = getopt(argc, argv, "wrmb:q:n:t:s:l:f:")) != -1) {
         switch (option) {
         case 'w':
             writes = true;
@@ -202,6 +227,12 @@ int main(int argc, char **argv)
         case 's':
             sleep_ms = strtoul(optarg, NULL, 0);
             break;
+        case 'l':
+            layout = strcmp(optarg, "scattered") ? CONTIGUOUS : SCATTERED;
+            break;
+        case 'f':
+            pool = optarg;
+            break;
         default:
             return 2;
         }
@@ -209,7 +240,7 @@ int main(int argc, char **argv)
     for (; optind < argc && devices < MAX_DEVICES; optind++)
         names[devices++] = argv[optind];
     if (!devices || !bytes || bytes % 512 || !depth || depth > MAX_DEPTH || !tasks ||
-        tasks > MAX_TASKS || requests / tasks < 1) {
+        tasks > MAX_TASKS || requests / tasks < 1 || (pool && tasks > 1)) {
         fprintf(stderr, "bench-io: wrong arguments, see the source\n");
         return 2;
     }
@@ -240,12 +271,15 @@ int main(int argc, char **argv)
     begin = now_ns();
     if (write(start[1], go, tasks) != (ssize_t)tasks)
         fail("cannot start on", names[0]);
-    for (unsigned int i = 0; i < tasks; i++)
-        if (wait(&status) < 0 || status)
-            return 1;
+    wait_ready(ready[0]);
     end = now_ns();
     if (marks)
         mark();
+    if (write(start[1], go, tasks) != (ssize_t)tasks)
+        fail("cannot end with", names[0]);
+    for (unsigned int i = 0; i < tasks; i++)
+        if (wait(&status) < 0 || status)
+            return 1;
     printf("io requests=%lu ns=%llu\n", requests / tasks * tasks,
            (unsigned long long)(end - begin));
     return 0;
