@@ -22,9 +22,9 @@ RAM_DISK_MIB = 64
 BYTES = {"4k": 4096, "16k": 16384, "64k": 65536, "128k": 131072, "1m": 1048576}
 
 # How long each part may take, in seconds, whatever happens.
-LIMITS = {"full": {"block": 1300, "net": 240, "counts": 400, "scaling": 440},
-          "brief": {"block": 900, "net": 300, "counts": 420, "scaling": 480},
-          "quick": {"block": 400, "net": 300, "counts": 300, "scaling": 400}}
+LIMITS = {"full": {"block": 1300, "net": 240, "counts": 400, "scaling": 440, "bounds": 900},
+          "brief": {"block": 900, "net": 300, "counts": 420, "scaling": 480, "bounds": 600},
+          "quick": {"block": 400, "net": 300, "counts": 300, "scaling": 400, "bounds": 200}}
 
 
 def rotated(items, by):
@@ -98,6 +98,34 @@ def counted(requests, workloads):
                                 lambda p, o=options: f"/mnt/bench-io {o} /dev/bench/null-{p}")
 
 
+# What bench-known executes, between marks, in the guest and in the backend VM.
+KNOWN = [("user", 4000000), ("kernel", 20000), ("xen", 2000)]
+LAYOUTS = ["contiguous", "scattered"]
+# Boots for the bounds: with long time slices of the emulator's, and with short ones; two of each.
+BOUND_BOOTS = [f"bounds-{slice}-{boot}" for boot in (1, 2) for slice in ("coarse", "fine")]
+
+
+def known():
+    """Lines for what is known, to see that it is counted."""
+    for domain in ("guest", "backend"):
+        for what, number in KNOWN:
+            yield in_domain("known", f"{what}-{domain}", 1, domain, 30,
+                            f"/run/ram/bench-known {what} {number}")
+
+
+def bounded(requests, policies, cells):
+    """Lines for bench-io with buffers whose pages are known."""
+    yield from known()
+    for device, pattern, size, depth in cells:
+        number = max(requests // {"4k": 1, "64k": 4, "1m": 16}[size], 2 * depth)
+        for layout in LAYOUTS:
+            options = (f"-m -r {'-w ' if 'write' in pattern else ''}-b {BYTES[size]} -q {depth} "
+                       f"-n {number} -l {layout} -f /run/ram/buffers")
+            yield from one_workload(
+                f"{device}-{pattern}-{size}-qd{depth}-{layout}", 1, policies,
+                lambda p, o=options, d=device: f"/run/ram/bench-io {o} /dev/bench/{d}-{p}")
+
+
 def scaled(rounds, requests, sizes):
     """Lines for bench-io in the guests of the scaling scenario, with the default policy."""
     for number in range(1, rounds + 1):
@@ -134,7 +162,12 @@ def plans_of(size):
     # The small ones first: they are what most targets are about.
     counts = [(pattern, size, depth) for size in ["4k", "64k", "1m"]
               for pattern in ["randread", "randwrite"] for depth in DEPTHS]
+    bounds = [(device, pattern, size, depth) for size in ["4k", "64k", "1m"]
+              for device in ["ram", "null"] for pattern in ["randread", "randwrite"]
+              for depth in DEPTHS]
+    bounds_policies = POLICIES
     if size == "quick":
+        bounds, bounds_policies = [("ram", "randread", "4k", 32)], ["trusted", "hybrid"]
         cells = [("ram", "randread", "4k", 32), ("ram", "write", "64k", 1),
                  ("null", "randread", "4k", 32)]
         memory, devices, queues = [256, 512], [1, 2], [1, 2]
@@ -156,9 +189,14 @@ def plans_of(size):
                               [memory, devices, queues, [1, 2, 3, 4],
                                [1, 2, 4, 8, 16, 32, 64, 120]]),
         }
+    few = {"full": 800, "brief": 64, "quick": 128}[size]
+    for name in ["bounds-fine-1"] if size == "quick" else BOUND_BOOTS:
+        plans[name] = bounded(few, bounds_policies, bounds)
     settings = {"POLICIES": " ".join(POLICIES), "RAM_DISK_MIB": RAM_DISK_MIB,
                 "SCALING_MEMORY": " ".join(map(str, memory)), "SCALING_DEVICES": devices[-1],
-                "SCALING_QUEUES": queues[-1]}
+                "SCALING_QUEUES": queues[-1],
+                "BOUNDS_POLICIES": " ".join(bounds_policies),
+                "BOUNDS_DEVICES": " ".join(dict.fromkeys(cell[0] for cell in bounds))}
     return {name: list(lines) for name, lines in plans.items()}, settings
 
 
@@ -167,7 +205,7 @@ def main():
     plans, settings = plans_of(size)
     for name, lines in plans.items():
         (folder / name).write_text("".join(line + "\n" for line in lines))
-        (folder / f"{name}.limit").write_text(f"{LIMITS[size][name]}\n")
+        (folder / f"{name}.limit").write_text(f"{LIMITS[size][name.split('-')[0]]}\n")
     (folder / "settings").write_text("".join(f'{k}="{v}"\n' for k, v in settings.items()))
 
 

@@ -4,15 +4,16 @@
 # out/bench/report.html: run.sh [PART...]
 # QUICK=1: a few cells, to see that everything works; BRIEF=1: all of them, once and shortly. Their
 # times mean nothing.
-# Parts are core, block, net, counts, scaling: those left out keep their results from before. counts
-# and scaling are about instructions, on the machine that repeats; block and net about time, on multi.
+# Parts are core, block, net, counts, scaling, bounds: those left out keep their results from before.
+# counts, scaling and bounds are about instructions, on the machine that repeats; block and net about
+# time, on multi.
 # Ends with one line, "N passed, N failed", about what has to work, not about the targets.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../lib/common.sh"
 source "$TESTBED/lib/scenario.sh"
 
 BENCHDIR=$TESTBED/bench
-ALL=(core block net counts scaling)
+ALL=(core block net counts scaling bounds)
 out=$REPO/out/bench
 passed=0
 failed=0
@@ -36,9 +37,10 @@ one_boot() {
     echo "UNTIL=$((limit - 45))" >>"$share/settings"
     truncate -s 0 "$out/records.raw"
     truncate -s 64M "$out/records.raw"
+    # bounds-fine-1 runs bounds.sh.
     "$TESTBED/boot.sh" -t "$limit" -k hypervisor-release -x xsm=dummy \
         -d "bench=$REPO/out/build/image-bench/bench.ext4" -w "records=$out/records.raw" \
-        -s "$share" "$@" "$dir" "$BENCHDIR/scenarios/$part.sh" 2>"$out/why" || status=$?
+        -s "$share" "$@" "$dir" "$BENCHDIR/scenarios/${part%%-*}.sh" 2>"$out/why" || status=$?
     cat "$out/why" >&2
     mkdir -p "$dir"
     tr -d '\0' <"$out/records.raw" >"$dir/records"
@@ -50,7 +52,7 @@ one_boot() {
     fi
     # The console has the checks too, when the machine did not get as far as handing them over.
     [[ -s $dir/results/checks ]] ||
-        grep -aoE "^(not )?ok $part: .*" "$dir/xen.log" >"$dir/checks" || true
+        grep -aoE "^(not )?ok ${part%%-*}: .*" "$dir/xen.log" >"$dir/checks" || true
     count "$dir/results/checks" "$dir/checks"
     [[ $status -eq 0 ]] || fail "$part: a boot did not end well ($dir/xen.log)"
 }
@@ -84,14 +86,32 @@ boots() {
     done
 }
 
-# counted_boots PART [OPTION...]: the same on an emulator that counts Xen's instructions. A busy host
-# changes nothing but how long it takes.
+# counted_boots PART [OPTION...]: the same on an emulator that counts Xen's instructions; those of all
+# by CPU and mode if COUNT is cpus. A busy host changes nothing but how long it takes.
 counted_boots() {
-    local part=$1
+    local part=$1 more=
     shift
+    [[ ${COUNT:-} != cpus ]] || more=,cpus=on
     make -s -C "$BENCHDIR/plugin" BUILD="$out/plugin"
-    VIRTIO_SHADOW_QEMU_ARGS="-plugin file=$out/plugin/libxen-instructions.so,out=$out/marks" \
+    VIRTIO_SHADOW_QEMU_ARGS="-plugin file=$out/plugin/libxen-instructions.so,out=$out/marks$more" \
         boots "$part" "$PATIENCE" -M repeat "$@"
+}
+
+# bounds: two boots for each length of the emulator's time slices, with other random numbers. A slice
+# lasts until the next timer, divided by the number of CPUs, those included that Xen leaves alone.
+bounds() {
+    local plan part
+    rm -rf "${out:?}"/bounds-*
+    for plan in "$out"/plans/bounds-*-1 "$out"/plans/bounds-*-2; do
+        [[ -e $plan ]] || continue
+        part=${plan##*/}
+        if [[ $part == *-fine-* ]]; then
+            COUNT=cpus VIRTIO_SHADOW_SEED=${part##*-} VIRTIO_SHADOW_CPUS=32 \
+                counted_boots "$part" -x "xsm=dummy maxcpus=2"
+        else
+            COUNT=cpus VIRTIO_SHADOW_SEED=${part##*-} counted_boots "$part"
+        fi
+    done
 }
 
 core() {
@@ -106,6 +126,7 @@ run_part() {
         core) core || fail "core: the host's benchmark of it" ;;
         counts) counted_boots counts ;;
         scaling) counted_boots scaling -m 8192 ;;
+        bounds) bounds ;;
         block | net) boots "$1" 1 -M multi ;;
     esac
 }
@@ -120,6 +141,7 @@ done
 "$TESTBED/build.sh" hypervisor-release image-bench
 # All of an earlier run goes when all is to be run.
 [[ ${#parts[@]} -lt ${#ALL[@]} ]] || rm -rf "$out"
+rm -rf "$out/plans"
 mkdir -p "$out/plans"
 python3 "$BENCHDIR/plan.py" "$out/plans" "$size"
 begin=$SECONDS

@@ -286,5 +286,14 @@ else
     bad "the summary of a run"
 fi
 
+# The report of the benchmarks, a test each.
+python3 "$here/bench_test.py" > "$work/log" 2>&1 || true
+passed=$((passed + $(grep -c '^test_.* \.\.\. ok$' "$work/log" || true)))
+if [[ $(tail -n 1 "$work/log") == OK ]]; then
+    sed -n 's/^\(test_[a-z0-9_]*\) .* ok$/  ok    \1/p' "$work/log"
+else
+    bad "the report of the benchmarks (tests/testbed/bench_test.py)"
+fi
+
 print_count "$passed" "$failed" 0
 [[ $failed -eq 0 && $passed -gt 0 ]]

@@ -8,7 +8,7 @@ import pathlib
 import re
 import sys
 
-from cells import planned
+from cells import BYTES, planned
 from records import lines_of
 
 CELL_KEYS = {"workload": str, "policy": str, "median": float, "unit": str, "spread": float,
@@ -83,6 +83,31 @@ def check_counts(checks, results, folder):
     checks.that("scaling: all that was planned", not missing and points, str(missing[:5]))
 
 
+def check_bounds(checks, results, folder):
+    for k in results["known"]:
+        checks.that(f"{k['boot']}: what bench-known did for {k['what']} in {k['domain']} was counted "
+                    "there", not k["wrong"], str(k["wrong"]))
+    domains = {(k["what"], k["domain"]) for k in results["known"]}
+    checks.that("bounds: all that is known was counted, on both CPUs", len(domains) == 6,
+                str(sorted(domains)))
+    have = {(e["slice"], f"{e['workload']}-{e['layout']}", e["policy"]): e for e in results["bounds"]}
+    plans = sorted(folder.glob("bounds-*-*"))
+    wanted = {(path.name.split("-")[1], w, p) for path in plans
+              for p, w, _ in plan_of(folder, path.name) if p != "known"}
+    missing = sorted(wanted - set(have))
+    checks.that("bounds: all that was planned", wanted and not missing, str(missing[:5]))
+    frames, wrong = {}, []
+    for (_, workload, policy), e in have.items():
+        size = workload.split("-")[2]
+        pages = BYTES[size] // 4096
+        if e["runs_per_buffer"] != (1 if e["layout"] == "contiguous" else pages):
+            wrong.append(f"{workload}, {policy}: {e['runs_per_buffer']} runs of {pages} pages")
+        frames.setdefault((e["slice"], workload), set()).add(tuple(e["frames"]))
+    checks.that("bounds: buffers are laid out as they should be", not wrong, str(wrong[:3]))
+    wrong = [key for key, of in frames.items() if len(of) != 1]
+    checks.that("bounds: all policies had the same pages", not wrong, str(wrong[:3]))
+
+
 def check_page(checks, results, folder):
     path = folder / "report.html"
     text = path.read_text() if path.exists() else ""
@@ -106,6 +131,7 @@ def main():
         check_cells(checks, results, folder)
         check_micro(checks, results)
         check_counts(checks, results, folder)
+        check_bounds(checks, results, folder)
         check_page(checks, results, folder)
         for f in results["failed"]:
             checks.that(f"{f['workload']}, {f['policy']}, round {f['round']}", False,

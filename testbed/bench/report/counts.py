@@ -39,8 +39,11 @@ def counted(boots):
     return result
 
 
+NO_EVENTS = ("xen", "other", "switches", "misplaced")
+
+
 def events_of(interval):
-    return {k: v for k, v in interval.counts.items() if k not in ("xen", "other")}
+    return {k: v for k, v in interval.counts.items() if k not in NO_EVENTS}
 
 
 def one_count(run, interval, symbols, counters):

@@ -64,6 +64,33 @@ def stacked(title, ylabel, groups, series):
     return run("\n".join(script) + "\n", title)
 
 
+MODE_COLOURS = {"xen": "#d62728", "kernel": "#1f77b4", "user": "#bcbd22"}
+
+
+def bounds(title, groups):
+    """Two bars per group, one for each CPU, of what is in modes: groups is (name, by_cpu)."""
+    rows = []
+    tics = []
+    for index, (name, by_cpu) in enumerate(groups):
+        tics.append(f'"\\n{name}" {index * 3 + 0.5}')
+        for cpu, modes in enumerate(by_cpu):
+            tics.append(f'"{cpu}" {index * 3 + cpu}')
+            rows.append([index * 3 + cpu] + [modes[mode] for mode in MODE_COLOURS])
+    script = head(title, "instructions per request", width=980) + data_block("d", rows)
+    script += ["set style fill solid 0.9 noborder", "set boxwidth 0.9", "set yrange [0:*]",
+               f"set xrange [-1:{len(groups) * 3 - 1}]", f"set xtics ({', '.join(tics)}) nomirror",
+               'set xlabel " \\nemulated CPU (0: backend VM, 1: guest) and policy"']
+    # The whole first, and what is below it over it.
+    parts = []
+    modes = list(MODE_COLOURS)
+    for last in range(len(modes), 0, -1):
+        height = " + ".join(f"${column + 2}" for column in range(last))
+        parts.append(f"$d using 1:({height}) with boxes title {quote(modes[last - 1])} lc rgb "
+                     f"{quote(MODE_COLOURS[modes[last - 1]])}")
+    script.append("plot " + ", ".join(parts))
+    return run("\n".join(script) + "\n", title)
+
+
 def lines(title, xlabel, ylabel, series):
     """Curves: series is name -> [(x, y)]."""
     script = head(title, ylabel, height=300) + [f"set xlabel {quote(xlabel)}", "set yrange [0:*]",

@@ -134,6 +134,9 @@ def parse_counters(text):
     return total
 
 
+MODES = ("xen", "kernel", "user")
+
+
 class Interval:
     """What the emulator counted up to a mark, since the one before."""
 
@@ -141,7 +144,8 @@ class Interval:
         pairs = (pair.split("=") for pair in fields)
         self.kind = kind
         self.counts = {key: int(value) for key, value in pairs}
-        self.blocks = []
+        self.blocks = []    # address, instructions, executions, executions by CPU
+        self.cpus = []      # instructions by mode, for each CPU
 
 
 def read_marks(path):
@@ -153,7 +157,11 @@ def read_marks(path):
     # The last line may be half of one.
     for fields in map(str.split, text.rpartition("\n")[0].splitlines()):
         if fields[0] == "b":
-            interval.blocks.append((int(fields[1], 16), int(fields[2]), int(fields[3])))
+            interval.blocks.append((int(fields[1], 16), int(fields[2]), int(fields[3]),
+                                    tuple(map(int, fields[4:]))))
+            continue
+        if fields[0] == "cpu":
+            interval.cpus.append(dict(zip(MODES, map(int, fields[2:]))))
             continue
         interval = Interval(fields[0], fields[1:])
         if interval.kind == "line":
@@ -183,8 +191,8 @@ class Symbols:
         index = bisect.bisect_right(self.addresses, address) - 1
         return self.entries[index] if index >= 0 else (0, "?")
 
-    def profile(self, interval):
-        """Instructions by function, and how many of them only waited for a lock.
+    def profile(self, interval, cpu=None):
+        """Instructions by function, and how many of them only waited for a lock; of one CPU, or all.
 
         How long one CPU waits for another depends on the computer that emulates both. So what a lock
         function executes more often than it is entered is not work, and is kept apart.
@@ -192,11 +200,14 @@ class Symbols:
         work = collections.Counter()
         entered = collections.Counter()
         waiting = 0
-        for address, _, executions in interval.blocks:
+        blocks = [(address, instructions, total if cpu is None else by_cpu[cpu])
+                  for address, instructions, total, by_cpu in interval.blocks
+                  if cpu is None or cpu < len(by_cpu)]
+        for address, _, executions in blocks:
             begin, name = self.find(address)
             if address == begin:
                 entered[name] += executions
-        for address, instructions, executions in interval.blocks:
+        for address, instructions, executions in blocks:
             _, name = self.find(address)
             if "spin_lock" in name or name.endswith(("_lock", "lock_slowpath")):
                 once = min(executions, entered[name])

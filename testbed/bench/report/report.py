@@ -16,6 +16,7 @@ import subprocess
 import sys
 
 import scaling
+from bounds import read_bounds
 from cells import Part, block_value, make_cells, net_value
 from counts import instructions_by_policy, read_counts
 from crossover import crossover
@@ -57,9 +58,14 @@ def machine():
     }
 
 
+def lines_of_core():
+    core = pathlib.Path(__file__).resolve().parents[3] / "libvirtio-shadow"
+    return sum(len(lines_of(path)) for path in core.rglob("*.[ch]"))
+
+
 def read_parts(folder):
     """Everything that the boots recorded."""
-    results = {"cells": [], "counts": [], "idle": None, "scaling": {}, "skipped": [], "failed": []}
+    results = {"cells": [], "bounds": [], "known": [], "counts": [], "idle": None, "scaling": {}, "skipped": [], "failed": []}
     boots = {name: boots_of(folder / name) for name in ("block", "net", "counts", "scaling")}
     plans = {name: lines_of(folder / name / "plan") for name in boots}
     for name, value_of in (("block", block_value), ("net", net_value)):
@@ -76,6 +82,8 @@ def read_parts(folder):
     if boots["scaling"]:
         results["scaling"], failed = scaling.read_scaling(boots["scaling"], plans["scaling"])
         results["failed"] += [{**f, "workload": f"{f['workload']} (scaling)"} for f in failed]
+    results["bounds"], failed, results["known"] = read_bounds(folder)
+    results["failed"] += failed
     xen = xen_micro(boots["block"])
     if plans["block"] and not xen:
         why = "; ".join(r.text("dom0")[-300:] for boot in boots["block"] for r in boot.records
@@ -102,7 +110,8 @@ def main():
         micro["core"] = json.loads((folder / "core.json").read_text())
     results = {"size": size, "quick": size == "quick", "policies": POLICIES, "machine": machine(),
                "micro": micro, **results}
-    results["targets"] = evaluate(cells, micro, results["scaling"])
+    results["targets"] = evaluate(cells, results["bounds"], micro, results["scaling"],
+                                  lines_of_core())
     (folder / "results.json").write_text(json.dumps(results, indent=1) + "\n")
     (folder / "report.html").write_text(page(results, POLICIES))
     print_targets(results)
@@ -114,7 +123,7 @@ def print_targets(results):
         verdict = "met" if t["met"] else "MISSED" if t["measured"] else "no data"
         where = f" ({t['where']})" if t["where"] else ""
         missed = f", {t['missed']} of {t['measured']} miss" if t["missed"] else ""
-        print(f"  {verdict:8} {t['target']}: {t['worst']}{where}, {t['limit']}{missed}")
+        print(f"  {verdict:8} {t['name']}: {t['worst']}{where}, {t['target']}{missed}")
     for f in results["failed"]:
         print(f"  FAILED   {f['workload']}, {f['policy']}, round {f['round']}: {f['why'][-100:]}")
     print()

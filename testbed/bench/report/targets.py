@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""The targets, and whether a run met them."""
+"""The targets, and whether a run met them. All are counts: no target is about time, but for the two
+that compare parts of Xen with each other."""
 
-ISOLATING = ["swiotlb", "xen-grant-dma", "pv", "pv-persistent"]
-LARGE = ("64k", "128k", "1m")
+COMPARED = ["swiotlb", "xen-grant-dma", "pv"]
+REPEATS = 0.02
 
 
 class Target:
@@ -26,8 +27,8 @@ class Target:
         missed = sorted(((v, w) for v, w in self.values if not self.good(v)),
                         reverse=not self.at_least)
         return {
-            "target": self.name,
-            "limit": ("at least " if self.at_least else "at most ") + f"{self.limit:g}",
+            "name": self.name,
+            "target": ("at least " if self.at_least else "at most ") + f"{self.limit:g}",
             "measured": len(self.values), "missed": len(missed),
             "worst": worst and round(worst[0], 4), "where": worst and worst[1],
             "met": bool(self.values) and not missed,
@@ -35,53 +36,116 @@ class Target:
         }
 
 
-def cells_against(cells):
-    """Targets about the table."""
-    table = {(c["workload"], c["policy"]): c for c in cells}
-    trusted = Target("hybrid against trusted, every cell", 0.90, True)
-    best = Target("hybrid against the best isolating alternative, every cell", 1.0, True)
-    grant = Target("grant against trusted, 64 KiB and larger, depth 32", 0.85, True)
-    flushes = Target("flushes per completed request, depth 32", 0.125, False)
+def place(entry):
+    return f"{entry['workload']}, {entry['layout']}, {entry['slice']}"
+
+
+class Bounds:
+    """The list of bounds, by what a target asks for."""
+
+    def __init__(self, bounds):
+        self.all = bounds
+        self.by = {(e["workload"], e["layout"], e["slice"], e["policy"]): e for e in bounds}
+
+    def of(self, policy):
+        return [e for e in self.all if e["policy"] == policy]
+
+    def beside(self, entry, policy):
+        """The same under another policy."""
+        return self.by.get((entry["workload"], entry["layout"], entry["slice"], policy))
+
+    def beyond_trusted(self, entry):
+        base = self.beside(entry, "trusted")
+        return entry["xen"] - base["xen"] if base else None
+
+
+def repeating(bounds):
+    """One figure of all cells, so it is the least repeatable one that is named."""
+    target = Target("cells whose bound repeats within 2 % between boots", 0.95, True)
+    spreads = [(e["spread"], f"{place(e)}, {e['policy']}") for e in bounds.all
+               if e["spread"] is not None]
+    if spreads:
+        share = sum(spread <= REPEATS for spread, _ in spreads) / len(spreads)
+        spread, where = max(spreads)
+        target.add(f"{len(spreads)} cells, most: {spread:.1%} in {where}", share)
+    return target
+
+
+def per_page(bounds):
+    """A granted page's part of a request: what 64 KiB take more than 4 KiB do, by 15 pages."""
+    scattered = Target("Xen instructions per granted page, in and out, scattered", 200, False)
+    runs = Target("Xen instructions per granted page, in and out, 16 in a run", 80, False)
+    for large in bounds.of("grant"):
+        if "-64k-" not in large["workload"]:
+            continue
+        small = bounds.by.get((large["workload"].replace("-64k-", "-4k-"), large["layout"],
+                               large["slice"], "grant"))
+        parts = [small and bounds.beyond_trusted(small), bounds.beyond_trusted(large)]
+        if None not in parts:
+            target = scattered if large["layout"] == "scattered" else runs
+            target.add(place(large), (parts[1] - parts[0]) / 15)
+    return [scattered, runs]
+
+
+def against_others(bounds):
+    small = Target("Xen instructions per 4 KiB request beyond trusted, depth 32, fine slices",
+                   1200, False)
+    trusted = Target("bound of trusted over that of hybrid, every cell but null with 1 MiB", 0.90,
+                     True)
+    others_ = Target("bound of swiotlb, xen-grant-dma and pv over that of hybrid, every cell", 1.0,
+                     True)
+    for e in bounds.of("hybrid"):
+        if "-4k-" in e["workload"] and e["workload"].endswith("qd32") and e["slice"] == "fine":
+            small.add(place(e), bounds.beyond_trusted(e))
+        if not (e["workload"].startswith("null-") and "-1m-" in e["workload"]):
+            trusted.add(place(e), e["ratio_to_trusted"])
+        for policy in COMPARED:
+            other = bounds.beside(e, policy)
+            if other:
+                others_.add(f"{place(e)}, {policy}", other["bound"] / e["bound"])
+    return [small, trusted, others_]
+
+
+def flushing(cells, bounds):
+    """By the mediator's own counters, of requests that were granted."""
+    flushes = Target("flushes per granted request, depth 32", 0.125, False)
     copied = Target("flushes per copied request", 0, False)
-    for (workload, policy), cell in table.items():
-        name = f"{workload}, {policy}"
-        if policy == "hybrid":
-            trusted.add(workload, cell["ratio_to_trusted"])
-            others = [(table[workload, p]["median"], p) for p in ISOLATING if (workload, p) in table]
-            if others:
-                value, other = max(others)
-                best.add(f"{workload}, against {other}", cell["median"] / value)
-        if policy == "grant" and workload.endswith("qd32") and workload.split("-")[-2] in LARGE:
-            grant.add(workload, cell["ratio_to_trusted"])
-        counted = cell.get("per_request")
-        if counted and policy in ("grant", "hybrid") and workload.endswith("qd32"):
-            flushes.add(name, counted["flushes"])
-        if counted and not counted["grants"]:
-            copied.add(name, counted["flushes"])
-    return [trusted, best, grant, flushes, copied]
+    counted = [(f"{c['workload']}, {c['policy']}", c["workload"], c["policy"], c.get("per_request"))
+               for c in cells]
+    counted += [(f"{place(e)}, {e['policy']}", e["workload"], e["policy"], e.get("per_request"))
+                for e in bounds.all]
+    for name, workload, policy, per in counted:
+        if not per:
+            continue
+        if not per["grants"]:
+            copied.add(name, per["flushes"])
+        elif policy in ("grant", "hybrid") and workload.endswith("qd32"):
+            flushes.add(name, per["flushes"])
+    return [flushes, copied]
 
 
-def others(micro, scaling):
+def others(micro, scaling, lines_of_core):
     page = Target("grant and revoke of a page, flush excluded, against memcpy of 4 KiB", 0.15, False)
     page.add("micro-benchmark in Xen", micro.get("grant_revoke_over_memcpy4k"))
     batch = Target("the same per page, 256 pages and their flush", 0.25, False)
     batch.add("micro-benchmark in Xen", micro.get("grant_revoke_flush256_over_memcpy4k"))
-    instructions = Target("Xen instructions per mediated 4 KiB request beyond those of trusted",
-                          2500, False)
-    by_workload = micro.get("xen_instructions_per_4k_request_by_workload", {})
-    for workload, per_policy in by_workload.items():
-        for policy in ("grant", "copy", "hybrid"):
-            if policy in per_policy and "trusted" in per_policy:
-                instructions.add(f"{workload}, {policy}",
-                                 per_policy[policy] - per_policy["trusted"])
-    flat = Target("cost per request, 1 to 32 devices, 256 MiB to 2 GiB: most over least", 1.10, False)
-    for what in ("devices", "memory"):
+    core = Target("lines of the core", 6000, False)
+    core.add("libvirtio-shadow", lines_of_core)
+    # All of Xen: the mediator's functions are not told apart yet.
+    flat = Target("Xen instructions per request, 1 to 32 devices, 1 to 8 queues, 256 MiB to 2 GiB: "
+                  "most over least", 1.03, False)
+    for what in ("devices", "queues", "memory"):
         for policy, points in scaling.get(what, {}).items():
             costs = [p["xen_instructions"] for p in points if p.get("xen_instructions")]
             if len(costs) > 1:
                 flat.add(f"{what}, {policy}", max(costs) / min(costs))
-    return [page, batch, instructions, flat]
+    # Nothing measures these two yet.
+    copied = Target("core instructions per copied 4 KiB request, memcpy apart", 1100, False)
+    memory = Target("memory of a default disk in Xen, MiB", 2, False)
+    return [copied, core, memory, flat, page, batch]
 
 
-def evaluate(cells, micro, scaling):
-    return [t.result() for t in cells_against(cells) + others(micro, scaling)]
+def evaluate(cells, bounds, micro, scaling, lines_of_core):
+    bounds = Bounds(bounds)
+    return [t.result() for t in [repeating(bounds)] + per_page(bounds) + against_others(bounds) +
+            flushing(cells, bounds) + others(micro, scaling, lines_of_core)]

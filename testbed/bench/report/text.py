@@ -20,7 +20,7 @@ def targets(results):
     for t in results["targets"]:
         verdict = "met" if t["met"] else f"missed by {t['missed']} of {t['measured']}" \
             if t["measured"] else "not measured"
-        rows.append([t["target"], t["limit"], t["worst"], t["where"], verdict])
+        rows.append([t["name"], t["target"], t["worst"], t["where"], verdict])
     return ["## Targets", ""] + table(["figure", "target", "worst", "where", ""], rows)
 
 
@@ -41,6 +41,30 @@ def ratios(results):
     return ["## Throughput against `trusted`", "",
             "Medians over the rounds; spread is between extremes, in parts of the median.", ""] + \
         table(["workload", "`trusted`", "spread"] + policies, rows)
+
+
+def bounds(results):
+    by = {}
+    for e in results["bounds"]:
+        by.setdefault((e["workload"], e["layout"], e["slice"]), {})[e["policy"]] = e
+    if not by:
+        return []
+    policies = [p for p in results["policies"] if any(p in of for of in by.values())]
+    out = ["## Bounds", "", "Instructions per request: of the CPU that has more at depth 32, of both "
+           "at depth 1. In brackets: `trusted` over it.", ""]
+    out += table(["workload", "layout", "slices"] + policies,
+                 [[*key] + [f"{of[p]['bound']} ({of[p]['ratio_to_trusted']})" if p in of else None
+                            for p in policies] for key, of in by.items()])
+    out += ["Of `trusted` and `hybrid`, by CPU (0: backend VM, 1: guest) and mode:", ""]
+    rows = []
+    for key, of in by.items():
+        for policy in ("trusted", "hybrid"):
+            if policy in of:
+                modes = [m for cpu in of[policy]["by_cpu"] for m in cpu.values()]
+                spread = of[policy]["spread"]
+                rows.append([*key, f"`{policy}`", *modes, spread and f"{spread:.1%}"])
+    return out + table(["workload", "layout", "slices", "policy", "0 Xen", "0 kernel", "0 user", "1 Xen",
+                        "1 kernel", "1 user", "spread"], rows)
 
 
 def counts(results):
@@ -103,7 +127,7 @@ def main():
     if results["size"] != "full":
         lines += ["**A short run: its times mean nothing.**", ""]
     lines += table(["machine", ""], results["machine"].items())
-    for part in (targets, ratios, counts, curves, micro, missing):
+    for part in (targets, bounds, ratios, counts, curves, micro, missing):
         lines += part(results)
     print("\n".join(lines).rstrip())
 
