@@ -295,14 +295,36 @@ static void release(struct vsh_device *s)
     vsh_memory_free(s);
 }
 
+/* Free what a CREATE that was preempted has left, and that does not go on. */
+static void abandon(struct vsh_device *s)
+{
+    /* Its domain may be dying, and another CPU may be closing it. */
+    vsh_lock(s);
+    if ( !s->open )
+        vsh_memory_free(s);
+    vsh_unlock(s);
+}
+
+/* Nothing is left of what the place was used for before. */
+static void begin(struct vsh_device *s,
+                  const struct xen_domctl_virtio_shadow_create *c)
+{
+    memset(&s->dev, 0, sizeof(s->dev));
+    s->wanted = *c;
+    s->restart_s = c->restart_s;
+    s->dev.policy = c->policy;
+    s->longest = 0;
+    s->more = false;
+    s->more_queues = 0;
+    s->control.full = 0;
+    s->closing = false;
+    s->removed = 0;
+}
+
 static int set_up(struct vsh_device *s, struct domain *be,
                   const struct xen_domctl_virtio_shadow_create *c)
 {
     int rc;
-
-    rc = vsh_memory_alloc(s, c->nr_queues, c->queue_size);
-    if ( rc )
-        return rc;
 
     rc = set_up_core(s, c);
     if ( rc )
@@ -340,12 +362,17 @@ static int set_up(struct vsh_device *s, struct domain *be,
     return 0;
 }
 
-/* Not called twice at a time, nor together with other domctls (domctl lock). */
+/*
+ * -ERESTART: call it again, with the same parameters.  Not called twice at a
+ * time, nor together with other domctls (domctl lock); but others may come in
+ * between, another CREATE with other parameters, too.
+ */
 int vsh_create(struct domain *d, unsigned int id,
                struct xen_domctl_virtio_shadow_create *c)
 {
-    struct vsh_device *s;
+    struct vsh_device *s = NULL;
     struct domain *be;
+    bool open;
     int rc;
 
     if ( id >= XEN_DOMCTL_VIRTIO_SHADOW_MAX_DEVICES )
@@ -377,8 +404,13 @@ int vsh_create(struct domain *d, unsigned int id,
     if ( !s )
         goto out;
 
+    /* A CPU that is closing it, because d has died meanwhile, is done then. */
+    vsh_lock(s);
+    open = s->open;
+    vsh_unlock(s);
+
     rc = -EEXIST;
-    if ( s->open )
+    if ( open )
         goto out;
 
     /* A closed device's traps are where they were. */
@@ -391,15 +423,14 @@ int vsh_create(struct domain *d, unsigned int id,
     if ( rc )
         goto out;
 
-    memset(&s->dev, 0, sizeof(s->dev));
-    s->restart_s = c->restart_s;
-    s->dev.policy = c->policy;
-    s->longest = 0;
-    s->more = false;
-    s->more_queues = 0;
-    s->control.full = 0;
-    s->closing = false;
-    s->removed = 0;
+    if ( s->frame && memcmp(&s->wanted, c, sizeof(*c)) )
+        abandon(s);
+    if ( !s->frame )
+        begin(s, c);
+
+    rc = vsh_memory_alloc(s, c->nr_queues, c->queue_size);
+    if ( rc )
+        goto out;
 
     rc = set_up(s, be, c);
 
@@ -421,6 +452,9 @@ int vsh_create(struct domain *d, unsigned int id,
 
  out:
     put_domain(be);
+
+    if ( rc && rc != -ERESTART && s )
+        abandon(s);
 
     return rc;
 }

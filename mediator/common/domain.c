@@ -261,6 +261,8 @@ void virtio_shadow_free(struct domain *d)
             continue;
 
         ASSERT(!vs->device[i]->open);
+        /* Of one that was never finished. */
+        vsh_memory_free(vs->device[i]);
         vsh_control_exit(vs->device[i]);
         vsh_wait_exit(vs->device[i]);
         vsh_delay_exit(vs->device[i]);

@@ -3,10 +3,15 @@
  * Memory of a device: all of it is allocated, and accounted, at creation.
  */
 #include <xen/domain_page.h>
+#include <xen/event.h>
 #include <xen/random.h>
+#include <xen/softirq.h>
 #include <xen/xvmalloc.h>
 
 #include <vsh.h>
+
+/* Pages that are made before anything more urgent is looked for. */
+#define FRAMES_AT_ONCE  64U
 
 /*
  * A zeroed page for sharing with the backend.  It belongs to dom_xen, so that a
@@ -96,58 +101,77 @@ static int alloc_records(struct vsh_device *s, struct svq_pages *p,
     return p->page && p->bucket ? 0 : -ENOMEM;
 }
 
-static int alloc_window(struct vsh_device *s, unsigned int nr,
-                        unsigned int queue_size)
+static int alloc_frame(struct vsh_device *s, unsigned int i,
+                       unsigned int queue_size)
 {
     unsigned int bounce = svq_bounce_frames(s->dev.policy, queue_size);
-    unsigned int i;
+    struct vsh_frame *f = &s->frame[i];
 
-    s->frame = xvzalloc_array(struct vsh_frame, nr);
-    if ( !s->frame )
-        return -ENOMEM;
+    f->gfn = INVALID_GFN;
+    f->writable = svq_window_writable(queue_size, bounce, i);
+    f->pg = vsh_alloc_page();
+    s->bytes += PAGE_SIZE;
 
-    s->nr_frames = nr;
-    s->bytes += nr * (sizeof(*s->frame) + PAGE_SIZE);
-
-    for ( i = 0; i < nr; i++ )
-    {
-        s->frame[i].gfn = INVALID_GFN;
-        s->frame[i].writable = svq_window_writable(queue_size, bounce, i);
-        s->frame[i].pg = vsh_alloc_page();
-        if ( !s->frame[i].pg )
-            return -ENOMEM;
-    }
-
-    return 0;
+    return f->pg ? 0 : -ENOMEM;
 }
 
-/* On failure the caller calls vsh_memory_free(), as always in the end. */
+/* A frame, or, when there are all, what goes with a queue. */
+static int alloc_next(struct vsh_device *s, unsigned int queue_size)
+{
+    struct svq_queue *q;
+    int rc;
+
+    if ( s->made < s->nr_frames )
+        return alloc_frame(s, s->made, queue_size);
+
+    q = &s->dev.queue[s->made - s->nr_frames];
+    rc = alloc_queue(s, q, queue_size);
+
+    return rc ?: alloc_records(s, &q->pages, svq_page_records(queue_size));
+}
+
+/*
+ * -ERESTART if there is more to allocate: call it again, with the same numbers.
+ * On any other failure the caller calls vsh_memory_free(), as always in the
+ * end.
+ */
 int vsh_memory_alloc(struct vsh_device *s, unsigned int nr_queues,
                      unsigned int queue_size)
 {
-    unsigned int i;
-    int rc;
-
     BUILD_BUG_ON(VSH_FRAME_SIZE != PAGE_SIZE);
     BUILD_BUG_ON(SVQ_PAGE_SIZE != PAGE_SIZE);
     BUILD_BUG_ON(SVQ_INFO_BYTES > PAGE_SIZE);
     BUILD_BUG_ON(sizeof(struct vsh_mailbox) > PAGE_SIZE);
 
-    s->bytes = sizeof(*s) + PAGE_SIZE; /* and the dummy */
-
-    rc = alloc_window(s, svq_window_frames(nr_queues, queue_size,
-                                           svq_bounce_frames(s->dev.policy,
-                                                             queue_size)),
-                      queue_size);
-    for ( i = 0; i < nr_queues && !rc; i++ )
+    if ( !s->frame )
     {
-        rc = alloc_queue(s, &s->dev.queue[i], queue_size);
-        if ( !rc )
-            rc = alloc_records(s, &s->dev.queue[i].pages,
-                               svq_page_records(queue_size));
+        unsigned int bounce = svq_bounce_frames(s->dev.policy, queue_size);
+        unsigned int nr = svq_window_frames(nr_queues, queue_size, bounce);
+
+        s->frame = xvzalloc_array(struct vsh_frame, nr);
+        if ( !s->frame )
+            return -ENOMEM;
+
+        s->nr_frames = nr;
+        s->made = 0;
+        /* The dummy as well. */
+        s->bytes = sizeof(*s) + PAGE_SIZE + nr * sizeof(*s->frame);
     }
 
-    return rc;
+    while ( s->made < s->nr_frames + nr_queues )
+    {
+        int rc = alloc_next(s, queue_size);
+
+        if ( rc )
+            return rc;
+
+        s->made++;
+        if ( (s->made > s->nr_frames || !(s->made % FRAMES_AT_ONCE)) &&
+             hypercall_preempt_check() )
+            return -ERESTART;
+    }
+
+    return 0;
 }
 
 void vsh_memory_free(struct vsh_device *s)

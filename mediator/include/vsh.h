@@ -135,8 +135,10 @@ struct vsh_device {
 
     evtchn_port_t control_port;     /* in the frontend; 0: none */
 
-    struct vsh_frame *frame;
+    struct vsh_frame *frame;    /* not open: NULL, unless being created */
     unsigned int nr_frames;
+    unsigned int made;      /* by vsh_memory_alloc(): so much is there ... */
+    struct xen_domctl_virtio_shadow_create wanted;  /* ... of what this is */
     unsigned int removed;   /* so many of them, while closing */
     unsigned int taken;     /* ... were looked at since the backend is dying */
     unsigned long bytes;    /* of Xen's memory, all in all */

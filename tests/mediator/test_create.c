@@ -386,6 +386,153 @@ static void unwound_at_every_step(void **state)
     assert_true(failures >= 30);
 }
 
+static bool always(void)
+{
+    return true;
+}
+
+/* Calls of CREATE until it has an answer; no more pages in one of them than 64. */
+static int create_in_steps(struct rig *r, const struct xen_domctl_virtio_shadow_create *c,
+                           unsigned int most, unsigned int *calls)
+{
+    unsigned int pages;
+    int rc;
+
+    model.preempt = always;
+    *calls = 0;
+    do {
+        pages = model.xen_pages;
+        rc = rig_create(r, c);
+        assert_true(rc != -ERESTART || model.xen_pages <= pages + 64);
+        ++*calls;
+    } while (rc == -ERESTART && *calls < most);
+    model.preempt = NULL;
+
+    return rc;
+}
+
+/* A large device, whose pages take some 40 steps. */
+static struct xen_domctl_virtio_shadow_create large(struct rig *r)
+{
+    rig_domains(r);
+    r->policy = XEN_DOMCTL_VIRTIO_SHADOW_POLICY_COPY;
+    r->aperture = RIG_APERTURE;
+    r->nr_queues = 1;
+    r->queue_size = 512;
+
+    return rig_params(r);
+}
+
+static void made_in_steps(void **state)
+{
+    struct xen_domctl_virtio_shadow_create c;
+    unsigned int calls, pages;
+    struct rig r;
+
+    (void)state;
+    c = large(&r);
+    assert_int_equal(create_in_steps(&r, &c, 1000, &calls), 0);
+    pages = rig_vsh(&r)->nr_frames;
+    assert_true(pages > 1000);
+    assert_int_equal(model.xen_pages, pages + 1);
+    assert_true(calls >= pages / 64 + 1);
+    assert_true(rig_stats(&r).xen_kib >= pages * (PAGE_SIZE / 1024));
+
+    /* Made again, by one call, it is the same. */
+    assert_int_equal(rig_op(r.fe, XEN_DOMCTL_VIRTIO_SHADOW_DESTROY, 0), 0);
+    expect_nothing(&r);
+    assert_int_equal(rig_create(&r, &c), 0);
+    assert_int_equal(model.xen_pages, pages + 1);
+    assert_int_equal(rig_op(r.fe, XEN_DOMCTL_VIRTIO_SHADOW_DESTROY, 0), 0);
+
+    /* And it works. */
+    assert_int_equal(create_in_steps(&r, &c, 1000, &calls), 0);
+    rig_up(&r);
+    rig_submit(&r, 0, RIG_BUFFER(0), PAGE_SIZE, true);
+    rig_serve(&r, 0, 1, 10);
+    assert_int_equal(rig_used(&r, 0), 1);
+    model_end();
+}
+
+/* The toolstack has gone away in the middle of it: nothing stays longer than the domain. */
+static void never_finished(void **state)
+{
+    struct xen_domctl_virtio_shadow_create c;
+    unsigned int calls;
+    struct rig r;
+
+    (void)state;
+    c = large(&r);
+    assert_int_equal(create_in_steps(&r, &c, 3, &calls), -ERESTART);
+    assert_int_equal(model.xen_pages, 3 * 64);
+    assert_int_equal(rig_op(r.fe, XEN_DOMCTL_VIRTIO_SHADOW_DESTROY, 0), -ENOENT);
+    assert_int_equal(virtio_shadow_window_check(r.fe, 0), -EPERM);
+    assert_int_equal(r.be->refcnt, 1);
+    model_kill_wholly(r.be);
+    assert_int_equal(rig_create(&r, &c), -ESRCH);
+    model_kill_wholly(r.fe);
+    assert_true(r.fe->model->freed);
+    assert_int_equal(model.xen_pages, 0);
+    model_end();
+}
+
+/* Another call comes in between, for something else: it begins anew. */
+static void another_in_between(void **state)
+{
+    struct xen_domctl_virtio_shadow_create c, other;
+    unsigned int calls, again;
+    struct rig r;
+
+    (void)state;
+    c = large(&r);
+    assert_int_equal(create_in_steps(&r, &c, 1000, &calls), 0);
+    assert_int_equal(rig_op(r.fe, XEN_DOMCTL_VIRTIO_SHADOW_DESTROY, 0), 0);
+
+    assert_int_equal(create_in_steps(&r, &c, 5, &again), -ERESTART);
+    other = c;
+    other.queue_size = 16;
+    other.policy = XEN_DOMCTL_VIRTIO_SHADOW_POLICY_GRANT;
+    r.policy = XEN_DOMCTL_VIRTIO_SHADOW_POLICY_GRANT;
+    r.queue_size = 16;
+    assert_int_equal(rig_create(&r, &other), 0);
+    assert_int_equal(model.xen_pages, rig_vsh(&r)->nr_frames + 1);
+    rig_up(&r);
+    rig_submit(&r, 0, RIG_BUFFER(0), PAGE_SIZE, true);
+    assert_true(rig_sees(&r, RIG_BUFFER(0), true));
+
+    /* The first one goes on, and is told so. */
+    assert_int_equal(rig_create(&r, &c), -EEXIST);
+    assert_true(rig_sees(&r, RIG_BUFFER(0), true));
+    rig_serve(&r, 0, 1, 10);
+    assert_int_equal(rig_op(r.fe, XEN_DOMCTL_VIRTIO_SHADOW_DESTROY, 0), 0);
+    rig_unmap_window(&r);
+    expect_nothing(&r);
+
+    /* As many steps as if there had been nothing before it. */
+    assert_int_equal(create_in_steps(&r, &c, 7, &again), -ERESTART);
+    other = c;
+    other.restart_s = 10;
+    assert_int_equal(create_in_steps(&r, &other, 1000, &again), 0);
+    assert_int_equal(again, calls);
+    model_end();
+}
+
+/* What the last step refuses leaves nothing of those before. */
+static void refused_at_the_end(void **state)
+{
+    struct xen_domctl_virtio_shadow_create c;
+    unsigned int calls;
+    struct rig r;
+
+    (void)state;
+    c = large(&r);
+    r.fe->model->nr_ports = 1; /* port 0 is none */
+    assert_int_equal(create_in_steps(&r, &c, 1000, &calls), -ENOSPC);
+    assert_true(calls > 10);
+    expect_nothing(&r);
+    model_end();
+}
+
 static void no_ports_left(void **state)
 {
     struct xen_domctl_virtio_shadow_create c;
@@ -541,6 +688,10 @@ int main(void)
         rig_test(dying_frontend),
         rig_test(twice),
         rig_test(again),
+        rig_test(made_in_steps),
+        rig_test(never_finished),
+        rig_test(another_in_between),
+        rig_test(refused_at_the_end),
         rig_test(unwound_at_every_step),
         rig_test(no_ports_left),
         rig_test(all_devices),
