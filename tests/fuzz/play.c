@@ -567,7 +567,11 @@ void play(const uint8_t *data, size_t size, unsigned int players)
         if (!ops[i].who || ops[i].who & who)
             of[nr++] = i;
 
-    rig_create(&in, !(who & PLAY_RACES));
+    /*
+     * The reference reads a chain when it is published.  A hostile driver has buffers where its
+     * rings and tables are: zeroed, they are not what the core has read any more.
+     */
+    rig_create(&in, !(who & PLAY_RACES), who & PLAY_RACES || !(who & PLAY_DRIVER));
     race.after = 0;
     if (who & PLAY_RACES)
         env->on_read = flip;

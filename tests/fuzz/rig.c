@@ -309,7 +309,7 @@ static void start(void)
     rig_watch();
 }
 
-void rig_create(struct input *in, bool exact)
+void rig_create(struct input *in, bool exact, bool may_zero)
 {
     static const uint32_t records[] = {2048, 64, 256, 1024};
     static const uint32_t policies[] = {VSH_POLICY_GRANT, VSH_POLICY_GRANT, VSH_POLICY_HYBRID,
@@ -335,7 +335,7 @@ void rig_create(struct input *in, bool exact)
         .queues = policy == VSH_POLICY_GRANT ? 1 + shape % 2 : 1,
         .policy = policy,
         .threshold = 1000,
-        .scrub = shape & 0x40,
+        .scrub = may_zero && shape & 0x40,
         .forgetful = device & 0x40,
         .keep = device & 0x80,
         .size = REF_SIZE,

@@ -43,8 +43,11 @@ extern struct rig rig;
 /* Of a ring, more often large than small. */
 unsigned int rig_size(uint8_t which);
 
-/* A device that runs, in the configuration that the input's first bytes say. */
-void rig_create(struct input *in, bool exact);
+/*
+ * A device that runs, in the configuration that the input's first bytes say.  may_zero: it may be
+ * one that has buffers zeroed before they are granted.
+ */
+void rig_create(struct input *in, bool exact, bool may_zero);
 
 /*
  * One svq_dev_run(), or one svq_queue_run() of every queue, and what is to be seen after
