@@ -11,6 +11,8 @@ cd "$(dirname "$0")"
 source ../lib/jobs.sh
 proved=${VIRTIO_SHADOW_CACHE:-${XDG_CACHE_HOME:-${HOME:-~}/.cache}/virtio-shadow}/proofs
 
+# Each make here is one of its own: it has nothing to do with the jobs of who called this.
+unset MAKEFLAGS MFLAGS
 what=prove
 case ${1:-} in
 prove | mutants)
