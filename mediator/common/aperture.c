@@ -125,16 +125,18 @@ static bool trim(struct domain *be)
 }
 
 /*
- * Does be's pool have nr tables for a device that has none set aside yet?
- * -ENOSPC, and *lacks is how many are missing; or -ERESTART.  What it has may
- * be somebody else's when the device wants it.  Called with the domctl lock.
+ * Does be's pool have nr tables for a device that has none set aside yet, and
+ * VSH_TABLES_LEFT besides?  -ENOSPC, and *lacks is how many are missing; or
+ * -ERESTART.  What it has may be somebody else's when the device wants it.
+ * Called with the domctl lock.
  */
 int vsh_aperture_tables(struct domain *be, unsigned long nr, uint32_t *lacks)
 {
     unsigned long missing;
     bool more = true;
 
-    while ( (missing = p2m_foreign_lacks(be, nr)) != 0 && more )
+    while ( (missing = p2m_foreign_lacks(be, nr + VSH_TABLES_LEFT)) != 0 &&
+            more )
     {
         more = trim(be);
         if ( more && hypercall_preempt_check() )

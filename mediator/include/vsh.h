@@ -212,6 +212,12 @@ void vsh_free_page(struct page_info *pg);
 bool vsh_window_remove(struct vsh_device *s);
 bool vsh_window_take_away(struct vsh_device *s);
 
+/*
+ * Page tables that a backend's pool has besides those of its devices when it
+ * gets one: for grants of PV devices, other domains' resources, and the like.
+ */
+#define VSH_TABLES_LEFT 256U
+
 /* aperture.c.  For update the device is locked, for remove the backend. */
 int vsh_aperture_room(struct virtio_shadow *vs);
 int vsh_aperture_tables(struct domain *be, unsigned long nr, uint32_t *lacks);

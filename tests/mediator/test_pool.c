@@ -12,7 +12,10 @@ static bool preempt(void)
     return model.preempt_checks % 2;
 }
 
-/* The toolstack's call, with all that Xen leaves to be continued. */
+/*
+ * The toolstack's call, with all that Xen leaves to be continued.  What the backend's pool must have
+ * besides is there for that long, so that what is left is the devices'.
+ */
 static int create(struct rig *r, unsigned int id, uint32_t *lacks)
 {
     struct xen_domctl_virtio_shadow op = {.op = XEN_DOMCTL_VIRTIO_SHADOW_CREATE};
@@ -24,6 +27,7 @@ static int create(struct rig *r, unsigned int id, uint32_t *lacks)
     r->seq = 0;
     memset(r->queue, 0, sizeof(r->queue));
     op.u.create = rig_params(r);
+    r->be->model->pool += VSH_TABLES_LEFT;
     for (rounds = 1;; rounds++) {
         rc = virtio_shadow_domctl(r->fe, &op, &copyback);
         assert_false(model_locked());
@@ -31,6 +35,7 @@ static int create(struct rig *r, unsigned int id, uint32_t *lacks)
             break;
         assert_true(rounds < 1000 && !copyback);
     }
+    r->be->model->pool -= VSH_TABLES_LEFT;
     assert_int_equal(copyback, rc == -ENOSPC);
     *lacks = op.u.create.lacks;
 
@@ -130,6 +135,27 @@ static void enough_and_one_less(void **state)
     }
 }
 
+/* What a backend maps for itself is left its tables, however many devices it gets. */
+static void some_are_left_for_all_else(void **state)
+{
+    struct rig r;
+
+    (void)state;
+    domains(&r);
+    r.id = 0;
+    r.aperture = RIG_APERTURE;
+    r.be->model->pool = need(&r) + VSH_TABLES_LEFT - 1;
+    {
+        struct xen_domctl_virtio_shadow_create c = rig_params(&r);
+
+        assert_int_equal(rig_create(&r, &c), -ENOSPC);
+        r.be->model->pool++;
+        assert_int_equal(rig_create(&r, &c), 0);
+    }
+    assert_int_equal(r.be->model->pool - r.be->model->pool_reserved, VSH_TABLES_LEFT);
+    model_end();
+}
+
 /* One guest needs all tables that it can; its backend comes and goes in ever other places. */
 static void one_cannot_take_what_another_has(void **state)
 {
@@ -200,7 +226,7 @@ static void reassigned(void **state)
     assert_int_equal(r.be->model->pool_reserved, 0);
 
     r.be = model_domain(7, 2);
-    r.be->model->pool = need(&r) - 2;
+    r.be->model->pool = need(&r) - 2 + VSH_TABLES_LEFT;
     op.u.reassign.backend = 7;
     assert_int_equal(virtio_shadow_domctl(r.fe, &op, &copyback), -ENOSPC);
     assert_true(copyback);
@@ -212,6 +238,7 @@ static void reassigned(void **state)
     op.u.reassign.lacks = 0;
     assert_int_equal(virtio_shadow_domctl(r.fe, &op, &copyback), 0);
     assert_int_equal(r.be->model->pool_reserved, need(&r));
+    r.be->model->pool -= VSH_TABLES_LEFT;
     rig_map_window(&r);
     r.seq = rig_info(&r)->reply_seq;
     rig_backend_comes(&r);
@@ -295,6 +322,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         rig_test(enough_and_one_less),
+        rig_test(some_are_left_for_all_else),
         rig_test(one_cannot_take_what_another_has),
         rig_test(given_back),
         rig_test(reassigned),
