@@ -13,8 +13,8 @@ static bool preempt(void)
 }
 
 /*
- * The toolstack's call, with all that Xen leaves to be continued.  What the backend's pool must have
- * besides is there for that long, so that what is left is the devices'.
+ * The toolstack's call, with all that Xen leaves to be continued.  What the backend's pool must
+ * have besides is there for that long, so that what is left is the devices'.
  */
 static int create(struct rig *r, unsigned int id, uint32_t *lacks)
 {
