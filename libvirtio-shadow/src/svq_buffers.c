@@ -264,7 +264,7 @@ static enum svq_error copy_out(struct svq_queue *q, unsigned int nr)
     return err;
 }
 
-/* What the device is to write in pages that are granted: else it could read what was there. */
+/* Zero what the device will write in granted pages: else it could read what was there. */
 static enum svq_error zero_seg(struct svq_pages *p, const struct svq_seg *s)
 {
     enum svq_error err = SVQ_ERR_NONE;

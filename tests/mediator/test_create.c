@@ -517,7 +517,7 @@ static void another_in_between(void **state)
     model_end();
 }
 
-/* What the last step refuses leaves nothing of those before. */
+/* A refusal by the last step leaves nothing of the steps before. */
 static void refused_at_the_end(void **state)
 {
     struct xen_domctl_virtio_shadow_create c;

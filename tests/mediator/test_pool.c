@@ -42,7 +42,7 @@ static int create(struct rig *r, unsigned int id, uint32_t *lacks)
     return rc;
 }
 
-/* What a device needs, by what the tests know of it. */
+/* The tables that a device needs, by what the tests know of it. */
 static unsigned long need(const struct rig *r)
 {
     unsigned int frames =
@@ -135,23 +135,21 @@ static void enough_and_one_less(void **state)
     }
 }
 
-/* What a backend maps for itself is left its tables, however many devices it gets. */
+/* A backend has tables left for what it maps itself, when it gets a device. */
 static void some_are_left_for_all_else(void **state)
 {
+    struct xen_domctl_virtio_shadow_create c;
     struct rig r;
 
     (void)state;
     domains(&r);
     r.id = 0;
     r.aperture = RIG_APERTURE;
+    c = rig_params(&r);
     r.be->model->pool = need(&r) + VSH_TABLES_LEFT - 1;
-    {
-        struct xen_domctl_virtio_shadow_create c = rig_params(&r);
-
-        assert_int_equal(rig_create(&r, &c), -ENOSPC);
-        r.be->model->pool++;
-        assert_int_equal(rig_create(&r, &c), 0);
-    }
+    assert_int_equal(rig_create(&r, &c), -ENOSPC);
+    r.be->model->pool++;
+    assert_int_equal(rig_create(&r, &c), 0);
     assert_int_equal(r.be->model->pool - r.be->model->pool_reserved, VSH_TABLES_LEFT);
     model_end();
 }

@@ -264,6 +264,14 @@ bool ring_get(unsigned int q, unsigned int *id, uint32_t *len)
     return r->packed ? get_packed(r, id, len) : get_split(r, id, len);
 }
 
+bool ring_got(unsigned int q)
+{
+    unsigned int id;
+    uint32_t len;
+
+    return ring_get(q, &id, &len);
+}
+
 /* As 2.7.10 and 2.8.10 say, worked out without the trick of one subtraction. */
 static bool passed(unsigned int event, unsigned int from, unsigned int steps, unsigned int modulus)
 {

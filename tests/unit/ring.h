@@ -69,6 +69,9 @@ bool ring_wants_kick(unsigned int q);
 /* The next used buffer. */
 bool ring_get(unsigned int q, unsigned int *id, uint32_t *len);
 
+/* The same, whichever it is: was there one? */
+bool ring_got(unsigned int q);
+
 /* Ask for an interrupt with the next used buffer. */
 void ring_enable_interrupt(unsigned int q);
 /* Ask for one after that many more (packed: descriptors), VIRTIO_F_EVENT_IDX only. */

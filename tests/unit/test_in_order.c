@@ -20,14 +20,6 @@ static void add(void)
     assert_true(ring_add(0, &buf, 1, RING_DIRECT) >= 0);
 }
 
-static bool get(void)
-{
-    unsigned int id;
-    uint32_t len;
-
-    return ring_get(0, &id, &len);
-}
-
 static void in_order(uint64_t features)
 {
     unsigned int head[4], i;
@@ -46,9 +38,9 @@ static void in_order(uint64_t features)
     be_return(0, head[2], 102);
     assert_int_equal(env_access(BUF(2)), SVQ_NONE);
     assert_int_equal(env_visible(), 3);
-    assert_false(get());
+    assert_false(ring_got(0));
     be_return(0, head[1], 101);
-    assert_false(get());
+    assert_false(ring_got(0));
     assert_int_equal(env->dev.queue[0].stats.returned, 0);
 
     be_return(0, head[0], 100);
@@ -59,9 +51,9 @@ static void in_order(uint64_t features)
         assert_true(ring_get(0, &id, &len));
         assert_int_equal(len, 100 + i);
     }
-    assert_false(get());
+    assert_false(ring_got(0));
     be_return(0, head[3], 103);
-    assert_true(get());
+    assert_true(ring_got(0));
     assert_int_equal(env->dev.queue[0].stats.returned, 4);
     drv_assert_alive();
 }
